@@ -1,0 +1,3 @@
+//! The `millrace` command: one subcommand a file.
+
+fn main() {}

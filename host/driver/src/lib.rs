@@ -1,0 +1,1 @@
+//! The device as an engine: rings, tickets, recovery.

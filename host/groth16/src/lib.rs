@@ -1,0 +1,1 @@
+//! Keys, witnesses and proofs: snarkjs files in, snarkjs files out.

@@ -1,0 +1,1 @@
+//! Proofs on L1: calldata, embedded EVM, JSON-RPC.

@@ -1,0 +1,1 @@
+//! Plain arkworks versions of every job: slow, obvious, the judge of everything else.

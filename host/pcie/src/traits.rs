@@ -1,0 +1,92 @@
+//! The verbs a driver needs of a PCIe function. Implementations: the fakes beside this file, the Verilated device
+//! (`millrace-cosim`), the functional device (`millrace-model`), VFIO.
+
+use std::{sync::Arc, time::Duration};
+
+use thiserror::Error;
+
+/// An address as the device sees it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Iova(pub u64);
+
+/// 32-bit registers of BAR0. All-ones is what a dead link answers; recognising it is the caller's business.
+pub trait Mmio: Send + Sync {
+    /// Reads the register at a byte offset, a multiple of 4.
+    fn read32(&self, offset: u32) -> u32;
+    /// Writes the register at a byte offset, a multiple of 4. Posted: it may arrive later, but before any later read.
+    fn write32(&self, offset: u32, value: u32);
+}
+
+/// Memory that both sides can reach. The device may write it at any time, so it is never lent as a slice:
+/// bytes go in and out by copies.
+pub trait DmaBuffer: Send + Sync {
+    /// Where the device finds the first byte; a multiple of 4096.
+    fn iova(&self) -> Iova;
+    /// Length in bytes.
+    fn len_bytes(&self) -> usize;
+    /// Copies out. The words of an aligned 8-byte unit are read together, in rising order of address.
+    ///
+    /// # Panics
+    /// If the range lies outside the buffer.
+    fn read(&self, offset: usize, to: &mut [u8]);
+    /// Copies in.
+    ///
+    /// # Panics
+    /// If the range lies outside the buffer.
+    fn write(&self, offset: usize, from: &[u8]);
+    /// One aligned little-endian word, and everything that the device wrote before it is visible afterwards (acquire).
+    ///
+    /// # Panics
+    /// If the offset is no multiple of 4 or lies outside the buffer.
+    fn read_u32_acquire(&self, offset: usize) -> u32;
+    /// One aligned little-endian word, and everything written before is visible to the device first (release).
+    ///
+    /// # Panics
+    /// If the offset is no multiple of 4 or lies outside the buffer.
+    fn write_u32_release(&self, offset: usize, value: u32);
+    /// Overwrites with zeros in a way that is not optimised away.
+    fn wipe(&self);
+}
+
+/// Why there is no DMA memory.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum DmaError {
+    /// No memory or no IOVA left.
+    #[error("out of DMA memory: needed {needed_bytes} bytes")]
+    OutOfMemory {
+        /// Bytes needed.
+        needed_bytes: usize,
+    },
+    /// The system refused.
+    #[error("DMA mapping failed: {0}")]
+    Map(#[from] std::io::Error),
+}
+
+/// Where DMA memory comes from. Dropping a buffer unmaps it.
+pub trait DmaSpace: Send + Sync {
+    /// Zeroed memory of at least so many bytes (rounded up to a page), mapped for the device.
+    ///
+    /// # Errors
+    /// [`DmaError`] if there is none.
+    fn alloc(&self, len_bytes: usize) -> Result<Box<dyn DmaBuffer>, DmaError>;
+}
+
+/// One interrupt vector. Interrupts may merge, come early or for nothing: they are a hint to look, never a count.
+pub trait Irq: Send + Sync {
+    /// Waits for an interrupt since the last call; `false` when there was none for so long.
+    fn wait(&self, at_most: Duration) -> bool;
+}
+
+/// A PCIe function, as the driver is handed it.
+#[derive(Clone)]
+pub struct Function {
+    /// What it is called in reports and errors: `model`, `sim`, `vfio:0000:65:00.0`.
+    pub name: String,
+    /// BAR0.
+    pub bar0: Arc<dyn Mmio>,
+    /// DMA memory.
+    pub dma: Arc<dyn DmaSpace>,
+    /// MSI-X vectors, one per queue.
+    pub irqs: Vec<Arc<dyn Irq>>,
+}

@@ -1,0 +1,1 @@
+//! From a key and a witness to a checked proof.

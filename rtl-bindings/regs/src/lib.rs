@@ -1,0 +1,1 @@
+//! Register map, descriptor and completion layouts of the device, generated from `hw/data`.

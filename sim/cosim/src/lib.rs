@@ -1,0 +1,1 @@
+//! The Verilated device behind the `pcie` traits.

@@ -1,0 +1,1 @@
+//! The functional device: same rings, registers and errors, no RTL.
