@@ -1,0 +1,1 @@
+"""Generators of everything that host and device agree on; see generate.py."""
