@@ -1,1 +1,16 @@
 //! The Verilated device behind the `pcie` traits.
+//!
+//! In: a [`CosimConfig`]. Out: a [`millrace_pcie::Function`] that a driver opens like any other, and a [`CosimHandle`] for what only a
+//! simulation has: cycles, waveforms, a recording that replays bit for bit without the host. This crate names no register.
+
+#![forbid(unsafe_code)]
+
+mod device;
+mod host_port;
+mod recording;
+mod replay;
+
+pub use device::{CosimConfig, CosimHandle, start};
+pub use millrace_verilated::{SimConfig, TraceError};
+pub use recording::{Access, Event, ParseError, Recording};
+pub use replay::{ReplayOutcome, replay};

@@ -1,0 +1,173 @@
+//! The thread that steps the simulation, and what driver and tools hold of it.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use millrace_pcie::{Function, HostMemory, Irq, IrqLine, Mmio};
+use millrace_verilated::{SimConfig, Simulation, TraceError};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::{
+    host_port::DmaPort,
+    recording::{Access, Recorder, Recording},
+};
+
+/// How a simulated device is started.
+#[derive(Clone, Debug, Default)]
+pub struct CosimConfig {
+    /// The device's surroundings.
+    pub sim: SimConfig,
+    /// Whether every register access and DMA beat is recorded (memory: about 100 bytes a beat).
+    pub record: bool,
+}
+
+/// Cycles between two looks at who waits for the registers: 2 to 10 ms on the machines we know.
+const CYCLES_PER_TURN: u64 = 256;
+
+struct Shared {
+    sim: Mutex<Simulation>,
+    wake: Condvar,
+    stop: AtomicBool,
+    irqs: Vec<Arc<IrqLine>>,
+    recorder: Option<Arc<Recorder>>,
+    /// Nanoseconds spent stepping, for cycles a second.
+    stepping_nanos: AtomicU64,
+    cycles: AtomicU64,
+}
+
+struct SimMmio(Arc<Shared>);
+
+impl Mmio for SimMmio {
+    fn read32(&self, offset: u32) -> u32 {
+        let mut sim = self.0.sim.lock();
+        let at = sim.cycles();
+        let value = sim.read32(offset);
+        if let Some(recorder) = &self.0.recorder {
+            recorder.push(at, Access::MmioRead { offset, value });
+        }
+        value
+    }
+
+    fn write32(&self, offset: u32, value: u32) {
+        let mut sim = self.0.sim.lock();
+        if let Some(recorder) = &self.0.recorder {
+            recorder.push(sim.cycles(), Access::MmioWrite { offset, value });
+        }
+        sim.write32(offset, value);
+        self.0.wake.notify_one();
+    }
+}
+
+fn run(shared: &Shared) {
+    let mut sim = shared.sim.lock();
+    while !shared.stop.load(Ordering::Acquire) {
+        let started = Instant::now();
+        let step = sim.step(CYCLES_PER_TURN);
+        let nanos = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        shared.stepping_nanos.fetch_add(nanos, Ordering::Relaxed);
+        shared.cycles.fetch_add(step.cycles, Ordering::Relaxed);
+        for (q, line) in shared.irqs.iter().enumerate() {
+            if step.irqs >> q & 1 == 1 {
+                line.raise();
+            }
+        }
+        if step.busy {
+            MutexGuard::bump(&mut sim);
+        } else {
+            // Woken by register writes; the bound only limits how long a stop goes unnoticed.
+            shared.wake.wait_for(&mut sim, Duration::from_millis(50));
+        }
+    }
+}
+
+/// Holds a simulated device; dropping it stops the simulation.
+pub struct CosimHandle {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts a simulated device with one queue and gives what a driver opens.
+pub fn start(config: &CosimConfig) -> (Function, CosimHandle) {
+    let memory = HostMemory::default();
+    let recorder = config.record.then(|| Arc::new(Recorder::new(config.sim.clone())));
+    let port = DmaPort::new(memory.device(), recorder.clone());
+    let irqs = vec![Arc::new(IrqLine::default())];
+    let shared = Arc::new(Shared {
+        sim: Mutex::new(Simulation::new(&config.sim, Box::new(port))),
+        wake: Condvar::new(),
+        stop: AtomicBool::new(false),
+        irqs: irqs.clone(),
+        recorder,
+        stepping_nanos: AtomicU64::new(0),
+        cycles: AtomicU64::new(0),
+    });
+    let function = Function {
+        name: "sim".to_owned(),
+        bar0: Arc::new(SimMmio(shared.clone())),
+        dma: Arc::new(memory),
+        irqs: irqs.into_iter().map(|line| line as Arc<dyn Irq>).collect(),
+    };
+    let thread = {
+        let shared = shared.clone();
+        std::thread::Builder::new()
+            .name("millrace-sim".to_owned())
+            .spawn(move || run(&shared))
+            .expect("the system has a thread for the simulation")
+    };
+    (function, CosimHandle { shared, thread: Some(thread) })
+}
+
+impl CosimHandle {
+    /// Cycles simulated for jobs so far.
+    pub fn cycles(&self) -> u64 {
+        self.shared.cycles.load(Ordering::Relaxed)
+    }
+
+    /// Simulated cycles a second of wall time spent stepping, or `None` before the first step.
+    pub fn cycles_per_second(&self) -> Option<f64> {
+        let nanos = self.shared.stepping_nanos.load(Ordering::Relaxed);
+        (nanos > 0).then(|| self.cycles() as f64 * 1e9 / nanos as f64)
+    }
+
+    /// Writes an FST waveform of the next `max_cycles` cycles.
+    ///
+    /// # Errors
+    /// [`TraceError`] if the file cannot be opened.
+    pub fn trace(&self, path: &Path, max_cycles: u64) -> Result<(), TraceError> {
+        self.shared.sim.lock().trace_start(path, max_cycles)
+    }
+
+    /// Ends the waveform early.
+    pub fn trace_stop(&self) {
+        self.shared.sim.lock().trace_stop();
+    }
+
+    /// What was recorded so far; `None` when recording is off.
+    pub fn recording(&self) -> Option<Recording> {
+        self.shared.recorder.as_ref().map(|r| r.take_copy())
+    }
+
+    /// Flips a bit of device memory, as a particle would.
+    pub fn flip_memory_bit(&self, address: u64, bit: u32) {
+        self.shared.sim.lock().flip_memory_bit(address, bit);
+    }
+}
+
+impl Drop for CosimHandle {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.wake.notify_all();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the simulation thread panicked");
+        }
+    }
+}

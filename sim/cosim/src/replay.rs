@@ -1,0 +1,125 @@
+//! Runs a recording again on a fresh device, without driver or host memory.
+
+use std::{collections::VecDeque, path::Path, sync::Arc};
+
+use millrace_verilated::{HostPort, Simulation, TraceError};
+use parking_lot::Mutex;
+
+use crate::recording::{Access, Event, Recording};
+
+/// What a replay found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReplayOutcome {
+    /// Every register answer and every DMA beat was the recorded one.
+    Identical {
+        /// Cycles run.
+        cycles: u64,
+    },
+    /// The first difference.
+    Differs {
+        /// Cycle of the replay.
+        cycle: u64,
+        /// What the recording holds.
+        expected: String,
+        /// What the device did.
+        got: String,
+    },
+}
+
+struct Script {
+    dma: VecDeque<Access>,
+    difference: Option<(String, String)>,
+}
+
+#[derive(Clone)]
+struct ReplayPort(Arc<Mutex<Script>>);
+
+impl ReplayPort {
+    fn differ(script: &mut Script, expected: Option<&Access>, got: String) {
+        if script.difference.is_none() {
+            let expected = expected.map_or("no further DMA".to_owned(), |e| format!("{e:?}"));
+            script.difference = Some((expected, got));
+        }
+    }
+}
+
+impl HostPort for ReplayPort {
+    fn read(&mut self, iova: u64, to: &mut [u8; 64]) -> bool {
+        let mut script = self.0.lock();
+        match script.dma.pop_front() {
+            Some(Access::DmaRead { iova: expected, data }) if expected == iova => {
+                if let Some(data) = data {
+                    *to = data;
+                }
+                data.is_some()
+            }
+            other => {
+                Self::differ(&mut script, other.as_ref(), format!("DMA read at {iova:#x}"));
+                false
+            }
+        }
+    }
+
+    fn write(&mut self, iova: u64, from: &[u8; 64], strobes: u64) -> bool {
+        let mut script = self.0.lock();
+        match script.dma.pop_front() {
+            Some(Access::DmaWrite { iova: i, data, strobes: s, ok }) if (i, data, s) == (iova, *from, strobes) => ok,
+            other => {
+                let got = format!("DMA write at {iova:#x}, strobes {strobes:#x}, {}", hex::encode(from));
+                Self::differ(&mut script, other.as_ref(), got);
+                false
+            }
+        }
+    }
+}
+
+/// Replays a recording; with `trace`, the first so many cycles go into an FST file.
+///
+/// # Errors
+/// [`TraceError`] if the waveform cannot be written. A difference is an outcome, no error.
+pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<ReplayOutcome, TraceError> {
+    let (mmio, dma): (Vec<&Event>, Vec<&Event>) = recording
+        .events
+        .iter()
+        .partition(|e| matches!(e.access, Access::MmioRead { .. } | Access::MmioWrite { .. }));
+    let script =
+        Arc::new(Mutex::new(Script { dma: dma.into_iter().map(|e| e.access.clone()).collect(), difference: None }));
+    let mut sim = Simulation::new(&recording.config, Box::new(ReplayPort(script.clone())));
+    if let Some((path, cycles)) = trace {
+        sim.trace_start(path, cycles)?;
+    }
+    let differs = |cycle, expected: String, got: String| ReplayOutcome::Differs { cycle, expected, got };
+    let difference = || script.lock().difference.clone();
+
+    for event in mmio {
+        while sim.cycles() < event.cycle {
+            let step = sim.step(event.cycle - sim.cycles());
+            if let Some((expected, got)) = difference() {
+                return Ok(differs(sim.cycles(), expected, got));
+            }
+            if step.cycles == 0 && !step.busy {
+                return Ok(differs(sim.cycles(), format!("busy until cycle {}", event.cycle), "idle".to_owned()));
+            }
+        }
+        match event.access {
+            Access::MmioWrite { offset, value } => sim.write32(offset, value),
+            Access::MmioRead { offset, value } => {
+                let got = sim.read32(offset);
+                if got != value {
+                    let expected = format!("register {offset:#06x} = {value:#010x}");
+                    return Ok(differs(sim.cycles(), expected, format!("{got:#010x}")));
+                }
+            }
+            Access::DmaRead { .. } | Access::DmaWrite { .. } => unreachable!("partitioned away above"),
+        }
+    }
+    while sim.step(4096).busy && !script.lock().dma.is_empty() {}
+    if let Some((expected, got)) = difference() {
+        return Ok(differs(sim.cycles(), expected, got));
+    }
+    let left = script.lock().dma.pop_front();
+    Ok(match left {
+        Some(access) => differs(sim.cycles(), format!("{access:?}"), "no such access".to_owned()),
+        None => ReplayOutcome::Identical { cycles: sim.cycles() },
+    })
+}
