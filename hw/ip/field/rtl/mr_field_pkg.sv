@@ -21,9 +21,36 @@ package mr_field_pkg;
   /// Cycles from `valid_i` to `valid_o` of `mr_modmul`, for both fields.
   localparam int unsigned ModMulLatency = 14;
 
+  /// Cycles of `mr_modadd` and `mr_modsub`.
+  localparam int unsigned ModAddLatency = 2;
+
+  /// Bits of a normalised limb, limbs of an element (261 bits), columns of a product of two elements.
+  localparam int unsigned LimbBits = 29;
+  localparam int unsigned Limbs    = 9;
+  localparam int unsigned Cols     = 2 * Limbs - 1;
+
+  /// Cycles of `mr_mul_cols`, `mr_reduce` and `mr_canon`; their sum is ModMulLatency.
+  localparam int unsigned MulColsLatency = 2;
+  localparam int unsigned ReduceLatency  = 9;
+  localparam int unsigned CanonLatency   = 3;
+
+  /// floor(2^513 / q) and floor(2^513 / r): the constants of Barrett's reduction.
+  localparam logic [260:0] MuQ = 261'ha948e8c4c474094f560e94b0d00e60275d2cbc2ecf9a9810de75db14337f21ca2;
+  localparam logic [260:0] MuR = 261'ha948e8c4c474094f560e94b0d00e6028e2890a4013d1015cc40e074d7c3bd24b2;
+
   /// The modulus that the parameter `Field` names.
   function automatic logic [253:0] modulus(input bit field);
     return (field == FieldFr) ? R : Q;
+  endfunction
+
+  /// floor(2^(split + 261) / modulus) for split = 251 or 252.
+  function automatic logic [260:0] barrett_mu(input bit field, input int unsigned split);
+    return ((field == FieldFr) ? MuR : MuQ) >> (252 - split);
+  endfunction
+
+  /// Limb `i` of a 261-bit constant.
+  function automatic logic [LimbBits-1:0] limb(input logic [260:0] value, input int unsigned i);
+    return LimbBits'(value >> (LimbBits * i));
   endfunction
 
 endpackage

@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   };
   dut.clk_i = 0;
   dut.rst_ni = 0;
+  dut.eval();  // the first eval sees no edge
   edge();
   dut.rst_ni = 1;
   std::deque<uint64_t> sent;
