@@ -35,6 +35,7 @@ def _form(layout: Layout) -> str:
     out = "  // What the check of form says: CauseOk (0), or the cause and the low byte of its position.\n"
     out += "  typedef struct packed {\n    logic [7:0] cause;\n    logic [7:0] position;\n  } form_t;\n\n"
     out += "  // The check of form: opcode first, then fields in rising order of their offset.\n"
+    out += "  // Job id and epoch are no matter of form.\n  // verilator lint_off UNUSEDSIGNAL\n"
     out += "  function automatic form_t descriptor_form(descriptor_t d);\n    logic [7:0] flags;\n"
     out += f"    logic [{len(every) - 1}:0] used;\n    form_t bad;\n    bad = '{{cause: 8'd0, position: 8'd0}};\n    flags = 8'd0;\n    used = '0;\n"
     checks = [(desc["flags"]["byte"], "(d.flags & ~flags) != 8'd0")]
@@ -59,7 +60,7 @@ def _form(layout: Layout) -> str:
     known = ", ".join(f"Opcode{_camel(n)}" for n in table["opcodes"])
     cause = table["causes"]["BAD_OPCODE"]["value"]
     out += f"    if (!(d.opcode inside {{{known}}})) bad = '{{cause: 8'd{cause}, position: d.opcode}};\n"
-    return out + "    return bad;\n  endfunction\n\n"
+    return out + "    return bad;\n  endfunction\n  // verilator lint_on UNUSEDSIGNAL\n\n"
 
 
 def layout_pkg(layout: Layout) -> str:

@@ -77,6 +77,8 @@ package mr_layout_pkg;
   } form_t;
 
   // The check of form: opcode first, then fields in rising order of their offset.
+  // Job id and epoch are no matter of form.
+  // verilator lint_off UNUSEDSIGNAL
   function automatic form_t descriptor_form(descriptor_t d);
     logic [7:0] flags;
     logic [5:0] used;
@@ -105,5 +107,6 @@ package mr_layout_pkg;
     if (!(d.opcode inside {OpcodeNop, OpcodeCopy, OpcodeMsmG1, OpcodeNtt})) bad = '{cause: 8'd2, position: d.opcode};
     return bad;
   endfunction
+  // verilator lint_on UNUSEDSIGNAL
 
 endpackage
