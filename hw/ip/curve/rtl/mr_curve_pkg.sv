@@ -13,6 +13,6 @@ package mr_curve_pkg;
   localparam point_t Infinity = '{x: 254'd0, y: 254'd1, z: 254'd0};
 
   /// Cycles from `valid_i` to `valid_o` of `mr_point_add`.
-  localparam int unsigned PointAddLatency = 34;
+  localparam int unsigned PointAddLatency = 29;
 
 endpackage
