@@ -1,0 +1,51 @@
+// First-in first-out queue with one write and one read a cycle; the head is visible without a request.
+//
+// The writer keeps its own account of free places: a push into a full queue is an error (asserted), so no ready comes back.
+// Latency: a word pushed in cycle t is at the head in cycle t+1 at the earliest. Depth is a power of two.
+module mr_msm_fifo #(
+  /// Bits of a word.
+  parameter int unsigned Width = 8,
+  /// Words, a power of two, at least 2.
+  parameter int unsigned Depth = 8
+) (
+  input  logic             clk_i,
+  input  logic             rst_ni,
+
+  input  logic             push_i,
+  input  logic [Width-1:0] data_i,
+
+  output logic             valid_o,
+  output logic [Width-1:0] data_o,
+  input  logic             pop_i
+);
+
+  localparam int unsigned PtrW = $clog2(Depth);
+
+  if (Depth < 2 || Depth != (1 << PtrW)) begin : gen_bad_parameter
+    $error("mr_msm_fifo: Depth must be a power of two");
+  end
+
+  logic [Width-1:0] mem [Depth];
+  logic [PtrW:0]    wr_q, rd_q;
+
+  assign valid_o = (wr_q != rd_q);
+  assign data_o  = mem[rd_q[PtrW-1:0]];
+
+  always_ff @(posedge clk_i) begin
+    if (push_i) mem[wr_q[PtrW-1:0]] <= data_i;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni) begin
+      wr_q <= '0;
+      rd_q <= '0;
+    end else begin
+      wr_q <= wr_q + (PtrW + 1)'(push_i);
+      rd_q <= rd_q + (PtrW + 1)'(pop_i);
+    end
+  end
+
+  assert property (@(posedge clk_i) disable iff (!rst_ni) push_i |-> ((wr_q - rd_q) != (PtrW + 1)'(Depth)));
+  assert property (@(posedge clk_i) disable iff (!rst_ni) pop_i |-> valid_o);
+
+endmodule
