@@ -8,7 +8,9 @@ module mr_queue
   import mr_queue_pkg::*;
 #(
   /// This queue's number.
-  parameter int unsigned Index = 0
+  parameter int unsigned Index = 0,
+  /// Descriptors of a read, a power of two, 2..16; the read channel's FIFO holds twice as many.
+  parameter int unsigned ChunkEntries = 8
 ) (
   input  logic                     clk_i,
   input  logic                     rst_ni,
@@ -104,7 +106,7 @@ module mr_queue
     end
   end
 
-  mr_queue_fetch #(.Index(Index)) u_fetch (
+  mr_queue_fetch #(.Index(Index), .ChunkEntries(ChunkEntries)) u_fetch (
     .clk_i, .rst_ni,
     .start_i(start_q), .run_i(run_q), .base_i(sq_base_q), .mask_i(mask_q), .epoch_i(epoch_q),
     .tail_i(regs_i.sq_tail_value[9:0]), .credit_i(credit), .head_o(head),
