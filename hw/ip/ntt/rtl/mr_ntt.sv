@@ -169,7 +169,7 @@ module mr_ntt #(
 
   // Cycles that an address takes through memory and butterfly to the first read that sees the result.
   localparam int unsigned MemLatency       = 2;
-  localparam int unsigned ButterflyLatency = 5 + mr_field_pkg::ModMulLatency;
+  localparam int unsigned ButterflyLatency = 1 + 2 * mr_field_pkg::ModAddLatency + mr_field_pkg::ModMulLatency;
   localparam int unsigned PipeLatency      = MemLatency + ButterflyLatency + 1;
 
   logic              seq_valid, seq_neg;

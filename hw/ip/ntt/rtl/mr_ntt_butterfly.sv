@@ -6,9 +6,9 @@
 // so that the inverse undoes the forward butterfly with w^-1 = ±w in the table, and the halvings of all stages make n^-1.
 // Adders with a zero operand stand for delay lines: the two directions share one path.
 //
-//   halve (1) → u = a + b, v = a - b (2) → v·w (ModMulLatency), u delayed → u + p, u - p (2)
+//   halve (1) → u = a + b, v = a - b (ModAddLatency) → v·w (ModMulLatency), u delayed → u + p, u - p (ModAddLatency)
 //
-// II = 1, no back-pressure, latency 5 + ModMulLatency. All operands and results are canonical (below r).
+// II = 1, no back-pressure, latency 1 + 2·ModAddLatency + ModMulLatency. All operands and results are canonical (below r).
 module mr_ntt_butterfly (
   input  logic         clk_i,
   input  logic         rst_ni,
@@ -26,8 +26,6 @@ module mr_ntt_butterfly (
   output logic [253:0] x_o,
   output logic [253:0] y_o
 );
-
-  localparam int unsigned AddLatency = 2;   // of mr_ntt_add and mr_ntt_sub
 
   // Halved and whole operands, with the operands of the subtraction in their final order.
   logic         valid_q, neg_q;
@@ -60,13 +58,13 @@ module mr_ntt_butterfly (
   logic         pre_valid, unused_pre_valid;
   logic [253:0] u, v, u_late, w_late, product;
   logic         mul_valid;
-  mr_ntt_add u_pre_add (
+  mr_modadd #(.Field(mr_field_pkg::FieldFr)) u_pre_add (
     .clk_i, .rst_ni, .valid_i(valid_q), .a_i(sum_a), .b_i(sum_b), .valid_o(pre_valid), .s_o(u)
   );
-  mr_ntt_sub u_pre_sub (
+  mr_modsub #(.Field(mr_field_pkg::FieldFr)) u_pre_sub (
     .clk_i, .rst_ni, .valid_i(valid_q), .a_i(dif_a), .b_i(dif_b), .valid_o(unused_pre_valid), .d_o(v)
   );
-  mr_delay #(.Width(254), .Depth(1 + AddLatency)) u_delay_w (
+  mr_delay #(.Width(254), .Depth(1 + mr_field_pkg::ModAddLatency)) u_delay_w (
     .clk_i, .rst_ni, .d_i(w_i), .q_o(w_late)
   );
 
@@ -81,10 +79,10 @@ module mr_ntt_butterfly (
   logic         unused_post_valid;
   assign post_b     = inverse_i ? '0 : product;
   assign post_dif_a = inverse_i ? product : u_late;
-  mr_ntt_add u_post_add (
+  mr_modadd #(.Field(mr_field_pkg::FieldFr)) u_post_add (
     .clk_i, .rst_ni, .valid_i(mul_valid), .a_i(u_late), .b_i(post_b), .valid_o, .s_o(x_o)
   );
-  mr_ntt_sub u_post_sub (
+  mr_modsub #(.Field(mr_field_pkg::FieldFr)) u_post_sub (
     .clk_i, .rst_ni, .valid_i(mul_valid), .a_i(post_dif_a), .b_i(post_b),
     .valid_o(unused_post_valid), .d_o(y_o)
   );
