@@ -23,11 +23,11 @@ module mr_mul_pair
 );
 
   logic [1:0]          cols_valid;
-  logic [63:0]         ab[Cols];
-  logic [63:0]         cd[Cols];
+  logic [63:0]         ab[Cols]  /* verilator split_var */;
+  logic [63:0]         cd[Cols]  /* verilator split_var */;
   logic                sum_valid_q, lazy_valid;
   logic [63:0]         sum_q[Cols]  /* verilator split_var */;
-  logic [LimbBits-1:0] lazy[Limbs];
+  logic [LimbBits-1:0] lazy[Limbs]  /* verilator split_var */;
 
   mr_mul_cols #(
     .ABits(ABits),

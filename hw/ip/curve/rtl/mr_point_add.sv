@@ -88,7 +88,7 @@ module mr_point_add
 
   // Stages 2 and 3: columns of the six products. Limbs of 30 bits: a column is below 8 * 2^60 + 2^55.
   logic [Products-1:0] prod_valid;
-  logic [63:0]         prod[Products][Cols];
+  logic [63:0]         prod[Products][Cols]  /* verilator split_var */;
   for (genvar n = 0; n < Products; n++) begin : gen_product
     mr_mul_cols #(
       .ABits(LimbBits + 1),
@@ -132,7 +132,7 @@ module mr_point_add
 
   // Stages 5..13: t0, t1, t2 / 3, t3, t4, t5 / 3, each below 1.2 q, as x is at most 6 q^2 < 2^510.
   logic [Products-1:0] t_valid;
-  logic [LimbBits-1:0] t[Products][Limbs];
+  logic [LimbBits-1:0] t[Products][Limbs]  /* verilator split_var */;
   for (genvar n = 0; n < Products; n++) begin : gen_reduce
     mr_reduce #(
       .Field(FieldFq),
@@ -149,10 +149,10 @@ module mr_point_add
 
   // Stage 14: t1 + t2, t1 - t2, t5, -t5; t0, t3, t4 wait beside them.
   logic                mid_valid_q;
-  logic [LimbBits:0]   sum[Limbs];
-  logic [LimbBits:0]   diff[Limbs];
-  logic [LimbBits:0]   y[Limbs];
-  logic [LimbBits:0]   yneg[Limbs];
+  logic [LimbBits:0]   sum[Limbs]  /* verilator split_var */;
+  logic [LimbBits:0]   diff[Limbs]  /* verilator split_var */;
+  logic [LimbBits:0]   y[Limbs]  /* verilator split_var */;
+  logic [LimbBits:0]   yneg[Limbs]  /* verilator split_var */;
   logic [LimbBits-1:0] t0_q[Limbs]  /* verilator split_var */;
   logic [LimbBits-1:0] t3_q[Limbs]  /* verilator split_var */;
   logic [LimbBits-1:0] t4_q[Limbs]  /* verilator split_var */;

@@ -1,7 +1,7 @@
 // mr_modmul against Python's integers, with bubbles; then its speed when busy in every cycle.
 // dv: fq -GField=0
 // dv: fr -GField=1
-#include <chrono>
+#include <ctime>
 #include <deque>
 #include <fstream>
 #include <random>
@@ -84,14 +84,14 @@ int main(int argc, char** argv) {
 
   constexpr int Cycles = 200000;
   dut.valid_i = 1;
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // CPU time: other work on the machine does not count
   for (int i = 0; i < Cycles; ++i) {
     const Vector& v = vectors[i % vectors.size()];
     drive(dut.a_i, v.a);
     drive(dut.b_i, v.b);
     edge();
   }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  std::printf("%zu products, latency %ld; %.0f kHz\n", compared, latency, Cycles / took.count() / 1e3);
+  const double took = double(std::clock() - start) / CLOCKS_PER_SEC;
+  std::printf("%zu products, latency %ld; %.0f kHz\n", compared, latency, Cycles / took / 1e3);
   return compared == vectors.size() && latency == 14 ? 0 : 1;
 }

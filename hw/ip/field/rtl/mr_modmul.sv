@@ -30,8 +30,8 @@ module mr_modmul
   end
 
   logic        cols_valid, lazy_valid;
-  logic [63:0] cols[Cols];
-  logic [LimbBits-1:0] lazy[Limbs];
+  logic [63:0] cols[Cols]  /* verilator split_var */;
+  logic [LimbBits-1:0] lazy[Limbs]  /* verilator split_var */;
 
   mr_mul_cols #(
     .ABits(LimbBits),

@@ -52,54 +52,41 @@ module mr_reduce
     assign mu_limb[i] = limb(Mu, i);
   end
 
-  // Stage 1: h, and the low columns with their carry moved up one limb (less than 2^36 each).
-  logic        h_valid_q;
-  logic [30:0] h_q[Limbs]  /* verilator split_var */;
-  logic [63:0] c8;
-  assign c8 = c_i[8] + (c_i[7] >> LimbBits);
-
+  // Bit s: stage s + 1 holds an operand.
+  logic [ReduceLatency-1:0] valid_q;
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) h_valid_q <= 1'b0;
-    else h_valid_q <= valid_i;
+    if (!rst_ni) valid_q <= '0;
+    else valid_q <= {valid_q[ReduceLatency-2:0], valid_i};
   end
 
+  // Stage 1: h. Limb j holds 29 bits of column j + 8 above the cut, what columns below reach into it, and the low bits of the column above.
+  logic [30:0] h_q[Limbs]  /* verilator split_var */;
   for (genvar j = 0; j < Limbs; j++) begin : gen_h
-    logic [63:0] above, here, below;
+    logic [63:0] above;
     if (j + 9 < Cols) begin : gen_above
-      assign above = c_i[j+9];
+      assign above = (c_i[j+9] & MaskOff) << (LimbBits - Off);
     end else begin : gen_top
       assign above = '0;
     end
-    if (j == 0) begin : gen_bottom
-      assign here  = c8;
-      assign below = '0;
-    end else if (j == 1) begin : gen_second
-      assign here  = c_i[9];
-      assign below = c8;
-    end else begin : gen_here
-      assign here  = c_i[j+8];
-      assign below = c_i[j+7];
-    end
 
-    always_ff @(posedge clk_i) begin
-      if (valid_i) begin
-        h_q[j] <= 31'(((above & MaskOff) << (LimbBits - Off)) + ((here >> Off) & Mask) + (below >> (Off + LimbBits)));
+    if (j == 0) begin : gen_first
+      always_ff @(posedge clk_i) begin
+        if (valid_i) h_q[j] <= 31'(above + (((c_i[8] + (c_i[7] >> LimbBits)) >> Off) & Mask));
+      end
+    end else if (j == 1) begin : gen_second
+      always_ff @(posedge clk_i) begin
+        if (valid_i) h_q[j] <= 31'(above + ((c_i[9] >> Off) & Mask) + ((c_i[8] + (c_i[7] >> LimbBits)) >> (Off + LimbBits)));
+      end
+    end else begin : gen_other
+      always_ff @(posedge clk_i) begin
+        if (valid_i) h_q[j] <= 31'(above + ((c_i[j+8] >> Off) & Mask) + (c_i[j+7] >> (Off + LimbBits)));
       end
     end
   end
 
-  logic [35:0] low[Limbs]  /* verilator split_var */;
-  for (genvar i = 0; i < Limbs; i++) begin : gen_low
-    if (i == 0) begin : gen_first
-      assign low[i] = 36'(c_i[0] & Mask);
-    end else begin : gen_next
-      assign low[i] = 36'((c_i[i] & Mask) + (c_i[i-1] >> LimbBits));
-    end
-  end
-
   // Stages 2 and 3: columns 7..16 of h * mu.
+  logic [63:0] hm[Cols]  /* verilator split_var */;
   logic        hm_valid;
-  logic [63:0] hm[Cols];
   mr_mul_cols #(
     .ABits(31),
     .BBits(LimbBits),
@@ -107,52 +94,40 @@ module mr_reduce
   ) u_h_mu (
     .clk_i,
     .rst_ni,
-    .valid_i(h_valid_q),
+    .valid_i(valid_q[0]),
     .a_i    (h_q),
     .b_i    (mu_limb),
     .valid_o(hm_valid),
     .c_o    (hm)
   );
 
-  // Stage 4: limbs of q.
-  logic        q_valid_q;
+  // Stage 4: limbs of q, from bit 29 of column 8 upwards.
   logic [30:0] q_q[Limbs]  /* verilator split_var */;
-  logic [63:0] hm8;
-  assign hm8 = hm[8] + (hm[7] >> LimbBits);
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) q_valid_q <= 1'b0;
-    else q_valid_q <= hm_valid;
-  end
-
   for (genvar j = 0; j < Limbs; j++) begin : gen_q
-    logic [63:0] here, below, below2;
-    if (j + 9 < Cols) begin : gen_here
-      assign here = hm[j+9];
-    end else begin : gen_top
-      assign here = '0;
-    end
-    if (j == 0) begin : gen_bottom
-      assign below  = hm8;
-      assign below2 = '0;
+    if (j == 0) begin : gen_first
+      always_ff @(posedge clk_i) begin
+        if (hm_valid) q_q[j] <= 31'((hm[9] & Mask) + (((hm[8] + (hm[7] >> LimbBits)) >> LimbBits) & Mask));
+      end
     end else if (j == 1) begin : gen_second
-      assign below  = hm[9];
-      assign below2 = hm8;
-    end else begin : gen_below
-      assign below  = hm[j+8];
-      assign below2 = hm[j+7];
-    end
-
-    always_ff @(posedge clk_i) begin
-      if (hm_valid) begin
-        q_q[j] <= 31'((here & Mask) + ((below >> LimbBits) & Mask) + (below2 >> (2 * LimbBits)));
+      always_ff @(posedge clk_i) begin
+        if (hm_valid) begin
+          q_q[j] <= 31'((hm[10] & Mask) + ((hm[9] >> LimbBits) & Mask) + ((hm[8] + (hm[7] >> LimbBits)) >> (2 * LimbBits)));
+        end
+      end
+    end else if (j + 9 < Cols) begin : gen_other
+      always_ff @(posedge clk_i) begin
+        if (hm_valid) q_q[j] <= 31'((hm[j+9] & Mask) + ((hm[j+8] >> LimbBits) & Mask) + (hm[j+7] >> (2 * LimbBits)));
+      end
+    end else begin : gen_last
+      always_ff @(posedge clk_i) begin
+        if (hm_valid) q_q[j] <= 31'(((hm[j+8] >> LimbBits) & Mask) + (hm[j+7] >> (2 * LimbBits)));
       end
     end
   end
 
   // Stages 5 and 6: columns 0..8 of q * m.
+  logic [63:0] qm[Cols]  /* verilator split_var */;
   logic        qm_valid;
-  logic [63:0] qm[Cols];
   mr_mul_cols #(
     .ABits(31),
     .BBits(LimbBits),
@@ -160,89 +135,107 @@ module mr_reduce
   ) u_q_m (
     .clk_i,
     .rst_ni,
-    .valid_i(q_valid_q),
+    .valid_i(valid_q[3]),
     .a_i    (q_q),
     .b_i    (m_limb),
     .valid_o(qm_valid),
     .c_o    (qm)
   );
 
-  // The low columns wait for stages 2..6.
+  // Beside stages 1..6: the low columns, their carry moved up one limb (each below 2^36).
   localparam int unsigned Wait = 6;
-  logic [Wait-1:0] wait_valid;
-  logic [35:0]     wait_low[Wait+1][Limbs]  /* verilator split_var */;
+  logic [35:0] low[Limbs]  /* verilator split_var */;
+  for (genvar i = 0; i < Limbs; i++) begin : gen_low
+    logic [35:0] wait_q[Wait]  /* verilator split_var */;
 
-  assign wait_valid[0] = valid_i;
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) wait_valid[Wait-1:1] <= '0;
-    else wait_valid[Wait-1:1] <= wait_valid[Wait-2:0];
-  end
-
-  for (genvar i = 0; i < Limbs; i++) begin : gen_wait
-    assign wait_low[0][i] = low[i];
-    for (genvar s = 0; s < Wait; s++) begin : gen_stage
-      logic [35:0] low_q;
+    if (i == 0) begin : gen_first
       always_ff @(posedge clk_i) begin
-        if (wait_valid[s]) low_q <= wait_low[s][i];
+        if (valid_i) wait_q[0] <= 36'(c_i[0] & Mask);
       end
-      assign wait_low[s+1][i] = low_q;
+    end else begin : gen_next
+      always_ff @(posedge clk_i) begin
+        if (valid_i) wait_q[0] <= 36'((c_i[i] & Mask) + (c_i[i-1] >> LimbBits));
+      end
     end
+
+    for (genvar s = 1; s < Wait; s++) begin : gen_stage
+      always_ff @(posedge clk_i) begin
+        if (valid_q[s-1]) wait_q[s] <= wait_q[s-1];
+      end
+    end
+    assign low[i] = wait_q[Wait-1];
   end
 
   // Stages 7..9: limbs of x - q*m, three a stage. The bias keeps every term positive: 2^63 in limb 0, 2^63 - 2^34 in the others,
   // together 2^(63 + 232), a multiple of 2^261. A term is below 2^63 + 2^37, a carry below 2^35.
-  localparam int unsigned Steps = 3;
-  localparam int unsigned StepLimbs = Limbs / Steps;
+  localparam logic [63:0] BiasFirst = 64'd1 << 63;
+  localparam logic [63:0] BiasNext = (64'd1 << 63) - (64'd1 << 34);
+  logic [LimbBits-1:0] r7_q[3]  /* verilator split_var */;
+  logic [LimbBits-1:0] r8_q[6]  /* verilator split_var */;
+  logic [LimbBits-1:0] r9_q[9]  /* verilator split_var */;
+  logic [63:0]         bare7_q[Limbs]  /* verilator split_var */;  // x - q*m without carry, limbs 3..8
+  logic [63:0]         bare8_q[Limbs]  /* verilator split_var */;  // limbs 6..8
+  logic [34:0]         carry7_q, carry8_q;
 
-  logic [Steps:0] step_valid;
-  assign step_valid[0] = qm_valid;
   always_ff @(posedge clk_i) begin
-    if (!rst_ni) step_valid[Steps:1] <= '0;
-    else step_valid[Steps:1] <= step_valid[Steps-1:0];
+    if (qm_valid) begin
+      automatic logic [63:0] t0 = (64'(low[0]) + BiasFirst) - qm[0];
+      automatic logic [63:0] t1 = (64'(low[1]) + BiasNext) - qm[1] + (t0 >> LimbBits);
+      automatic logic [63:0] t2 = (64'(low[2]) + BiasNext) - qm[2] + (t1 >> LimbBits);
+      r7_q[0]  <= LimbBits'(t0);
+      r7_q[1]  <= LimbBits'(t1);
+      r7_q[2]  <= LimbBits'(t2);
+      carry7_q <= 35'(t2 >> LimbBits);
+    end
   end
 
-  // Before step s: limbs resolved by earlier steps, bare terms for the others.
-  logic [63:0] bare[Steps+1][Limbs]  /* verilator split_var */;
-  logic [34:0] carry[Steps+1]  /* verilator split_var */;
-  assign carry[0] = '0;
-
-  for (genvar i = 0; i < Limbs; i++) begin : gen_difference
-    localparam logic [63:0] Bias = (i == 0) ? 64'd1 << 63 : (64'd1 << 63) - (64'd1 << 34);
-    assign bare[0][i] = (64'(wait_low[Wait][i]) + Bias) - qm[i];
+  always_ff @(posedge clk_i) begin
+    if (valid_q[6]) begin
+      automatic logic [63:0] t3 = bare7_q[3] + 64'(carry7_q);
+      automatic logic [63:0] t4 = bare7_q[4] + (t3 >> LimbBits);
+      automatic logic [63:0] t5 = bare7_q[5] + (t4 >> LimbBits);
+      r8_q[3]  <= LimbBits'(t3);
+      r8_q[4]  <= LimbBits'(t4);
+      r8_q[5]  <= LimbBits'(t5);
+      carry8_q <= 35'(t5 >> LimbBits);
+    end
   end
 
-  for (genvar s = 0; s < Steps; s++) begin : gen_step
-    logic [63:0] term[StepLimbs]  /* verilator split_var */;
-    logic [34:0] carry_q;
+  always_ff @(posedge clk_i) begin
+    if (valid_q[7]) begin
+      automatic logic [63:0] t6 = bare8_q[6] + 64'(carry8_q);
+      automatic logic [63:0] t7 = bare8_q[7] + (t6 >> LimbBits);
+      automatic logic [LimbBits-1:0] t8 = LimbBits'(bare8_q[8] + (t7 >> LimbBits));
+      r9_q[6] <= LimbBits'(t6);
+      r9_q[7] <= LimbBits'(t7);
+      r9_q[8] <= t8;
+    end
+  end
 
-    for (genvar i = 0; i < Limbs; i++) begin : gen_limb
-      logic [63:0] limb_q;
-      if (i / StepLimbs != s) begin : gen_pass
-        always_ff @(posedge clk_i) begin
-          if (step_valid[s]) limb_q <= bare[s][i];
-        end
-      end else begin : gen_own
-        if (i % StepLimbs == 0) begin : gen_carry_in
-          assign term[0] = bare[s][i] + 64'(carry[s]);
-        end else begin : gen_carry
-          assign term[i%StepLimbs] = bare[s][i] + (term[i%StepLimbs-1] >> LimbBits);
-        end
-        always_ff @(posedge clk_i) begin
-          if (step_valid[s]) limb_q <= term[i%StepLimbs] & Mask;
-        end
+  for (genvar i = 0; i < Limbs; i++) begin : gen_steps
+    if (i < 3) begin : gen_step7
+      always_ff @(posedge clk_i) begin
+        if (valid_q[6]) r8_q[i] <= r7_q[i];
       end
-      assign bare[s+1][i] = limb_q;
+      assign bare7_q[i] = '0;
+    end else begin : gen_bare7
+      always_ff @(posedge clk_i) begin
+        if (qm_valid) bare7_q[i] <= (64'(low[i]) + BiasNext) - qm[i];
+      end
     end
-
-    always_ff @(posedge clk_i) begin
-      if (step_valid[s]) carry_q <= 35'(term[StepLimbs-1] >> LimbBits);
+    if (i < 6) begin : gen_step8
+      always_ff @(posedge clk_i) begin
+        if (valid_q[7]) r9_q[i] <= r8_q[i];
+      end
+      assign bare8_q[i] = '0;
+    end else begin : gen_bare8
+      always_ff @(posedge clk_i) begin
+        if (valid_q[6]) bare8_q[i] <= bare7_q[i];
+      end
     end
-    assign carry[s+1] = carry_q;
+    assign r_o[i] = r9_q[i];
   end
 
-  assign valid_o = step_valid[Steps];
-  for (genvar i = 0; i < Limbs; i++) begin : gen_out
-    assign r_o[i] = LimbBits'(bare[Steps][i]);
-  end
+  assign valid_o = valid_q[ReduceLatency-1];
 
 endmodule
