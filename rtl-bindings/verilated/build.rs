@@ -66,12 +66,12 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Every `rtl/` folder, packages ordered so that each stands after those it imports.
+/// Every `rtl/` folder and the tops, packages ordered so that each stands after those it imports.
 fn rtl_files(root: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let blocks = fs::read_dir(root.join("hw/ip")).expect("hw/ip is part of the checkout");
     let mut folders: Vec<PathBuf> = blocks.filter_map(Result::ok).map(|e| e.path().join("rtl")).collect();
     folders.retain(|folder| folder.is_dir());
-    folders.push(root.join("hw/top/rtl"));
+    folders.push(root.join("hw/top"));
     folders.sort();
     let mut packages: Vec<PathBuf> = folders
         .iter()
@@ -112,7 +112,7 @@ fn verilate(root: &Path, verilator: &Path, generated: &Path) {
     if waivers.is_file() {
         command.arg(waivers);
     }
-    command.args(packages).arg(root.join("hw/top/rtl/mr_device.sv"));
+    command.args(packages).arg(root.join("hw/top/mr_device.sv"));
     let output = command.output().unwrap_or_else(|e| panic!("{}: {e}", verilator.display()));
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "Verilator failed:\n{messages}");
