@@ -18,9 +18,6 @@
 #include "verilated.h"
 #include "golden.h"
 #include "channels.h"
-#if __has_include("standin.h")
-#include "standin.h"
-#endif
 
 namespace {
 
