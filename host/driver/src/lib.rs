@@ -1,1 +1,45 @@
 //! The device as an engine: rings, tickets, recovery.
+//!
+//! In: jobs, and a PCIe function to do them on. Out: outputs that were checked (digest, range, curve) or typed errors.
+//! This crate computes no sum and no transform; it never trusts what the device writes.
+//!
+//! | module | idea |
+//! |---|---|
+//! | `identity` | whose device this is, and how it was built |
+//! | `registers`, `ring`, `pool`, `allocator` | the things a queue is made of |
+//! | `core`, `flight` | jobs in flight, from descriptor to completion |
+//! | `watchdog`, `recovery` | waits bounded by the device's progress, and what follows when they end |
+//! | `prepare`, `upload`, `msm`, `ntt` | what each kind of job sends |
+//! | `judge` | what comes back, believed only after a look |
+//! | `shared`, `engine` | waiting, and [`DeviceEngine`]: all of it as a `millrace_job::Engine` |
+//!
+//! The protocol is drawn in `docs/spec/rings.md`.
+
+#![forbid(unsafe_code)]
+
+mod allocator;
+mod config;
+mod core;
+mod digest;
+mod engine;
+mod fault;
+mod flight;
+mod identity;
+mod judge;
+mod msm;
+mod ntt;
+mod pool;
+mod prepare;
+mod recovery;
+mod registers;
+mod ring;
+mod shared;
+mod statistics;
+mod upload;
+mod watchdog;
+
+pub use config::DriverConfig;
+pub use digest::Digest;
+pub use engine::DeviceEngine;
+pub use identity::{Identity, OpenError};
+pub use statistics::{Anomalies, DeviceStatistics};

@@ -1,1 +1,28 @@
 //! The functional device: same rings, registers and errors, no RTL.
+//!
+//! In: register accesses and DMA memory, as a driver makes them. Out: results in that memory, completions, interrupts.
+//! Its sums and transforms are the oracle's; its cycle counts follow a simple formula (`cycles`) and are no measurement.
+//! Besides working, it can fail in every way that a driver must survive ([`Fault`]).
+//!
+//! | module | idea |
+//! |---|---|
+//! | `registers` | BAR0: what reads answer and what writes set off |
+//! | `queue` | descriptors in, completions out |
+//! | `device` | the threads: one that dispatches, one for each engine |
+//! | `jobs` | what each opcode does |
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod cycles;
+mod device;
+mod digest;
+mod fault;
+mod jobs;
+mod memory;
+mod queue;
+mod registers;
+
+pub use config::ModelConfig;
+pub use device::ModelDevice;
+pub use fault::{Fault, JobClass, Until};

@@ -1,0 +1,126 @@
+//! DMA memory for jobs: leased, wiped when given back, used again.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use millrace_pcie::{DmaBuffer, DmaError, DmaSpace, Iova, PAGE_BYTES};
+use parking_lot::Mutex;
+
+struct Free {
+    by_size: BTreeMap<usize, Vec<Box<dyn DmaBuffer>>>,
+    bytes: usize,
+}
+
+/// Where staging memory comes from.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    dma: Arc<dyn DmaSpace>,
+    free: Arc<Mutex<Free>>,
+    keep_bytes: usize,
+}
+
+impl Pool {
+    /// A pool that keeps at most `keep_bytes` mapped for later.
+    pub(crate) fn new(dma: Arc<dyn DmaSpace>, keep_bytes: usize) -> Self {
+        Self { dma, free: Arc::new(Mutex::new(Free { by_size: BTreeMap::new(), bytes: 0 })), keep_bytes }
+    }
+
+    /// Zeroed memory of at least so many bytes.
+    pub(crate) fn lease(&self, len_bytes: usize) -> Result<Staging, DmaError> {
+        let too_much = DmaError::OutOfMemory { needed_bytes: len_bytes };
+        let size = len_bytes.max(PAGE_BYTES).checked_next_power_of_two().ok_or(too_much)?;
+        let kept = {
+            let mut free = self.free.lock();
+            let kept = free.by_size.get_mut(&size).and_then(Vec::pop);
+            free.bytes -= kept.as_ref().map_or(0, |b| b.len_bytes());
+            kept
+        };
+        let buffer = match kept {
+            Some(buffer) => buffer,
+            None => self.dma.alloc(size)?,
+        };
+        Ok(Staging { buffer: Some(buffer), pool: self.clone() })
+    }
+
+    fn give_back(&self, buffer: Box<dyn DmaBuffer>) {
+        buffer.wipe();
+        let size = buffer.len_bytes();
+        let mut free = self.free.lock();
+        if free.bytes.saturating_add(size) <= self.keep_bytes {
+            free.bytes += size;
+            free.by_size.entry(size).or_default().push(buffer);
+        }
+    }
+
+    /// Unmaps what is free, so that a device that may still write somewhere cannot hit memory that is used again.
+    pub(crate) fn drain(&self) {
+        let mut free = self.free.lock();
+        free.by_size.clear();
+        free.bytes = 0;
+    }
+}
+
+/// A leased buffer; wiped and given back when dropped.
+pub(crate) struct Staging {
+    buffer: Option<Box<dyn DmaBuffer>>,
+    pool: Pool,
+}
+
+impl Staging {
+    fn buffer(&self) -> &dyn DmaBuffer {
+        self.buffer.as_deref().expect("the buffer leaves only on drop")
+    }
+
+    pub(crate) fn iova(&self) -> Iova {
+        self.buffer().iova()
+    }
+
+    pub(crate) fn write(&self, offset: usize, from: &[u8]) {
+        self.buffer().write(offset, from);
+    }
+
+    pub(crate) fn read(&self, offset: usize, to: &mut [u8]) {
+        self.buffer().read(offset, to);
+    }
+
+    /// Wipes and unmaps at once, for memory that a device was not seen to let go.
+    pub(crate) fn unmap(mut self) {
+        if let Some(buffer) = self.buffer.take() {
+            buffer.wipe();
+        }
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.buffer.take() {
+            self.pool.give_back(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use millrace_pcie::HostMemory;
+
+    #[test]
+    fn buffers_come_back_wiped_and_are_used_again() {
+        let memory = HostMemory::default();
+        let pool = Pool::new(Arc::new(memory.clone()), 8192);
+        let first = pool.lease(5000).unwrap();
+        let at = first.iova();
+        first.write(4999, &[7]);
+        drop(first);
+        assert!(memory.device().snapshot().iter().all(|(_, bytes)| bytes.iter().all(|&b| b == 0)));
+        let again = pool.lease(8000).unwrap();
+        assert_eq!(again.iova(), at);
+        let other = pool.lease(8000).unwrap();
+        drop((again, other));
+        assert_eq!(memory.device().snapshot().len(), 1, "the pool keeps no more than it may");
+        pool.drain();
+        assert!(memory.device().snapshot().is_empty());
+        let unmapped = pool.lease(1).unwrap();
+        unmapped.unmap();
+        assert!(memory.device().snapshot().is_empty());
+    }
+}

@@ -1,0 +1,70 @@
+//! A job as the caller gives it → descriptors and the memory they speak of.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use ark_ec::AffineRepr;
+use millrace_bn254::G1Affine;
+use millrace_job::{BufferId, EngineError, Group, Job, JobValue};
+
+use crate::{
+    flight::{Purpose, Tracked},
+    shared::Shared,
+    upload::Bases,
+};
+
+impl Shared {
+    fn resident(&self, id: BufferId) -> Result<Arc<Bases>, EngineError> {
+        let bases = self.residents.lock().get(&id.0).cloned();
+        bases.ok_or_else(|| self.bad_job("a resident buffer of this engine", format!("buffer {}", id.0)))
+    }
+
+    /// Checks the job against itself and the device, and stages it. With `dump`, an MSM ends after its buckets.
+    pub(crate) fn prepare(&self, job: Job, dump: bool) -> Result<Tracked, EngineError> {
+        let kind = job.kind();
+        let ready = |value| Ok(Tracked::new(Purpose::Ready { kind, value }, Vec::new()));
+        match job {
+            Job::Msm { group: Group::G1, bases, range, scalars } => {
+                let bases = self.resident(bases)?;
+                if range.start > range.end || range.end > bases.len() {
+                    let expected = format!("a range within {} bases", bases.len());
+                    return Err(self.bad_job(expected, format!("{}..{}", range.start, range.end)));
+                }
+                if range.len() != scalars.len() {
+                    return Err(
+                        self.bad_job(format!("{} scalars", range.len()), format!("{}", scalars.len()))
+                    );
+                }
+                if range.is_empty() && !dump {
+                    return ready(JobValue::G1(G1Affine::zero()));
+                }
+                if self.ensure_resident_again(&bases)? {
+                    self.core.lock().anomalies.uploads_again += 1;
+                }
+                let max_points = if dump { usize::MAX } else { self.config.max_points_per_job.max(1) };
+                let (work, first_points) = self.msm_work(&bases, &range, &scalars, max_points, dump)?;
+                Ok(Tracked::new(Purpose::Msm { kind, bases, first_points, scalars }, work))
+            }
+            Job::Ntt { direction, coset, values } => {
+                if !values.len().is_power_of_two() {
+                    return Err(self.bad_job("a power of two of values", format!("{}", values.len())));
+                }
+                if values.len().ilog2() > self.identity.ntt_log_max {
+                    return Err(self.unsupported(format!("a transform of {} values", values.len())));
+                }
+                if values.len() == 1 {
+                    return ready(JobValue::Values(values));
+                }
+                let work = self.ntt_work(direction, coset, &values)?;
+                Ok(Tracked::new(Purpose::Ntt { kind }, vec![work]))
+            }
+            Job::Msm { group: Group::G2, .. } => Err(self.unsupported("an MSM over G2")),
+            Job::Rows { .. } => Err(self.unsupported("sparse rows")),
+        }
+    }
+
+    fn ensure_resident_again(&self, bases: &Bases) -> Result<bool, EngineError> {
+        let believed = bases.is_believed(self.memory_generation.load(Ordering::Acquire));
+        self.ensure_resident(bases)?;
+        Ok(!believed)
+    }
+}

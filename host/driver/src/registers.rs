@@ -1,0 +1,90 @@
+//! Register access with the dead link recognised.
+
+use std::sync::Arc;
+
+use millrace_pcie::{Iova, Mmio};
+use millrace_regs::{queue_register, registers as reg};
+use parking_lot::Mutex;
+
+/// The device no longer answers as itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LinkDown(pub(crate) String);
+
+/// The registers of a device and of one of its queues.
+pub(crate) struct Registers {
+    bar0: Arc<dyn Mmio>,
+    queue: u32,
+    /// Held over the two halves of a 64-bit read: reading the lower half latches the upper one for everybody.
+    latch: Mutex<()>,
+}
+
+impl Registers {
+    pub(crate) fn new(bar0: Arc<dyn Mmio>, queue: u32) -> Self {
+        Self { bar0, queue, latch: Mutex::new(()) }
+    }
+
+    /// Reads; all-ones is believed only from a device that still says who it is.
+    pub(crate) fn read(&self, offset: u32) -> Result<u32, LinkDown> {
+        let value = self.bar0.read32(offset);
+        if value != u32::MAX {
+            return Ok(value);
+        }
+        self.check_link()?;
+        Ok(self.bar0.read32(offset))
+    }
+
+    /// Reads a pair of registers, lower half first.
+    pub(crate) fn read64(&self, lower: u32) -> Result<u64, LinkDown> {
+        let _latch = self.latch.lock();
+        let pair = || (self.bar0.read32(lower), self.bar0.read32(lower + 4));
+        let (mut lo, mut hi) = pair();
+        if lo == u32::MAX || hi == u32::MAX {
+            self.check_link()?;
+            (lo, hi) = pair();
+        }
+        Ok(u64::from(hi) << 32 | u64::from(lo))
+    }
+
+    pub(crate) fn check_link(&self) -> Result<(), LinkDown> {
+        match self.bar0.read32(reg::MAGIC) {
+            reg::MAGIC_EXPECTED => Ok(()),
+            u32::MAX => Err(LinkDown("registers read as all-ones".into())),
+            other => Err(LinkDown(format!("MAGIC reads {other:#010x}"))),
+        }
+    }
+
+    pub(crate) fn write(&self, offset: u32, value: u32) {
+        self.bar0.write32(offset, value);
+    }
+
+    pub(crate) fn read_queue(&self, offset: u32) -> Result<u32, LinkDown> {
+        self.read(queue_register(self.queue, offset))
+    }
+
+    pub(crate) fn write_queue(&self, offset: u32, value: u32) {
+        self.write(queue_register(self.queue, offset), value);
+    }
+
+    /// Writes a set-up register and reads it back, so that a lost write is seen here and not as a stuck queue.
+    pub(crate) fn set_queue(&self, offset: u32, value: u32) -> Result<(), LinkDown> {
+        const ATTEMPTS: u32 = 3;
+        let mut got = 0;
+        for _ in 0..ATTEMPTS {
+            self.write_queue(offset, value);
+            got = self.read_queue(offset)?;
+            if got == value {
+                return Ok(());
+            }
+        }
+        Err(LinkDown(format!("queue register {offset:#x} was written {value:#x} and reads {got:#x}")))
+    }
+
+    pub(crate) fn set_queue_base(&self, lower: u32, iova: Iova) -> Result<(), LinkDown> {
+        self.set_queue(lower, iova.0 as u32)?;
+        self.set_queue(lower + 4, (iova.0 >> 32) as u32)
+    }
+
+    pub(crate) fn progress(&self) -> Result<u64, LinkDown> {
+        self.read64(reg::PROGRESS_LO)
+    }
+}

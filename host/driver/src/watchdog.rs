@@ -1,0 +1,137 @@
+//! The clock of every wait: `PROGRESS`, not wall time.
+
+use std::time::{Duration, Instant};
+
+use crate::DriverConfig;
+
+/// A working device may need this many times what its jobs are expected to take ...
+const WORK_FACTOR: u64 = 64;
+/// ... and this much besides.
+const WORK_FLOOR: u64 = 1 << 24;
+
+/// What a reading of `PROGRESS` says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// It moves.
+    Moving,
+    /// It stands still, not yet for long.
+    Still,
+    /// It has stood still for half of the time allowed.
+    HalfStuck,
+    /// It stood still for as long as was allowed, or moved for nothing.
+    Stuck,
+}
+
+/// Judges readings of `PROGRESS`.
+pub(crate) struct Watchdog {
+    stall_time: Duration,
+    stall_readings: u32,
+    interval: Duration,
+    last: Option<u64>,
+    since: Instant,
+    readings: u32,
+    next: Instant,
+    moved: u64,
+    halfway_told: bool,
+}
+
+impl Watchdog {
+    pub(crate) fn new(config: &DriverConfig) -> Self {
+        let now = Instant::now();
+        Self {
+            stall_time: config.stall_time,
+            stall_readings: config.stall_readings,
+            interval: config.progress_interval,
+            last: None,
+            since: now,
+            readings: 0,
+            next: now + config.progress_interval,
+            moved: 0,
+            halfway_told: false,
+        }
+    }
+
+    /// Something right came from the device: all bounds begin anew.
+    pub(crate) fn restart(&mut self) {
+        let now = Instant::now();
+        (self.last, self.since, self.readings, self.moved) = (None, now, 0, 0);
+        self.next = now + self.interval;
+        self.halfway_told = false;
+    }
+
+    /// Whether it is time for a reading.
+    pub(crate) fn is_due(&self) -> bool {
+        Instant::now() >= self.next
+    }
+
+    /// Takes a reading, with the number of operations and beats that the jobs in flight are expected to need.
+    pub(crate) fn observe(&mut self, progress: u64, expected_work: u64) -> Verdict {
+        let now = Instant::now();
+        self.next = now + self.interval;
+        let delta = self.last.map_or(0, |last| progress.wrapping_sub(last));
+        if self.last.replace(progress).is_none() || delta != 0 {
+            (self.since, self.readings, self.halfway_told) = (now, 0, false);
+            self.moved = self.moved.saturating_add(delta);
+            let bound = expected_work.saturating_mul(WORK_FACTOR).saturating_add(WORK_FLOOR);
+            return if self.moved > bound { Verdict::Stuck } else { Verdict::Moving };
+        }
+        self.readings += 1;
+        let still = now - self.since;
+        if still >= self.stall_time && self.readings >= self.stall_readings {
+            Verdict::Stuck
+        } else if still * 2 >= self.stall_time && !self.halfway_told {
+            self.halfway_told = true;
+            Verdict::HalfStuck
+        } else {
+            Verdict::Still
+        }
+    }
+
+    /// What was waited for, for an error.
+    pub(crate) fn waited(&self) -> String {
+        if self.readings == 0 {
+            format!("{} operations without a completion", self.moved)
+        } else {
+            format!("{:.1} s without a move of PROGRESS", self.since.elapsed().as_secs_f64())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watchdog(stall_ms: u64) -> Watchdog {
+        let stall_time = Duration::from_millis(stall_ms);
+        Watchdog::new(&DriverConfig { stall_time, stall_readings: 3, ..DriverConfig::default() })
+    }
+
+    #[test]
+    fn time_alone_does_not_make_a_device_stuck() {
+        let mut dog = watchdog(0);
+        assert_eq!(dog.observe(5, 0), Verdict::Moving);
+        assert_eq!(dog.observe(5, 0), Verdict::HalfStuck);
+        assert_eq!(dog.observe(5, 0), Verdict::Still);
+        assert_eq!(dog.observe(5, 0), Verdict::Stuck);
+        dog.restart();
+        assert_eq!(dog.observe(5, 0), Verdict::Moving);
+    }
+
+    #[test]
+    fn readings_alone_do_not_either() {
+        let mut dog = watchdog(60_000);
+        assert_eq!(dog.observe(5, 0), Verdict::Moving);
+        for _ in 0..100 {
+            assert_eq!(dog.observe(5, 0), Verdict::Still);
+        }
+        assert_eq!(dog.observe(6, 0), Verdict::Moving);
+    }
+
+    #[test]
+    fn moving_for_nothing_ends_too() {
+        let mut dog = watchdog(60_000);
+        dog.observe(0, 1);
+        assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR, 1), Verdict::Moving);
+        assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR + 1, 1), Verdict::Stuck);
+    }
+}

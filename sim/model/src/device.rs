@@ -1,0 +1,291 @@
+//! The threads of a model, and the handle on it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::AtomicU64},
+    thread,
+};
+
+use millrace_pcie::{DeviceDma, Function, HostMemory, IrqLine};
+use millrace_regs::{Cause, Completion, Descriptor, layout};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::{
+    Fault, JobClass, ModelConfig, Until,
+    digest::digest,
+    fault::FaultPlan,
+    jobs::{self, Done},
+    memory::{BadAddress, DeviceMemory},
+    queue::Queue,
+    registers::ModelMmio,
+};
+
+/// A job that an engine has, and what will go wrong with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Command {
+    pub(crate) descriptor: Descriptor,
+    pub(crate) sq_head: u16,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// One of copy, MSM, NTT.
+#[derive(Default)]
+pub(crate) struct EngineState {
+    pub(crate) waiting: VecDeque<Command>,
+    pub(crate) running: Option<Command>,
+    /// Rises with every reset: what a thread computes for an older one is thrown away.
+    pub(crate) generation: u64,
+}
+
+/// Cumulative counters.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) cycles: u64,
+    pub(crate) progress: u64,
+    pub(crate) msm_digits: u64,
+    pub(crate) msm_bucket_cycles: u64,
+    pub(crate) msm_adds: u64,
+    pub(crate) ntt_butterflies: u64,
+    pub(crate) host_read_beats: u64,
+    pub(crate) host_write_beats: u64,
+    pub(crate) memory_read_beats: u64,
+    pub(crate) memory_write_beats: u64,
+}
+
+/// All that registers and threads share.
+pub(crate) struct State {
+    pub(crate) off: bool,
+    pub(crate) queue: Queue,
+    /// Indexed by opcode − 1.
+    pub(crate) engines: [EngineState; 3],
+    pub(crate) counts: Counts,
+    pub(crate) faults: FaultPlan,
+    /// A reset that does not end.
+    pub(crate) resetting: u32,
+}
+
+impl State {
+    /// Whether an engine works, as opposed to being stuck.
+    pub(crate) fn is_moving(&self) -> bool {
+        let stuck = |c: &Command| matches!(c.fault, Some(Fault::Stuck(_)));
+        self.engines.iter().any(|e| e.running.as_ref().is_some_and(|c| !stuck(c)))
+    }
+
+    /// How hard the hardest stuck engine among these is stuck.
+    pub(crate) fn stuck_until(&self, engines: impl Iterator<Item = usize>) -> Option<Until> {
+        let until = |i: usize| match self.engines[i].running.as_ref()?.fault? {
+            Fault::Stuck(until) => Some(until),
+            Fault::BusyForNothing => Some(Until::EngineReset),
+            _ => None,
+        };
+        engines.filter_map(until).max()
+    }
+}
+
+pub(crate) struct Device {
+    pub(crate) config: ModelConfig,
+    pub(crate) dma: DeviceDma,
+    pub(crate) irq: Arc<IrqLine>,
+    pub(crate) memory: Mutex<DeviceMemory>,
+    pub(crate) state: Mutex<State>,
+    /// Something changed that a thread may wait for.
+    pub(crate) changed: Condvar,
+}
+
+/// Ends the threads when the last of function and handle is dropped.
+pub(crate) struct Power(pub(crate) Arc<Device>);
+
+impl Drop for Power {
+    fn drop(&mut self) {
+        self.0.state.lock().off = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// A running model. The device lives as long as this handle or any clone of its function.
+pub struct ModelDevice {
+    power: Arc<Power>,
+    function: Function,
+    memory: HostMemory,
+}
+
+impl ModelDevice {
+    /// Powers a model on.
+    ///
+    /// # Panics
+    /// If the parameters cannot be built: c outside 2..=16, W · c below 255 or above 2^12, transforms above 2^27, memory above 2^40.
+    pub fn start(config: ModelConfig) -> Self {
+        let (c, w) = (config.window_bits, config.windows);
+        assert!((2..=16).contains(&c) && (255..=4096).contains(&(w * c)), "{w} windows of {c} bits");
+        assert!(config.ntt_log_max <= 27 && config.log_memory_bytes <= 40, "{config:?}");
+        let memory = HostMemory::with_limit(config.host_memory_bytes);
+        let irq = Arc::new(IrqLine::default());
+        let name = config.name.clone();
+        let device = Arc::new(Device {
+            dma: memory.device(),
+            irq: irq.clone(),
+            memory: Mutex::new(DeviceMemory::new(config.log_memory_bytes)),
+            state: Mutex::new(State {
+                off: false,
+                queue: Queue::default(),
+                engines: Default::default(),
+                counts: Counts::default(),
+                faults: FaultPlan::default(),
+                resetting: 0,
+            }),
+            changed: Condvar::new(),
+            config,
+        });
+        let dispatcher = device.clone();
+        thread::spawn(move || dispatcher.dispatch());
+        for engine in 0..3 {
+            let device = device.clone();
+            thread::spawn(move || device.work(engine));
+        }
+        let power = Arc::new(Power(device));
+        let bar0 =
+            Arc::new(ModelMmio { power: power.clone(), reads: AtomicU64::new(0), latched: Mutex::new(0) });
+        let function = Function { name, bar0, dma: Arc::new(memory.clone()), irqs: vec![irq] };
+        Self { power, function, memory }
+    }
+
+    /// The PCIe function for a driver.
+    pub fn function(&self) -> Function {
+        self.function.clone()
+    }
+
+    /// The memory that the function's DMA reaches.
+    pub fn host_memory(&self) -> &HostMemory {
+        &self.memory
+    }
+
+    /// Lets the `nth` job of a class from now (counted from 0) go wrong.
+    pub fn inject(&self, class: JobClass, nth: u64, fault: Fault) {
+        self.power.0.state.lock().faults.add(class, nth, fault);
+    }
+
+    /// Descriptors of a class that were taken so far.
+    pub fn jobs_seen(&self, class: JobClass) -> u64 {
+        self.power.0.state.lock().faults.seen(class)
+    }
+}
+
+impl Device {
+    /// One engine: takes its jobs in order.
+    fn work(&self, engine: usize) {
+        let mut state = self.state.lock();
+        loop {
+            if state.off {
+                return;
+            }
+            let Some(command) = state.engines[engine].waiting.pop_front() else {
+                self.changed.wait(&mut state);
+                continue;
+            };
+            state.engines[engine].running = Some(command);
+            let generation = state.engines[engine].generation;
+            if matches!(command.fault, Some(Fault::Stuck(_) | Fault::BusyForNothing)) {
+                while state.engines[engine].generation == generation && !state.off {
+                    self.changed.wait(&mut state);
+                }
+                continue;
+            }
+            let outcome = MutexGuard::unlocked(&mut state, || self.attempt(&command));
+            if state.engines[engine].generation == generation {
+                state.engines[engine].running = None;
+                self.finish(&mut state, &command, outcome);
+            }
+        }
+    }
+
+    fn attempt(&self, command: &Command) -> Result<Done, (Cause, u64)> {
+        match command.fault {
+            Some(Fault::Fail { cause, position }) => return Err((cause, position)),
+            Some(Fault::FlipMemory { address, bit }) => {
+                let mut memory = self.memory.lock();
+                if let Ok(old) = memory.read(address, 1) {
+                    // The address was just read, so it can be written.
+                    let _ = memory.write(address, &[old[0] ^ 1 << (bit % 8)]);
+                }
+            }
+            _ => {}
+        }
+        jobs::check_sizes(&command.descriptor, self)?;
+        jobs::run(self, &command.descriptor)
+    }
+
+    /// Writes the result and then the completion, as one step: a reset comes before or after it.
+    fn finish(&self, state: &mut State, command: &Command, outcome: Result<Done, (Cause, u64)>) {
+        let d = &command.descriptor;
+        let outcome = outcome.and_then(|done| self.write_result(state, command, done));
+        let mut completion = Completion {
+            job_id: d.job_id,
+            opcode: d.opcode,
+            sq_head: command.sq_head,
+            ..Completion::default()
+        };
+        match outcome {
+            Ok((done, digest)) => {
+                let counters = done.counters;
+                completion.cycles = counters.cycles;
+                completion.stalled = counters.stalled;
+                completion.bubbles = counters.bubbles;
+                completion.issued = counters.issued;
+                completion.digest = digest;
+            }
+            Err((cause, position)) => {
+                completion.status = cause as u8;
+                completion.position = position;
+            }
+        }
+        self.complete(state, command, completion);
+    }
+
+    fn write_result(
+        &self,
+        state: &mut State,
+        command: &Command,
+        mut done: Done,
+    ) -> Result<(Done, u64), (Cause, u64)> {
+        let d = &command.descriptor;
+        let flip = |bytes: &mut [u8], bit: usize| {
+            if let Some(byte) = bytes.get_mut(bit / 8) {
+                *byte ^= 1 << (bit % 8);
+            }
+        };
+        match command.fault {
+            Some(Fault::FlipResult { bit }) => flip(&mut done.bytes, bit),
+            Some(Fault::WrongResult) => jobs::make_wrong(d.opcode, &mut done.bytes),
+            _ => {}
+        }
+        let digest = digest(&done.bytes);
+        if let Some(Fault::FlipOnTheWay { bit }) = command.fault {
+            flip(&mut done.bytes, bit);
+        }
+        let beats = done.bytes.len() as u64 / 64;
+        if d.flags & layout::FLAG_DST_DEV != 0 {
+            let written = self.memory.lock().write(d.dst, &done.bytes);
+            written.map_err(|BadAddress(at)| (Cause::MemWrite, at))?;
+            state.counts.memory_write_beats += beats;
+        } else if !done.bytes.is_empty() {
+            let written = self.dma.write(millrace_pcie::Iova(d.dst), &done.bytes);
+            written.map_err(|_| (Cause::HostWrite, d.dst))?;
+            state.counts.host_write_beats += beats;
+        }
+        let (counts, counters) = (&mut state.counts, &done.counters);
+        counts.host_read_beats += done.host_beats;
+        counts.memory_read_beats += done.memory_beats;
+        counts.cycles += counters.cycles;
+        counts.progress += counters.issued + beats + done.host_beats + done.memory_beats;
+        match d.opcode {
+            layout::OPCODE_MSM_G1 => {
+                counts.msm_digits += done.digits;
+                counts.msm_bucket_cycles += done.digits;
+                counts.msm_adds += counters.issued;
+            }
+            layout::OPCODE_NTT => counts.ntt_butterflies += counters.issued,
+            _ => {}
+        }
+        Ok((done, digest))
+    }
+}
