@@ -1,0 +1,241 @@
+//! The CPU as an [`Engine`].
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use millrace_bn254::{G1Mont, G2Mont};
+use millrace_job::{
+    BufferId, CancelToken, Engine, EngineError, Group, Job, JobKind, JobOutput, JobReport, JobValue, Lent,
+    Resident, Ticket,
+};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::{msm, ntt, rows::Matrix, tickets::Tickets};
+
+const NAME: &str = "cpu";
+
+enum Held {
+    G1(Lent<G1Mont>),
+    G2(Lent<G2Mont>),
+    Matrix(Matrix),
+}
+
+/// Does every kind of job on a pool of threads of its own; jobs in flight share the pool.
+pub struct CpuEngine {
+    pool: ThreadPool,
+    next_buffer: AtomicU64,
+    held: RwLock<HashMap<BufferId, Arc<Held>>>,
+    tickets: Tickets,
+    tables: Arc<ntt::Tables>,
+}
+
+fn bad(expected: impl Into<String>, got: impl Into<String>) -> EngineError {
+    EngineError::BadJob { engine: NAME.into(), expected: expected.into(), got: got.into() }
+}
+
+impl Default for CpuEngine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl CpuEngine {
+    /// An engine with a thread for each processor that this process may use.
+    ///
+    /// # Panics
+    /// If the system gives no threads.
+    pub fn new() -> Self {
+        Self::with_threads(thread::available_parallelism().map_or(1, Into::into))
+    }
+
+    /// An engine with so many threads, at least one.
+    ///
+    /// # Panics
+    /// If the system does not give that many threads.
+    pub fn with_threads(threads: usize) -> Self {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads.max(1))
+            .thread_name(|i| format!("millrace-cpu-{i}"))
+            .build()
+            .expect("the system gives threads");
+        Self {
+            pool,
+            next_buffer: AtomicU64::new(0),
+            held: RwLock::default(),
+            tickets: Tickets::default(),
+            tables: Arc::default(),
+        }
+    }
+
+    /// Number of threads.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    fn buffer(&self, id: BufferId) -> Result<Arc<Held>, EngineError> {
+        let held = self.held.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        held.get(&id).cloned().ok_or_else(|| bad("a resident buffer", format!("{id:?}")))
+    }
+
+    /// Checks a job against the buffers it names and returns the work of it.
+    #[allow(clippy::type_complexity, reason = "a boxed closure, written out once")]
+    fn prepare(
+        &self,
+        job: Job,
+    ) -> Result<Box<dyn FnOnce(&CancelToken) -> Result<JobValue, EngineError> + Send>, EngineError> {
+        match job {
+            Job::Msm { group, bases, range, scalars } => {
+                let held = self.buffer(bases)?;
+                let len = match (group, &*held) {
+                    (Group::G1, Held::G1(bases)) => bases.len(),
+                    (Group::G2, Held::G2(bases)) => bases.len(),
+                    _ => return Err(bad(format!("bases of {group:?}"), "a buffer of another kind")),
+                };
+                check_range(&range, len, scalars.len())?;
+                Ok(Box::new(move |cancel| match &*held {
+                    Held::G1(bases) => {
+                        let sum = msm::sum(&bases.as_slice()[range], &scalars, cancel)?;
+                        Ok(JobValue::G1(millrace_bn254::curve::G1Lazy::into(sum)))
+                    }
+                    Held::G2(bases) => {
+                        let sum = msm::sum(&bases.as_slice()[range], &scalars, cancel)?;
+                        Ok(JobValue::G2(millrace_bn254::curve::G2Lazy::into(sum)))
+                    }
+                    Held::Matrix(_) => Err(bad("bases", "a matrix")),
+                }))
+            }
+            Job::Ntt { direction, coset, values } => {
+                if !values.len().is_power_of_two() || values.len() > 1 << ntt::MAX_LOG_N {
+                    let expected = format!("a power of two of values, up to 2^{}", ntt::MAX_LOG_N);
+                    return Err(bad(expected, values.len().to_string()));
+                }
+                let tables = self.tables.clone();
+                Ok(Box::new(move |cancel| {
+                    ntt::transform(&tables, direction, coset, values, cancel).map(JobValue::Values)
+                }))
+            }
+            Job::Rows { matrix, witness } => {
+                let held = self.buffer(matrix)?;
+                if !matches!(&*held, Held::Matrix(_)) {
+                    return Err(bad("a matrix", "a buffer of another kind"));
+                }
+                Ok(Box::new(move |cancel| {
+                    let Held::Matrix(matrix) = &*held else {
+                        return Err(bad("a matrix", "a buffer of another kind"));
+                    };
+                    let (a, b) = matrix.products(&witness, cancel)?;
+                    Ok(JobValue::Rows { a, b })
+                }))
+            }
+        }
+    }
+}
+
+fn check_range(range: &Range<usize>, bases: usize, scalars: usize) -> Result<(), EngineError> {
+    if range.start > range.end || range.end > bases {
+        return Err(bad(format!("a range within {bases} bases"), format!("{range:?}")));
+    }
+    if range.len() != scalars {
+        return Err(bad(format!("{} scalars", range.len()), scalars.to_string()));
+    }
+    if scalars > msm::MAX_POINTS {
+        return Err(bad(format!("at most {} points", msm::MAX_POINTS), scalars.to_string()));
+    }
+    Ok(())
+}
+
+impl Engine for CpuEngine {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn supports(&self, _kind: &JobKind) -> bool {
+        true
+    }
+
+    /// Two: the end of one job, where threads run out of tasks, is filled by the next.
+    fn depth(&self) -> usize {
+        2
+    }
+
+    /// Keeps a reference to what is lent; reads nothing.
+    fn load(&self, data: Resident) -> Result<BufferId, EngineError> {
+        let held = match data {
+            Resident::G1(bases) => Held::G1(bases),
+            Resident::G2(bases) => Held::G2(bases),
+            Resident::Matrix { entries, rows } => Held::Matrix(Matrix::new(entries, rows)),
+        };
+        let id = BufferId(self.next_buffer.fetch_add(1, Ordering::Relaxed));
+        let mut all = self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.insert(id, Arc::new(held));
+        Ok(id)
+    }
+
+    fn unload(&self, id: BufferId) {
+        self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&id);
+    }
+
+    fn submit(&self, job: Job) -> Result<Ticket, EngineError> {
+        let (start, mut kind) = (Instant::now(), job.kind());
+        if let Job::Rows { matrix, .. } = &job
+            && let Held::Matrix(matrix) = &*self.buffer(*matrix)?
+        {
+            kind = JobKind::Rows { rows: matrix.rows() };
+        }
+        let work = self.prepare(job)?;
+        let (ticket, slot) = self.tickets.open();
+        self.pool.spawn(move || {
+            // A panic is a bug of ours; it must not take the process or the waiting thread with it.
+            let value = catch_unwind(AssertUnwindSafe(|| match slot.cancel.is_cancelled() {
+                true => Err(EngineError::Cancelled),
+                false => work(&slot.cancel),
+            }));
+            let value = value.unwrap_or_else(|_| {
+                let cause = "a panic in a kernel".into();
+                Err(EngineError::JobFailed { engine: NAME.into(), job_id: ticket as u32, cause, position: 0 })
+            });
+            let report = JobReport { engine: NAME.into(), kind, wall: start.elapsed(), cycles: None };
+            slot.end(value.map(|value| JobOutput { value, report }));
+        });
+        Ok(Ticket(ticket))
+    }
+
+    fn wait(&self, ticket: Ticket) -> Result<JobOutput, EngineError> {
+        let unknown = || bad("a ticket of this engine", format!("{ticket:?}"));
+        let slot = self.tickets.close(ticket.0).ok_or_else(unknown)?;
+        slot.take(None).unwrap_or_else(|| Err(unknown()))
+    }
+
+    fn try_wait(&self, ticket: Ticket, at_most: Duration) -> Result<Result<JobOutput, Ticket>, EngineError> {
+        let deadline = Instant::now().checked_add(at_most);
+        let slot = self
+            .tickets
+            .get(ticket.0)
+            .ok_or_else(|| bad("a ticket of this engine", format!("{ticket:?}")))?;
+        match slot.take(deadline) {
+            None => Ok(Err(ticket)),
+            Some(outcome) => {
+                self.tickets.close(ticket.0);
+                outcome.map(Ok)
+            }
+        }
+    }
+
+    /// Returns when the job has stopped and its copies of scalars are wiped.
+    fn cancel(&self, ticket: Ticket) -> Result<(), EngineError> {
+        if let Some(slot) = self.tickets.close(ticket.0) {
+            slot.cancel.cancel();
+            drop(slot.take(None));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! Σ kᵢ·Pᵢ by signed windows and buckets.
+//!
+//! 1. Scalars are taken to the nearer side of zero, k or r − k with −P; zeros fall out, ones are set aside
+//!    ([`scalars`]).
+//! 2. The widest of the rest and their number give window width c and count W ([`plan`]).
+//! 3. Each window is a task: points are sorted by their digit (counting sort) and summed bucket by bucket, pairwise in
+//!    batches ([`window`]); the buckets are weighed. All distributions of digits cost the same.
+//! 4. Windows are added up from the top, with c doublings between.
+//!
+//! With many threads the range of points is cut as well, so that there are enough tasks.
+
+mod plan;
+mod scalars;
+mod window;
+
+use millrace_bn254::{
+    FrCanonical,
+    curve::{Affine, Xyzz},
+    field::Field,
+};
+use millrace_job::{CancelToken, EngineError};
+use rayon::prelude::*;
+
+use self::{plan::Plan, scalars::Block};
+
+/// The most points of one job: an index and a sign share 32 bits.
+pub(crate) const MAX_POINTS: usize = 1 << 31;
+
+/// Σ scalars\[i\]·bases\[i\], on the current thread pool.
+///
+/// `bases` and `scalars` are equally long, at most [`MAX_POINTS`].
+///
+/// # Errors
+/// [`EngineError::BadValue`] for a scalar not below r, [`EngineError::Cancelled`].
+pub(crate) fn sum<P, F>(
+    bases: &[P],
+    scalars: &[FrCanonical],
+    cancel: &CancelToken,
+) -> Result<Affine<F>, EngineError>
+where
+    P: Sync,
+    F: Field,
+    for<'a> Affine<F>: From<&'a P>,
+{
+    let mut blocks = scalars::split(scalars)?;
+    let points: usize = blocks.iter().map(Block::len).sum();
+    let bits = blocks.iter().map(|block| block.bits).max().unwrap_or(0);
+    let plan = Plan::new(points, bits);
+    blocks.par_iter_mut().for_each(|block| block.add(&plan.offset));
+
+    let parts = plan.parts(points, rayon::current_num_threads());
+    let part_len = blocks.len().div_ceil(parts).max(1);
+    let tasks: Vec<(u32, &[Block])> =
+        (0..plan.windows).rev().flat_map(|w| blocks.chunks(part_len).map(move |part| (w, part))).collect();
+    let (ones, windows) = rayon::join(
+        || window::sum_ones(bases, &blocks, cancel),
+        || {
+            let sum =
+                |(w, part): &(u32, &[Block])| Ok((*w, window::sum_window(bases, part, &plan, *w, cancel)?));
+            tasks.par_iter().with_max_len(1).map(sum).collect::<Result<Vec<_>, EngineError>>()
+        },
+    );
+    let windows = windows?;
+    let mut windows = windows.iter().peekable();
+    let mut total = Xyzz::INFINITY;
+    for w in (0..plan.windows).rev() {
+        total = total.double_times(plan.bits);
+        while let Some((_, part)) = windows.next_if(|(of, _)| *of == w) {
+            total = total.add(part);
+        }
+    }
+    Ok(total.add(&ones?).to_affine())
+}

@@ -1,0 +1,125 @@
+//! Window width, and digits.
+//!
+//! Instead of carries, a constant is added to every scalar once: with k' = k + Σ 2^(c−1)·2^(cw) over all windows but the
+//! top one, the plain digits of k' less 2^(c−1) are signed digits of k in \[−2^(c−1), 2^(c−1)), each to be had without
+//! looking at the others. The top digit is left as it is. For k < 2^b and c·W ≥ b + 1 it is at most 2^(c−1): k' is
+//! below 2^b + 2^(c(W−1)), and b − c(W−1) ≤ c − 1.
+
+/// Cost of a point's addition to a bucket, sorting and reading included, in field products.
+const POINT_COST: usize = 7;
+/// Cost of a bucket when a window is weighed, in field products.
+const BUCKET_COST: usize = 15;
+/// Widths tried. The widest has 2^15 buckets of G2 in 4 MiB.
+const WIDTHS: std::ops::RangeInclusive<u32> = 3..=16;
+
+/// How scalars below 2^bits are cut into windows.
+pub(super) struct Plan {
+    /// Width c of a window.
+    pub(super) bits: u32,
+    /// Number of windows W.
+    pub(super) windows: u32,
+    /// What is added to each scalar.
+    pub(super) offset: [u64; 4],
+}
+
+impl Plan {
+    /// A plan for so many scalars below 2^`scalar_bits`, `scalar_bits` ≤ 253.
+    pub(super) fn new(points: usize, scalar_bits: u32) -> Self {
+        let windows = |c: u32| if points == 0 { 0 } else { (scalar_bits + 1).div_ceil(c) };
+        let cost = |c: u32| windows(c) as usize * (points * POINT_COST + (BUCKET_COST << (c - 1)));
+        let bits = WIDTHS.min_by_key(|c| cost(*c)).unwrap_or(*WIDTHS.start());
+        let windows = windows(bits);
+        let mut offset = [0; 4];
+        for w in 1..windows {
+            let at = (w * bits - 1) as usize;
+            offset[at / 64] |= 1u64 << (at % 64);
+        }
+        Self { bits, windows, offset }
+    }
+
+    /// Buckets of a window: digits of size 1 to 2^(c−1).
+    pub(super) fn buckets(&self) -> usize {
+        1 << (self.bits - 1)
+    }
+
+    /// Into how many parts to cut the points, so that `threads` threads have several tasks each, and yet each task
+    /// has more to add than to weigh.
+    pub(super) fn parts(&self, points: usize, threads: usize) -> usize {
+        let wanted = (3 * threads).div_ceil(self.windows.max(1) as usize);
+        let worthwhile = points / (4 * self.buckets());
+        if self.windows as usize >= 3 * threads { 1 } else { wanted.min(worthwhile).max(1) }
+    }
+
+    /// The signed digit of window `w`, of a scalar that [`Plan::offset`] was added to.
+    #[inline(always)]
+    pub(super) fn digit(&self, k: &[u64; 4], w: u32) -> i32 {
+        let at = w * self.bits;
+        let (limb, shift) = ((at / 64) as usize, at % 64);
+        let low = k.get(limb).copied().unwrap_or(0);
+        let high = k.get(limb + 1).copied().unwrap_or(0);
+        let window = ((u128::from(high) << 64 | u128::from(low)) >> shift) as u64 & ((1 << self.bits) - 1);
+        if w + 1 == self.windows { window as i32 } else { window as i32 - (1 << (self.bits - 1)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Plan;
+
+    /// Digits times powers of the base, summed without reduction, in 320 bits of two's complement.
+    fn value(plan: &Plan, k: &[u64; 4]) -> [u64; 5] {
+        let mut sum = [0u64; 5];
+        for w in (0..plan.windows).rev() {
+            for _ in 0..plan.bits {
+                let mut carry = 0;
+                for limb in &mut sum {
+                    (*limb, carry) = (*limb << 1 | carry, *limb >> 63);
+                }
+            }
+            let digit = i128::from(plan.digit(k, w));
+            assert!(digit.unsigned_abs() <= 1 << (plan.bits - 1), "digit {digit} of {} bits", plan.bits);
+            let mut carry = digit;
+            for limb in &mut sum {
+                carry += i128::from(*limb);
+                *limb = carry as u64;
+                carry >>= 64;
+            }
+        }
+        sum
+    }
+
+    #[test]
+    fn digits_give_the_scalar_back_at_every_width() {
+        for bits in [2, 3, 8, 63, 64, 65, 127, 252, 253] {
+            for points in [1, 100, 10_000, 1_000_000, 100_000_000] {
+                let plan = Plan::new(points, bits);
+                let ones = [0, 1, 2, 3].map(|i: u32| match bits.saturating_sub(64 * i) {
+                    0 => 0,
+                    left if left >= 64 => u64::MAX,
+                    left => (1 << left) - 1,
+                });
+                let mixed = ones.map(|limb| limb & 0x8000_dead_beef_0137);
+                for k in [ones, mixed, [2, 0, 0, 0]] {
+                    let mut with_offset = [0; 4];
+                    let mut carry = 0u128;
+                    for i in 0..4 {
+                        carry += u128::from(k[i]) + u128::from(plan.offset[i]);
+                        with_offset[i] = carry as u64;
+                        carry >>= 64;
+                    }
+                    assert_eq!(carry, 0);
+                    assert_eq!(
+                        value(&plan, &with_offset),
+                        [k[0], k[1], k[2], k[3], 0],
+                        "{bits} bits, {points} points"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_to_add_needs_no_window() {
+        assert_eq!(Plan::new(0, 0).windows, 0);
+    }
+}

@@ -1,0 +1,91 @@
+//! Tickets: waiting, giving back, cancelling, many at once.
+
+mod common;
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use ark_bn254::{Fr, G1Affine};
+use ark_ec::AffineRepr;
+use ark_ff::{One, UniformRand};
+use ark_std::test_rng;
+use common::MsmCase;
+use millrace_job::{Engine, EngineError, Group, Job, JobValue, NttDirection, Ticket};
+use millrace_kernels::CpuEngine;
+
+fn large_msm() -> MsmCase {
+    let mut rng = test_rng();
+    let scalars: Vec<Fr> = (0..1 << 16).map(|_| Fr::rand(&mut rng)).collect();
+    let bases: Vec<G1Affine> = (0..scalars.len())
+        .map(|i| if i % 2 == 0 { G1Affine::generator() } else { -G1Affine::generator() })
+        .collect();
+    MsmCase::g1(&bases, &scalars)
+}
+
+fn small() -> Job {
+    Job::Ntt { direction: NttDirection::Forward, coset: false, values: vec![Fr::one(); 4] }
+}
+
+#[test]
+fn a_ticket_is_given_back_until_its_job_ends() {
+    let engine = CpuEngine::with_threads(1);
+    let case = large_msm();
+    let bases = engine.load(case.resident.clone()).unwrap();
+    let scalars = case.scalars.clone().into();
+    let first = engine.submit(Job::Msm { group: Group::G1, bases, range: 0..1 << 16, scalars }).unwrap();
+    let mut ticket =
+        engine.try_wait(first, Duration::ZERO).unwrap().expect_err("65,536 points take longer than that");
+    let output = loop {
+        match engine.try_wait(ticket, Duration::from_millis(20)).unwrap() {
+            Ok(output) => break output,
+            Err(again) => ticket = again,
+        }
+    };
+    assert!(output.report.wall > Duration::ZERO);
+    assert_eq!(output.report.engine, "cpu");
+}
+
+#[test]
+fn a_cancelled_job_stops_and_the_engine_goes_on() {
+    let engine = CpuEngine::with_threads(1);
+    let case = large_msm();
+    let bases = engine.load(case.resident.clone()).unwrap();
+    let job = Job::Msm { group: Group::G1, bases, range: 0..1 << 16, scalars: case.scalars.clone().into() };
+    let tickets: Vec<Ticket> = (0..200).map(|_| engine.submit(job.clone()).unwrap()).collect();
+    // Two hundred such sums take more than half a minute; given up, they take next to nothing.
+    let start = Instant::now();
+    for ticket in tickets {
+        engine.cancel(ticket).unwrap();
+    }
+    let ticket = engine.submit(small()).unwrap();
+    engine.wait(ticket).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+}
+
+#[test]
+fn jobs_of_several_threads() {
+    let engine = CpuEngine::with_threads(2);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let tickets: Vec<Ticket> = (0..20).map(|_| engine.submit(small()).unwrap()).collect();
+                for ticket in tickets {
+                    let JobValue::Values(values) = engine.wait(ticket).unwrap().value else {
+                        panic!("values come back")
+                    };
+                    assert_eq!(values, [Fr::from(4u64), Fr::from(0u64), Fr::from(0u64), Fr::from(0u64)]);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_ticket_of_nobody_is_refused() {
+    let engine = CpuEngine::with_threads(1);
+    assert!(matches!(engine.wait(Ticket(77)), Err(EngineError::BadJob { .. })));
+    assert!(matches!(engine.try_wait(Ticket(77), Duration::ZERO), Err(EngineError::BadJob { .. })));
+    engine.cancel(Ticket(77)).unwrap();
+}

@@ -1,0 +1,174 @@
+//! MSMs of the CPU engine against the oracle's, on every size around a boundary and on scalars chosen to hurt.
+
+mod common;
+
+use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{Field, One, UniformRand, Zero};
+use ark_std::{rand::Rng, test_rng};
+use common::{MsmCase, engines};
+use millrace_bn254::FrCanonical;
+use millrace_job::{Engine, EngineError, Group, Job, Resident};
+use millrace_kernels::CpuEngine;
+
+const SIZES: [usize; 11] = [0, 1, 2, 3, 31, 32, 33, 63, 1000, 4096, 4097];
+
+/// Distinct points, cheaply: P, P + Q, P + 2Q, ….
+fn points<A: AffineRepr>(n: usize) -> Vec<A> {
+    let mut rng = test_rng();
+    let (mut point, step) = (A::Group::rand(&mut rng), A::Group::rand(&mut rng));
+    let all: Vec<A::Group> = (0..n)
+        .map(|_| {
+            point += step;
+            point
+        })
+        .collect();
+    A::Group::normalize_batch(&all)
+}
+
+fn random(n: usize) -> Vec<Fr> {
+    let mut rng = test_rng();
+    (0..n).map(|_| Fr::rand(&mut rng)).collect()
+}
+
+/// Names and makers of scalars: each is a distribution that some way of filling buckets would suffer from.
+fn distributions(n: usize) -> Vec<(&'static str, Vec<Fr>)> {
+    let mut rng = test_rng();
+    let (a, b) = (Fr::rand(&mut rng), Fr::rand(&mut rng));
+    let half = (-Fr::one()) / Fr::from(2u64);
+    let mut list = vec![
+        ("random", random(n)),
+        ("all equal", vec![a; n]),
+        ("all r − 1", vec![-Fr::one(); n]),
+        ("all (r − 1)/2", vec![half; n]),
+        ("all (r + 1)/2", vec![half + Fr::one(); n]),
+        ("all zero", vec![Fr::zero(); n]),
+        ("all one", vec![Fr::one(); n]),
+        ("small", (0..n).map(|_| Fr::from(rng.gen_range(0..1000u64))).collect()),
+        (
+            "64 bits, either sign",
+            (0..n)
+                .map(
+                    |i| if i % 2 == 0 { Fr::from(rng.r#gen::<u64>()) } else { -Fr::from(rng.r#gen::<u64>()) },
+                )
+                .collect(),
+        ),
+        ("powers of two", (0..n).map(|i| Fr::from(2u64).pow([i as u64 % 254])).collect()),
+        (
+            "powers of two less one",
+            (0..n).map(|i| Fr::from(2u64).pow([i as u64 % 254]) - Fr::one()).collect(),
+        ),
+    ];
+    list.push(("two values", (0..n).map(|_| if rng.r#gen() { a } else { b }).collect()));
+    let bits =
+        |rng: &mut _| -> Vec<Fr> { (0..n).map(|_| Fr::from(u64::from(Rng::r#gen::<bool>(rng)))).collect() };
+    list.push(("zeros and ones", bits(&mut rng)));
+    let mut witness = bits(&mut rng);
+    witness.iter_mut().step_by(10).for_each(|k| *k = Fr::rand(&mut rng));
+    list.push(("a witness", witness));
+    list
+}
+
+#[test]
+fn every_size_g1() {
+    for engine in engines() {
+        for n in SIZES {
+            MsmCase::g1(&points(n), &random(n)).check(&engine, &format!("{n} points"));
+        }
+    }
+}
+
+#[test]
+fn every_size_g2() {
+    for engine in engines() {
+        for n in SIZES.into_iter().filter(|n| *n <= 1000) {
+            MsmCase::g2(&points(n), &random(n)).check(&engine, &format!("{n} points"));
+        }
+    }
+}
+
+#[test]
+fn every_distribution() {
+    for engine in engines() {
+        for n in [7, 300, 2000] {
+            let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (points(n), points(n.min(300)));
+            for (name, scalars) in distributions(n) {
+                MsmCase::g1(&g1, &scalars).check(&engine, &format!("{n} scalars, {name}"));
+                MsmCase::g2(&g2, &scalars[..g2.len()]).check(&engine, &format!("{n} scalars, {name}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn points_that_meet_their_likes() {
+    let engine = CpuEngine::with_threads(2);
+    let n = 1500;
+    let distinct: Vec<G1Affine> = points(n);
+    let equal = vec![distinct[0]; n];
+    let opposite: Vec<G1Affine> =
+        (0..n).map(|i| if i % 2 == 0 { distinct[i / 2] } else { -distinct[i / 2] }).collect();
+    let infinite = vec![G1Affine::identity(); n];
+    let mixed: Vec<G1Affine> =
+        (0..n).map(|i| [distinct[i], equal[i], infinite[i], opposite[i]][i % 4]).collect();
+    for (name, bases) in [("equal", equal), ("opposite", opposite), ("infinite", infinite), ("mixed", mixed)]
+    {
+        for (scalar_name, scalars) in distributions(n) {
+            MsmCase::g1(&bases, &scalars).check(&engine, &format!("{name} points, {scalar_name}"));
+        }
+    }
+}
+
+#[test]
+fn several_batches_pieces_and_parts() {
+    let n = 70_000;
+    let bases: Vec<G1Affine> = points(n);
+    let (mut equal, random) = (vec![random(1)[0]; n], random(n));
+    MsmCase::g1(&bases, &equal).check(&CpuEngine::with_threads(2), "all equal");
+    equal[..n / 2].copy_from_slice(&random[..n / 2]);
+    // More threads than processors: the range is cut.
+    MsmCase::g1(&bases, &equal).check(&CpuEngine::with_threads(24), "24 threads");
+}
+
+#[test]
+fn parts_of_the_bases() {
+    let engine = CpuEngine::with_threads(2);
+    let (bases, scalars): (Vec<G1Affine>, _) = (points(100), random(100));
+    let case = MsmCase::g1(&bases, &scalars);
+    for range in [0..0, 0..100, 1..100, 50..51, 100..100] {
+        case.check_range(&engine, range);
+    }
+}
+
+#[test]
+fn nonsense_is_refused() {
+    let engine = CpuEngine::with_threads(2);
+    let case = MsmCase::g1(&points(10), &random(10));
+    let bases = engine.load(case.resident.clone()).unwrap();
+    let g2 = engine.load(Resident::G2(vec![].into())).unwrap();
+    let msm = |group, bases, range, scalars: &[FrCanonical]| {
+        engine.submit(Job::Msm { group, bases, range, scalars: scalars.into() }).map(|t| engine.wait(t))
+    };
+    let k = &case.scalars;
+    #[allow(clippy::reversed_empty_ranges, reason = "what a hostile caller may send")]
+    for (group, bases, range, scalars) in [
+        (Group::G1, bases, 0..11, &k[..]),
+        (Group::G1, bases, 0..9, &k[..]),
+        (Group::G1, bases, 9..3, &[]),
+        (Group::G2, bases, 0..10, &k[..]),
+        (Group::G1, g2, 0..0, &[]),
+    ] {
+        assert!(matches!(msm(group, bases, range, scalars), Err(EngineError::BadJob { .. })));
+    }
+    let mut wrong = k.clone();
+    wrong[7] = FrCanonical::from_limbs([
+        0x43e1f593f0000001,
+        0x2833e84879b97091,
+        0xb85045b68181585d,
+        0x30644e72e131a029,
+    ]);
+    let outcome = msm(Group::G1, bases, 0..10, &wrong).unwrap();
+    assert!(matches!(outcome, Err(EngineError::BadValue { what: "scalar", position: 7 })));
+    engine.unload(bases);
+    assert!(matches!(msm(Group::G1, bases, 0..10, k), Err(EngineError::BadJob { .. })));
+}

@@ -1,0 +1,84 @@
+//! Sparse products of the CPU engine against the oracle's.
+
+mod common;
+
+use ark_bn254::Fr;
+use ark_ff::{Field, One, UniformRand, Zero};
+use ark_std::{
+    rand::{Rng, seq::SliceRandom},
+    test_rng,
+};
+use common::{engines, run};
+use millrace_bn254::FrCanonical;
+use millrace_job::{Coefficient, Engine, EngineError, Job, JobValue, Resident};
+use millrace_kernels::CpuEngine;
+use millrace_oracle::OracleEngine;
+
+fn entry(matrix: u32, row: u32, column: u32, value: Fr) -> Coefficient {
+    Coefficient::new(matrix, row, column, FrCanonical::from(value * Fr::from(2u64).pow([512u64])).0)
+}
+
+fn products(
+    engine: &dyn Engine,
+    entries: &[Coefficient],
+    rows: usize,
+    witness: &[FrCanonical],
+) -> Result<JobValue, EngineError> {
+    let matrix = engine.load(Resident::Matrix { entries: entries.to_vec().into(), rows })?;
+    run(engine, Job::Rows { matrix, witness: witness.into() })
+}
+
+#[test]
+fn sorted_shuffled_and_lopsided_matrices() {
+    let mut rng = test_rng();
+    let (rows, columns) = (600, 400);
+    let witness: Vec<FrCanonical> = (0..columns)
+        .map(|i| match i % 4 {
+            0 => Fr::one().into(),
+            1 => Fr::zero().into(),
+            2 => (-Fr::one()).into(),
+            _ => Fr::rand(&mut rng).into(),
+        })
+        .collect();
+    let mut sorted = Vec::new();
+    for matrix in 0..2 {
+        for row in 0..rows {
+            for _ in 0..rng.gen_range(0..12) {
+                let value = if rng.r#gen() { Fr::one() } else { Fr::rand(&mut rng) };
+                sorted.push(entry(matrix, row, rng.gen_range(0..columns), value));
+            }
+        }
+    }
+    let mut shuffled = sorted.clone();
+    shuffled.shuffle(&mut rng);
+    let lopsided: Vec<Coefficient> = (0..5000).map(|i| entry(1, 77, i % columns, Fr::from(i))).collect();
+    let oracle = OracleEngine::new();
+    for engine in engines() {
+        for (name, entries) in
+            [("sorted", &sorted), ("shuffled", &shuffled), ("lopsided", &lopsided), ("empty", &vec![])]
+        {
+            let expected = products(&oracle, entries, rows as usize, &witness).unwrap();
+            assert!(products(&engine, entries, rows as usize, &witness).unwrap() == expected, "{name}");
+        }
+    }
+    let none = products(&CpuEngine::with_threads(2), &[], 0, &witness).unwrap();
+    assert_eq!(none, JobValue::Rows { a: vec![], b: vec![] });
+}
+
+#[test]
+fn nonsense_is_refused() {
+    let engine = CpuEngine::with_threads(2);
+    let witness = [FrCanonical::from(Fr::one()); 3];
+    let good = entry(0, 1, 2, Fr::one());
+    for bad in [
+        entry(2, 0, 0, Fr::one()),
+        entry(0, 4, 0, Fr::one()),
+        entry(1, 0, 3, Fr::one()),
+        entry(u32::MAX, u32::MAX, u32::MAX, Fr::one()),
+    ] {
+        let outcome = products(&engine, &[good, bad, good], 4, &witness);
+        assert!(matches!(outcome, Err(EngineError::BadValue { what: "coefficient", position: 1 })));
+    }
+    let outcome = products(&engine, &[good], 4, &[witness[0], FrCanonical([255; 32]), witness[0]]);
+    assert!(matches!(outcome, Err(EngineError::BadValue { what: "witness value", position: 1 })));
+}
