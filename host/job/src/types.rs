@@ -40,7 +40,12 @@ pub struct Coefficient {
 impl Coefficient {
     /// An entry of matrix 0 (A) or 1 (B); `value_r2` is the coefficient times 2^512 mod r, little-endian.
     pub fn new(matrix: u32, row: u32, column: u32, value_r2: [u8; 32]) -> Self {
-        Self { matrix: matrix.to_le_bytes(), row: row.to_le_bytes(), column: column.to_le_bytes(), value: value_r2 }
+        Self {
+            matrix: matrix.to_le_bytes(),
+            row: row.to_le_bytes(),
+            column: column.to_le_bytes(),
+            value: value_r2,
+        }
     }
     /// 0 for A, 1 for B; other values are refused where the key is read.
     pub fn matrix(&self) -> u32 {

@@ -1,0 +1,105 @@
+//! One job on one engine, as often as the policy allows.
+
+use super::{JobRecord, Ready, RunPolicy};
+use crate::{CancelToken, Digest, EngineError, EngineSet, EngineSlot, Event, JobOutput, Observer, Value};
+
+/// The end of a job on an engine.
+pub(super) enum Finished {
+    Done { index: usize, value: Value, record: Box<JobRecord> },
+    Failed { ready: Box<Ready>, slot: EngineSlot, error: EngineError },
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Worker<'a> {
+    pub(super) set: &'a EngineSet,
+    pub(super) slot: EngineSlot,
+    pub(super) policy: &'a RunPolicy,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) cancel: &'a CancelToken,
+    pub(super) stop: &'a CancelToken,
+}
+
+impl Worker<'_> {
+    pub(super) fn run(&self, mut ready: Ready) -> Finished {
+        let engine = self.set.name(self.slot);
+        let mut tries_left = self.policy.retries;
+        let nobody_else = self.policy.fallback.is_none_or(|f| f == self.slot);
+        loop {
+            let error =
+                match self.once(&mut ready, tries_left == 0 && nobody_else && !self.policy.keep_inputs) {
+                    Ok(output) => return self.done(&ready, output),
+                    Err(error) => error,
+                };
+            let cancelled = matches!(error, EngineError::Cancelled);
+            if !cancelled {
+                self.observer.event(&Event::JobFailed { label: &ready.label, engine, error: &error });
+            }
+            if error.is_transient() && tries_left > 0 {
+                tries_left -= 1;
+                continue;
+            }
+            if error.is_transient() || matches!(error, EngineError::DeviceLost { .. }) {
+                self.put_aside(&error.to_string());
+            }
+            return Finished::Failed { ready: Box::new(ready), slot: self.slot, error };
+        }
+    }
+
+    fn put_aside(&self, reason: &str) {
+        if self.set.aside(self.slot).is_none() {
+            self.set.put_aside(self.slot, reason);
+            self.observer.event(&Event::EngineAside { engine: self.set.name(self.slot), reason });
+        }
+    }
+
+    fn once(&self, ready: &mut Ready, last: bool) -> Result<JobOutput, EngineError> {
+        let engine = self.set.engine(self.slot);
+        if let Some(reason) = self.set.aside(self.slot) {
+            return Err(EngineError::DeviceLost {
+                engine: engine.name().to_owned(),
+                reason: reason.to_owned(),
+            });
+        }
+        if !engine.supports(&ready.kind) {
+            let what = format!("{:?}", ready.kind);
+            return Err(EngineError::Unsupported { engine: engine.name().to_owned(), what });
+        }
+        ready.attempts += 1;
+        self.observer.event(&Event::JobStarted {
+            label: &ready.label,
+            kind: ready.kind,
+            engine: engine.name(),
+        });
+        let mut ticket = engine.submit(ready.job(last)?)?;
+        loop {
+            match engine.try_wait(ticket, self.policy.slice)? {
+                Ok(output) => {
+                    ready.check(engine.name(), &output.value)?;
+                    return Ok(output);
+                }
+                Err(same) if self.cancel.is_cancelled() || self.stop.is_cancelled() => {
+                    engine.cancel(same)?;
+                    return Err(EngineError::Cancelled);
+                }
+                Err(same) => ticket = same,
+            }
+        }
+    }
+
+    fn done(&self, ready: &Ready, output: JobOutput) -> Finished {
+        let JobOutput { value, mut report } = output;
+        // What the graph knows is exact also where an engine reports a kind without its size.
+        report.kind = ready.kind;
+        self.observer.event(&Event::JobDone { label: &ready.label, report: &report });
+        let record = JobRecord {
+            label: ready.label.clone(),
+            planned: ready.planned,
+            ran: self.slot,
+            attempts: ready.attempts,
+            digest: self.policy.digests.then(|| Digest::of(&value)),
+            input: self.policy.keep_inputs.then(|| ready.input.clone()),
+            report,
+        };
+        Finished::Done { index: ready.index, value: value.into(), record: Box::new(record) }
+    }
+}
