@@ -1,0 +1,95 @@
+//! A key on engines.
+
+use std::sync::Arc;
+
+use millrace_groth16::{KeyPart, ProvingKey};
+use millrace_job::{EngineSet, EngineSlot, Group, JobKind, Lent, Placed, Resident};
+
+use crate::{LoadError, Placement};
+
+/// A key that was checked point by point and whose bases are on the engines that will need them.
+///
+/// Further engines (a fallback) get bases when they first need them. Dropping it frees them everywhere. Several proofs may use
+/// one loaded key at once.
+pub struct LoadedKey {
+    pub(crate) key: ProvingKey,
+    pub(crate) matrix: Arc<Placed>,
+    pub(crate) a: Arc<Placed>,
+    pub(crate) b1: Arc<Placed>,
+    pub(crate) b2: Arc<Placed>,
+    pub(crate) l: Arc<Placed>,
+    pub(crate) h: Arc<Placed>,
+}
+
+impl LoadedKey {
+    /// The key.
+    pub fn key(&self) -> &ProvingKey {
+        &self.key
+    }
+
+    /// Checks the key's entries and points and sends its bases to engines meanwhile.
+    pub(crate) fn new(
+        set: &Arc<EngineSet>,
+        trusted: EngineSlot,
+        placement: Placement,
+        key: ProvingKey,
+    ) -> Result<Self, LoadError> {
+        let placed = |resident| Arc::new(Placed::new(set.clone(), resident));
+        let loaded = Self {
+            matrix: placed(Resident::Matrix {
+                entries: lent(&key, KeyPart::Coefficients),
+                rows: key.header().domain_size as usize,
+            }),
+            a: placed(Resident::G1(lent(&key, KeyPart::A))),
+            b1: placed(Resident::G1(lent(&key, KeyPart::B1))),
+            b2: placed(Resident::G2(lent(&key, KeyPart::B2))),
+            l: placed(Resident::G1(lent(&key, KeyPart::L))),
+            h: placed(Resident::G1(lent(&key, KeyPart::H))),
+            key,
+        };
+        let (checked, sent) = rayon::join(
+            || loaded.key.check_coefficients().and_then(|()| loaded.key.check_points()),
+            || loaded.send(set, trusted, placement),
+        );
+        // A bad point may also have made an engine refuse; the key's own error says more.
+        checked?;
+        sent?;
+        Ok(loaded)
+    }
+
+    fn send(&self, set: &EngineSet, trusted: EngineSlot, placement: Placement) -> Result<(), LoadError> {
+        let parts = [
+            ("the matrices", &self.matrix),
+            ("the bases of A", &self.a),
+            ("the bases of B over G1", &self.b1),
+            ("the bases of B over G2", &self.b2),
+            ("the bases of C", &self.l),
+            ("the bases of the quotient", &self.h),
+        ];
+        for (what, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
+            let device = placement.device();
+            let device = if set.engine(device).supports(&kind(part)) { device } else { trusted };
+            let both = matches!(placement, Placement::Split { .. }) && matches!(part.data(), Resident::G1(_));
+            for slot in [Some(device), both.then_some(trusted)].into_iter().flatten() {
+                let engine = set.name(slot).to_owned();
+                part.on(slot).map_err(|source| LoadError::Engine { engine, what, source })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The kind of job that all of a part takes.
+pub(crate) fn kind(part: &Placed) -> JobKind {
+    let points = part.len();
+    match part.data() {
+        Resident::G1(_) => JobKind::Msm { group: Group::G1, points },
+        Resident::G2(_) => JobKind::Msm { group: Group::G2, points },
+        Resident::Matrix { rows, .. } => JobKind::Rows { rows: *rows },
+    }
+}
+
+/// A part of the key, without a copy.
+fn lent<T: bytemuck::AnyBitPattern>(key: &ProvingKey, part: KeyPart) -> Lent<T> {
+    Lent::new(key.bytes().clone(), key.range(part)).expect("an opened key has whole elements in every part")
+}

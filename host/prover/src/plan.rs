@@ -1,0 +1,177 @@
+//! The job graph of a proof.
+//!
+//!     rows ─▶ a, b, c = a·b ─▶ three inverse transforms ─▶ three forward coset transforms ─▶ a·b − c ─▶ sum over H
+//!     witness ─▶ sums over A, B1, B2, L, which wait for nothing
+//!
+//! c is taken as a·b pointwise on the domain (a key holds no matrix C), which is C·w exactly when the witness is right; if it is
+//! not, the proof fails its check.
+
+use std::{ops::Range, sync::Arc};
+
+use ark_ec::AffineRepr;
+use millrace_bn254::{FrCanonical, G1Affine};
+use millrace_groth16::Witness;
+use millrace_job::{
+    EngineSet, EngineSlot, Group, JobGraph, JobSpec, NttDirection, Placed, Port, Scalars, Value,
+    four_step::{self, Transform},
+    split,
+};
+
+use crate::{LoadedKey, Placement, load::kind, quotient};
+
+/// Where the five sums of a proof come out.
+pub(crate) struct Assembly {
+    pub(crate) a: Port,
+    pub(crate) b1: Port,
+    pub(crate) b2: Port,
+    pub(crate) l: Port,
+    pub(crate) h: Port,
+}
+
+pub(crate) struct Planner<'a> {
+    pub(crate) set: &'a EngineSet,
+    pub(crate) trusted: EngineSlot,
+    pub(crate) placement: Placement,
+    /// The device's part of sums over G1, where they are shared.
+    pub(crate) ratio: f64,
+}
+
+impl Planner<'_> {
+    /// The graph of one proof.
+    pub(crate) fn plan(&self, key: &LoadedKey, witness: &Witness) -> (JobGraph<'static>, Assembly) {
+        let mut graph = JobGraph::new();
+        let all = 0..witness.len();
+        // The constant and the public signals have no base in L.
+        let private = key.key.header().n_public as usize + 1..witness.len();
+        let values = witness.values();
+
+        let h_scalars = self.quotient(&mut graph, key, values);
+        let h = self.sum_of_ports(&mut graph, "msm H", &key.h, h_scalars);
+        let a = self.sum(&mut graph, "msm A", &key.a, values, all.clone());
+        let b2 = self.sum(&mut graph, "msm B2", &key.b2, values, all.clone());
+        let b1 = self.sum(&mut graph, "msm B1", &key.b1, values, all);
+        let l = self.sum(&mut graph, "msm L", &key.l, values, private);
+        (graph, Assembly { a, b1, b2, l, h })
+    }
+
+    /// Engines and point ranges of a sum over all bases of `part`.
+    fn shares(&self, part: &Placed) -> Vec<(EngineSlot, Range<usize>)> {
+        let device = self.placement.device();
+        let device = if self.set.engine(device).supports(&kind(part)) { device } else { self.trusted };
+        let shared =
+            matches!(self.placement, Placement::Split { .. }) && device != self.trusted && part.len() > 1;
+        if !shared {
+            return vec![(device, 0..part.len())];
+        }
+        let ranges = split::ranges(part.len(), &[self.ratio, 1.0 - self.ratio]);
+        [device, self.trusted].into_iter().zip(ranges).collect()
+    }
+
+    /// Σ witness\[signals\] · part.
+    fn sum(
+        &self,
+        graph: &mut JobGraph<'static>,
+        label: &str,
+        part: &Arc<Placed>,
+        witness: &Arc<[FrCanonical]>,
+        signals: Range<usize>,
+    ) -> Port {
+        if part.is_empty() {
+            // A circuit without private signals.
+            return graph.host(format!("{label} (empty)"), &[], 1, |_| Ok(vec![Value::G1(G1Affine::zero())]))
+                [0];
+        }
+        let jobs = self.shares(part).into_iter().map(|(slot, range)| {
+            let some = signals.start + range.start..signals.start + range.end;
+            (slot, range, Scalars::Given { values: witness.clone(), part: some })
+        });
+        self.parts(graph, label, part, jobs.collect())
+    }
+
+    /// Σ scalars · part, where each share's scalars have a port of their own.
+    fn sum_of_ports(
+        &self,
+        graph: &mut JobGraph<'static>,
+        label: &str,
+        part: &Arc<Placed>,
+        scalars: Vec<Port>,
+    ) -> Port {
+        let jobs = self.shares(part).into_iter().zip(scalars);
+        let jobs = jobs.map(|((slot, range), port)| (slot, range, Scalars::From(port))).collect();
+        self.parts(graph, label, part, jobs)
+    }
+
+    fn parts(
+        &self,
+        graph: &mut JobGraph<'static>,
+        label: &str,
+        bases: &Arc<Placed>,
+        jobs: Vec<(EngineSlot, Range<usize>, Scalars)>,
+    ) -> Port {
+        let group = match bases.data() {
+            millrace_job::Resident::G2(_) => Group::G2,
+            _ => Group::G1,
+        };
+        let count = jobs.len();
+        let ports: Vec<_> = jobs
+            .into_iter()
+            .enumerate()
+            .map(|(i, (slot, range, scalars))| {
+                let label = if count > 1 { format!("{label} {}/{count}", i + 1) } else { label.to_owned() };
+                graph.job(label, slot, JobSpec::Msm { group, bases: bases.clone(), range, scalars })
+            })
+            .collect();
+        split::sum(graph, label, group, &ports)
+    }
+
+    /// Rows and six transforms; a port for each share of the sum over H.
+    fn quotient(
+        &self,
+        graph: &mut JobGraph<'static>,
+        key: &LoadedKey,
+        witness: &Arc<[FrCanonical]>,
+    ) -> Vec<Port> {
+        let log_n = key.key.header().domain_size.ilog2();
+        let device = self.placement.device();
+        let rows_slot =
+            if self.set.engine(device).supports(&kind(&key.matrix)) { device } else { self.trusted };
+        let rows = JobSpec::Rows { matrix: key.matrix.clone(), witness: witness.clone() };
+        let rows = graph.job("rows", rows_slot, rows);
+        let abc = graph.host("a·b", &[rows], 3, quotient::with_product);
+        let evaluations: Vec<_> = ["a", "b", "c"]
+            .into_iter()
+            .zip(abc)
+            .map(|(name, port)| {
+                let here = matches!(self.placement, Placement::Split { .. }) && name == "c";
+                let slot = if here { self.trusted } else { device };
+                let inverse = Transform { direction: NttDirection::Inverse, coset: false, log_n };
+                let coefficients = self.transform(graph, &format!("ntt {name} inverse"), slot, inverse, port);
+                let forward = Transform { direction: NttDirection::Forward, coset: true, log_n };
+                self.transform(graph, &format!("ntt {name} coset"), slot, forward, coefficients)
+            })
+            .collect();
+        let lengths: Vec<_> = self.shares(&key.h).into_iter().map(|(_, range)| range.len()).collect();
+        graph.host("a·b − c", &evaluations, lengths.len(), move |values| {
+            quotient::combine(values, &lengths)
+        })
+    }
+
+    fn transform(
+        &self,
+        graph: &mut JobGraph<'static>,
+        label: &str,
+        slot: EngineSlot,
+        transform: Transform,
+        values: Port,
+    ) -> Port {
+        let (slot, limit) = match transform.limit(self.set.engine(slot).as_ref()) {
+            Some(limit) => (slot, limit),
+            // The trusted engine does transforms of every length; if it does not, the job fails and says so.
+            None => (
+                self.trusted,
+                transform.limit(self.set.engine(self.trusted).as_ref()).unwrap_or(transform.log_n),
+            ),
+        };
+        four_step::add(graph, label, slot, transform, limit, values)
+    }
+}

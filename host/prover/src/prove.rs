@@ -1,0 +1,242 @@
+//! The prover.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use millrace_bn254::FrCanonical;
+use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyError, Witness, verify};
+use millrace_job::{
+    CancelToken, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunOutput, RunPolicy,
+    run, split::Rates,
+};
+
+use crate::{
+    Blame, Blinding, BucketFn, FaultPlace, LoadError, LoadedKey, Placement, ProofReport, ProveError,
+    Randomness, Share,
+    assemble::assemble,
+    blame,
+    plan::{Assembly, Planner},
+};
+
+/// How a prover uses its engines.
+#[derive(Debug, Clone)]
+pub struct ProverOptions {
+    /// Which engine does which job.
+    pub placement: Placement,
+    /// The engine that judges others and finishes what they could not: the CPU. Does every kind of job.
+    pub trusted: EngineSlot,
+    /// Whether the trusted engine may do jobs that were planned for another. Without this, a job that ran elsewhere than
+    /// planned, or was answered wrongly, fails the proof.
+    pub fallback: bool,
+    /// How often a job is tried again on the same engine after a transient error.
+    pub retries: u32,
+    /// Tells right buckets from wrong ones, to name the place of a fault in an MSM.
+    pub buckets: Option<BucketFn>,
+}
+
+/// A finished proof.
+#[derive(Debug, Clone)]
+pub struct Proved {
+    /// The proof; it passed the pairing check.
+    pub proof: Proof,
+    /// The public signals.
+    pub publics: Vec<FrCanonical>,
+    /// What it took.
+    pub report: ProofReport,
+}
+
+/// Makes proofs. Several threads may prove at once, with one key or several.
+pub struct Prover {
+    set: Arc<EngineSet>,
+    options: ProverOptions,
+    rates: Rates,
+}
+
+impl Prover {
+    /// A prover over a set of engines.
+    ///
+    /// # Panics
+    /// If the options name a slot that the set does not have.
+    pub fn new(set: Arc<EngineSet>, options: ProverOptions) -> Self {
+        for slot in [options.trusted, options.placement.device()] {
+            assert!(slot.0 < set.len(), "no engine in slot {}", slot.0);
+        }
+        Self { set, options, rates: Rates::default() }
+    }
+
+    /// The engines.
+    pub fn engines(&self) -> &Arc<EngineSet> {
+        &self.set
+    }
+
+    /// Checks every entry and point of a key and sends its bases to the engines that will need them.
+    ///
+    /// # Errors
+    /// [`LoadError::Key`] for a damaged key, [`LoadError::Engine`] if an engine cannot hold it.
+    pub fn load(&self, key: ProvingKey) -> Result<LoadedKey, LoadError> {
+        LoadedKey::new(&self.set, self.options.trusted, self.options.placement, key)
+    }
+
+    /// Makes a proof and checks it. With a constraint system it can say why a witness is wrong.
+    ///
+    /// # Errors
+    /// Any [`ProveError`].
+    pub fn prove(
+        &self,
+        key: &LoadedKey,
+        witness: &Witness,
+        r1cs: Option<&R1cs>,
+        randomness: &Randomness,
+        observer: &dyn Observer,
+        cancel: &CancelToken,
+    ) -> Result<Proved, ProveError> {
+        let began = Instant::now();
+        let header = key.key.header();
+        let (expected, got) = (header.n_vars as usize, witness.len());
+        let publics = witness.publics(header.n_public as usize).filter(|_| expected == got);
+        let Some(publics) = publics else { return Err(ProveError::WitnessLength { expected, got }) };
+        check_same_circuit(key, r1cs)?;
+        let blinding = randomness.draw()?;
+
+        let planner = self.planner(key, witness);
+        let (graph, ports) = planner.plan(key, witness);
+        let untrusted = graph.jobs().any(|(_, slot, _)| slot != self.options.trusted);
+        let policy = RunPolicy {
+            retries: self.options.retries,
+            fallback: self.options.fallback.then_some(self.options.trusted),
+            digests: untrusted,
+            ..RunPolicy::default()
+        };
+        let mut output = run(graph, &self.set, &policy, observer, cancel)?;
+        let mut attempt = self.finish(key, publics, &ports, &mut output, &blinding)?;
+        let mut blamed = None;
+        if attempt.checked.is_err() && output.jobs.iter().any(|job| job.ran != self.options.trusted) {
+            let (mut trusted, trusted_ports) = self.replay(planner.plan(key, witness), observer, cancel)?;
+            blamed = self.blame(&output, &trusted);
+            if let Some(blame) = &blamed {
+                let reason = blame.to_string();
+                observer.event(&Event::EngineAside { engine: &blame.engine, reason: &reason });
+                if !self.options.fallback {
+                    return Err(ProveError::Device(Box::new(blame.clone())));
+                }
+            }
+            attempt = self.finish(key, publics, &trusted_ports, &mut trusted, &blinding)?;
+        }
+        if let Err(why) = attempt.checked {
+            return Err(self.explain(witness, r1cs, why));
+        }
+        output.jobs.iter().for_each(|job| self.rates.record(job.ran, &job.report));
+        let mut report = ProofReport::new(&self.set, &output.jobs, began.elapsed(), attempt.check);
+        report.blame = blamed;
+        Ok(Proved { proof: attempt.proof, publics: publics.to_vec(), report })
+    }
+
+    /// Settles how sums are shared, so that a replay has the same jobs.
+    fn planner(&self, key: &LoadedKey, witness: &Witness) -> Planner<'_> {
+        let (set, options) = (&self.set, &self.options);
+        let ratio = match options.placement {
+            Placement::On(_) => 1.0,
+            Placement::Split { share: Share::Ratio(ratio), .. } => ratio.clamp(0.0, 1.0),
+            Placement::Split { device, share: Share::Measured } => self.measured_ratio(key, witness, device),
+        };
+        Planner { set, trusted: options.trusted, placement: options.placement, ratio }
+    }
+
+    /// The device's share by points a second; without figures, half each (the job itself will say what is wrong with an engine).
+    fn measured_ratio(&self, key: &LoadedKey, witness: &Witness, device: EngineSlot) -> f64 {
+        let rate = |slot| self.rates.get(slot, Group::G1).or_else(|| self.measure(key, witness, slot));
+        match (rate(device), rate(self.options.trusted)) {
+            (Some(device), Some(trusted)) => device / (device + trusted),
+            _ => 0.5,
+        }
+    }
+
+    /// Runs a part of the sum over A, for its speed only.
+    fn measure(&self, key: &LoadedKey, witness: &Witness, slot: EngineSlot) -> Option<f64> {
+        const SAMPLE: usize = 1 << 10;
+        if self.set.aside(slot).is_some() {
+            return None;
+        }
+        let engine = self.set.engine(slot);
+        let points = witness.len().min(SAMPLE);
+        let bases = key.a.on(slot).ok()?;
+        let scalars = witness.values().get(..points)?.into();
+        let ticket = engine.submit(Job::Msm { group: Group::G1, bases, range: 0..points, scalars }).ok()?;
+        let mut report = engine.wait(ticket).ok()?.report;
+        report.kind = JobKind::Msm { group: Group::G1, points };
+        self.rates.record(slot, &report);
+        self.rates.get(slot, Group::G1)
+    }
+
+    fn finish(
+        &self,
+        key: &LoadedKey,
+        publics: &[FrCanonical],
+        ports: &Assembly,
+        output: &mut RunOutput,
+        blinding: &Blinding,
+    ) -> Result<Attempt, ProveError> {
+        let proof = assemble(key.key.header(), ports, output, blinding)?;
+        let began = Instant::now();
+        let checked = verify(key.key.verifying_key(), publics, &proof);
+        Ok(Attempt { proof, checked, check: began.elapsed() })
+    }
+
+    /// The same jobs, all on the trusted engine.
+    fn replay(
+        &self,
+        (mut graph, ports): (JobGraph<'static>, Assembly),
+        observer: &dyn Observer,
+        cancel: &CancelToken,
+    ) -> Result<(RunOutput, Assembly), ProveError> {
+        graph.pin(self.options.trusted);
+        let policy = RunPolicy { digests: true, keep_inputs: true, ..RunPolicy::default() };
+        Ok((run(graph, &self.set, &policy, observer, cancel)?, ports))
+    }
+
+    /// Finds the job that was wrong and puts its engine aside; `None` if all answers were right.
+    fn blame(&self, ran: &RunOutput, trusted: &RunOutput) -> Option<Blame> {
+        let (wrong, right) = blame::first_difference(&ran.jobs, &trusted.jobs)?;
+        let place = match &right.input {
+            Some(input) => {
+                blame::locate(&self.set, self.options.trusted, wrong.ran, input, self.options.buckets)
+            }
+            None => FaultPlace::Unlocated,
+        };
+        let engine = self.set.name(wrong.ran).to_owned();
+        let blame = Blame { label: wrong.label.clone(), kind: wrong.report.kind, engine, place };
+        self.set.put_aside(wrong.ran, blame.to_string());
+        Some(blame)
+    }
+
+    /// Why a proof is wrong that the trusted engine made.
+    fn explain(&self, witness: &Witness, r1cs: Option<&R1cs>, why: VerifyError) -> ProveError {
+        match r1cs.map(|r1cs| r1cs.first_unsatisfied(witness)) {
+            None => ProveError::UnsatisfiedOrDamaged,
+            Some(Err(e)) => e.into(),
+            Some(Ok(Some(unsatisfied))) => ProveError::Unsatisfied(unsatisfied),
+            Some(Ok(None)) => ProveError::KeyDamaged(why),
+        }
+    }
+}
+
+struct Attempt {
+    proof: Proof,
+    checked: Result<(), VerifyError>,
+    check: Duration,
+}
+
+fn check_same_circuit(key: &LoadedKey, r1cs: Option<&R1cs>) -> Result<(), ProveError> {
+    let Some(r1cs) = r1cs else { return Ok(()) };
+    let header = key.key.header();
+    for (what, expected, got) in
+        [("wires", header.n_vars, r1cs.n_wires()), ("public signals", header.n_public, r1cs.n_public())]
+    {
+        if expected != got {
+            return Err(ProveError::OtherConstraints { what, expected, got });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The pointwise work between the transforms.
+
+use millrace_bn254::{Fr, FrCanonical};
+use millrace_job::{StepError, Value, wipe_values};
+use rayon::prelude::*;
+
+/// Elements that one task takes at least.
+const GRAIN: usize = 1 << 10;
+
+/// From A·w and B·w on the domain: these, and their pointwise product, which C·w equals if the witness is right.
+pub(crate) fn with_product(mut values: Vec<Value>) -> Result<Vec<Value>, StepError> {
+    let rows = values.pop().ok_or_else(|| StepError("no rows".to_owned()))?;
+    let (a, b) = rows.into_rows()?;
+    let c = a.par_iter().zip(&b).with_min_len(GRAIN).map(|(a, b)| *a * b).collect();
+    Ok([a, b, c].map(Value::Values).into())
+}
+
+/// a·b − c at the odd roots of unity, canonical, cut into parts of the given lengths.
+pub(crate) fn combine(values: Vec<Value>, parts: &[usize]) -> Result<Vec<Value>, StepError> {
+    let vectors = values.into_iter().map(Value::into_values).collect::<Result<Vec<_>, _>>()?;
+    let [mut a, mut b, mut c] = <[Vec<Fr>; 3]>::try_from(vectors)
+        .map_err(|v| StepError(format!("{} vectors, expected 3", v.len())))?;
+    a.par_iter_mut().zip(&b).zip(&c).with_min_len(GRAIN).for_each(|((a, b), c)| *a = *a * b - c);
+    let mut rest = a.as_slice();
+    let mut out = Vec::with_capacity(parts.len());
+    for part in parts {
+        let (head, tail) =
+            rest.split_at_checked(*part).ok_or_else(|| StepError("parts exceed the domain".to_owned()))?;
+        out.push(Value::Scalars(
+            head.par_iter().with_min_len(GRAIN).map(|x| FrCanonical::from(*x)).collect(),
+        ));
+        rest = tail;
+    }
+    for v in [&mut a, &mut b, &mut c] {
+        wipe_values(v);
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(v: &[u64]) -> Value {
+        Value::Values(v.iter().map(|x| Fr::from(*x)).collect())
+    }
+
+    #[test]
+    fn combine_is_a_times_b_minus_c_in_parts() {
+        let made =
+            combine(vec![values(&[2, 3, 5]), values(&[7, 11, 13]), values(&[1, 2, 3])], &[1, 2]).unwrap();
+        let limbs: Vec<Vec<_>> = made
+            .into_iter()
+            .map(|v| v.into_scalars().unwrap().iter().map(|x| x.limbs()[0]).collect())
+            .collect();
+        assert_eq!(limbs, [vec![13], vec![31, 62]]);
+    }
+
+    #[test]
+    fn wrong_shapes_are_errors() {
+        assert!(combine(vec![values(&[1])], &[1]).is_err());
+        assert!(combine(vec![values(&[1]), values(&[1]), values(&[1])], &[2]).is_err());
+        assert!(with_product(vec![values(&[1])]).is_err());
+        assert!(with_product(vec![]).is_err());
+    }
+}
