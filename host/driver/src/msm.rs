@@ -45,12 +45,13 @@ impl Shared {
         let mut first_points = Vec::new();
         for (i, part) in scalars.chunks(max_points.max(1)).enumerate() {
             let first = i * max_points;
-            let lease =
-                |bytes: usize| self.pool.lease(bytes).map_err(|error| no_memory(&self.name, bytes, &error));
-            let input = lease(part.len() * SCALAR_BYTES)?;
+            let input_bytes = part.len() * SCALAR_BYTES;
+            let input = self.pool.lease(input_bytes).map_err(|e| no_memory(&self.name, input_bytes, &e))?;
             input.write(0, bytemuck::cast_slice(part));
             let len_bytes = if dump { bucket_count(&self.identity) * POINT_BYTES } else { POINT_BYTES };
-            let output = Output { staging: lease(len_bytes)?, len_bytes };
+            let staging =
+                self.pool.lease_poisoned(len_bytes).map_err(|e| no_memory(&self.name, len_bytes, &e))?;
+            let output = Output { staging, len_bytes };
             let descriptor = Descriptor {
                 opcode: layout::OPCODE_MSM_G1,
                 flags: layout::FLAG_SRC1_DEV | if dump { layout::FLAG_DUMP } else { 0 },

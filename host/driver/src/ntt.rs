@@ -25,9 +25,10 @@ impl Shared {
     ) -> Result<Work, EngineError> {
         let log_n = values.len().ilog2();
         let len_bytes = values.len() * VALUE_BYTES;
-        let lease = || self.pool.lease(len_bytes).map_err(|error| no_memory(&self.name, len_bytes, &error));
+        let no_memory = |error| no_memory(&self.name, len_bytes, &error);
         // Source and destination are kept apart, so that the job can be sent again.
-        let (input, output) = (lease()?, Output { staging: lease()?, len_bytes });
+        let input = self.pool.lease(len_bytes).map_err(no_memory)?;
+        let output = Output { staging: self.pool.lease_poisoned(len_bytes).map_err(no_memory)?, len_bytes };
         let mut block = Zeroizing::new(Vec::with_capacity(BLOCK * VALUE_BYTES));
         for (i, part) in values.chunks(BLOCK).enumerate() {
             block.clear();

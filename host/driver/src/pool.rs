@@ -41,6 +41,17 @@ impl Pool {
         Ok(Staging { buffer: Some(buffer), pool: self.clone() })
     }
 
+    /// Memory for results: what the device does not write is out of range for every kind of result, and not what a
+    /// digest of nothing says.
+    pub(crate) fn lease_poisoned(&self, len_bytes: usize) -> Result<Staging, DmaError> {
+        let staging = self.lease(len_bytes)?;
+        let poison = [0xff; PAGE_BYTES];
+        for offset in (0..len_bytes).step_by(PAGE_BYTES) {
+            staging.write(offset, &poison[..PAGE_BYTES.min(len_bytes - offset)]);
+        }
+        Ok(staging)
+    }
+
     fn give_back(&self, buffer: Box<dyn DmaBuffer>) {
         buffer.wipe();
         let size = buffer.len_bytes();

@@ -12,7 +12,7 @@ use millrace_model::{JobClass, ModelConfig};
 
 #[test]
 fn sums_of_every_size_around_beats_and_chunks() {
-    let config = DriverConfig { upload_chunk_points: 16, max_points_per_job: 50, ..quick() };
+    let config = DriverConfig { upload_chunk_points: 16, max_points_per_job: 50, ..patient() };
     let (device, engine) = start(small(), config);
     let mut rng = rng();
     let bases = points(151, &mut rng);
@@ -34,7 +34,7 @@ fn sums_of_every_size_around_beats_and_chunks() {
 
 #[test]
 fn transforms_of_every_length_and_mode() {
-    let (_device, engine) = start(small(), quick());
+    let (_device, engine) = start(small(), patient());
     let mut rng = rng();
     for log_n in 0..=13 {
         let values = scalars(1 << log_n, &mut rng);
@@ -56,7 +56,7 @@ fn transforms_of_every_length_and_mode() {
 
 #[test]
 fn dumps_are_the_oracles_buckets() {
-    let (_device, engine) = start(small(), quick());
+    let (_device, engine) = start(small(), patient());
     let mut rng = rng();
     let (bases, factors) = (points(20, &mut rng), scalars(20, &mut rng));
     let id = load(&engine, &bases).unwrap();
@@ -71,7 +71,7 @@ fn dumps_are_the_oracles_buckets() {
 
 #[test]
 fn malformed_and_unsupported_jobs_are_refused_before_the_device_sees_them() {
-    let (device, engine) = start(small(), quick());
+    let (device, engine) = start(small(), patient());
     let mut rng = rng();
     let id = load(&engine, &points(4, &mut rng)).unwrap();
     let factors = scalars(4, &mut rng);
@@ -106,7 +106,7 @@ fn malformed_and_unsupported_jobs_are_refused_before_the_device_sees_them() {
 
 #[test]
 fn scalars_out_of_range_are_named() {
-    let (_device, engine) = start(small(), DriverConfig { max_points_per_job: 4, ..quick() });
+    let (_device, engine) = start(small(), DriverConfig { max_points_per_job: 4, ..patient() });
     let mut rng = rng();
     let bases = points(10, &mut rng);
     let id = load(&engine, &bases).unwrap();
@@ -120,7 +120,7 @@ fn scalars_out_of_range_are_named() {
 
 #[test]
 fn coordinates_out_of_range_do_not_reach_the_device() {
-    let (_device, engine) = start(small(), DriverConfig { upload_chunk_points: 2, ..quick() });
+    let (_device, engine) = start(small(), DriverConfig { upload_chunk_points: 2, ..patient() });
     let mut rng = rng();
     let mut bases: Vec<_> = points(5, &mut rng).iter().map(millrace_bn254::G1Mont::from).collect();
     bases[4].0 = [0xff; 64];
@@ -131,7 +131,7 @@ fn coordinates_out_of_range_do_not_reach_the_device() {
 
 #[test]
 fn device_memory_ends_and_is_given_back() {
-    let (_device, engine) = start(ModelConfig { log_memory_bytes: 14, ..small() }, quick());
+    let (_device, engine) = start(ModelConfig { log_memory_bytes: 14, ..small() }, patient());
     let mut rng = rng();
     let bases = points(128, &mut rng);
     let first = load(&engine, &bases).unwrap();
@@ -151,7 +151,7 @@ fn device_memory_ends_and_is_given_back() {
 
 #[test]
 fn ten_thousand_small_jobs_wrap_the_rings() {
-    let (device, engine) = start(small(), DriverConfig { log_entries: 2, ..quick() });
+    let (device, engine) = start(small(), DriverConfig { log_entries: 2, ..patient() });
     let mut rng = rng();
     let values: Vec<_> = (0..4).map(|_| scalars(2, &mut rng)).collect();
     let answers: Vec<_> = values.iter().map(|v| ntt_answer(v, NttDirection::Forward, false)).collect();
@@ -176,7 +176,7 @@ fn ten_thousand_small_jobs_wrap_the_rings() {
 
 #[test]
 fn four_threads_share_an_engine() {
-    let (_device, engine) = start(small(), DriverConfig { log_entries: 3, ..quick() });
+    let (_device, engine) = start(small(), DriverConfig { log_entries: 3, ..patient() });
     let bases = points(40, &mut rng());
     let id = load(&engine, &bases).unwrap();
     std::thread::scope(|scope| {
@@ -201,7 +201,7 @@ fn four_threads_share_an_engine() {
 
 #[test]
 fn a_short_wait_gives_the_ticket_back() {
-    let (_device, engine) = start(small(), quick());
+    let (_device, engine) = start(small(), patient());
     let mut rng = rng();
     let (bases, factors) = (points(4000, &mut rng), scalars(4000, &mut rng));
     let id = load(&engine, &bases).unwrap();

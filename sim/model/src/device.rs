@@ -71,6 +71,11 @@ impl State {
         self.engines.iter().any(|e| e.running.as_ref().is_some_and(|c| !stuck(c)))
     }
 
+    pub(crate) fn is_busy_for_nothing(&self) -> bool {
+        let running = self.engines.iter().filter_map(|e| e.running.as_ref());
+        running.into_iter().any(|c| c.fault == Some(Fault::BusyForNothing))
+    }
+
     /// How hard the hardest stuck engine among these is stuck.
     pub(crate) fn stuck_until(&self, engines: impl Iterator<Item = usize>) -> Option<Until> {
         let until = |i: usize| match self.engines[i].running.as_ref()?.fault? {

@@ -13,6 +13,8 @@ use crate::device::{Power, State};
 
 /// Cycles that pass between two register accesses.
 const CYCLES_PER_ACCESS: u64 = 16;
+/// Operations that a device reports between two looks while it works for nothing.
+const BUSY_PROGRESS: u64 = 1 << 28;
 
 /// The registers of a model.
 pub(crate) struct ModelMmio {
@@ -115,7 +117,7 @@ impl Mmio for ModelMmio {
         state.counts.cycles += CYCLES_PER_ACCESS;
         if offset == reg::PROGRESS_LO && state.is_moving() {
             // The oracle computes in one piece: while it does, the device is seen to move.
-            state.counts.progress += 1;
+            state.counts.progress += if state.is_busy_for_nothing() { BUSY_PROGRESS } else { 1 };
         }
         self.read_state(&mut state, offset)
     }

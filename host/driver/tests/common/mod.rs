@@ -9,18 +9,23 @@ use ark_std::rand::{RngCore, SeedableRng, rngs::StdRng};
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
 use millrace_driver::{DeviceEngine, DriverConfig};
 use millrace_job::{BufferId, Engine, EngineError, Group, Job, JobOutput, JobValue, NttDirection, Resident};
-use millrace_model::{ModelConfig, ModelDevice};
+use millrace_model::{JobClass, ModelConfig, ModelDevice};
 
 /// A small device: quick to dump.
 pub(crate) fn small() -> ModelConfig {
     ModelConfig { window_bits: 8, windows: 32, log_memory_bytes: 22, ..ModelConfig::default() }
 }
 
+/// For tests in which nothing hangs: a busy machine is not mistaken for a stuck device.
+pub(crate) fn patient() -> DriverConfig {
+    DriverConfig { stall_time: Duration::from_secs(60), ..DriverConfig::default() }
+}
+
 /// Bounds short enough for a test that lets the device hang.
 pub(crate) fn quick() -> DriverConfig {
     DriverConfig {
         progress_interval: Duration::from_millis(4),
-        stall_time: Duration::from_millis(60),
+        stall_time: Duration::from_millis(250),
         stall_readings: 4,
         ..DriverConfig::default()
     }
@@ -105,4 +110,11 @@ pub(crate) fn is_in_dma_memory(device: &ModelDevice, secret: &FrCanonical) -> bo
 /// Some scalar that is not guessed from zeros.
 pub(crate) fn secret(rng: &mut StdRng) -> Fr {
     Fr::from(rng.next_u64() | 1) * Fr::rand(rng)
+}
+
+/// Waits until the device has taken so many jobs of a class: a fault strikes a job when it is taken.
+pub(crate) fn until_taken(device: &ModelDevice, class: JobClass, jobs: u64) {
+    while device.jobs_seen(class) < jobs {
+        std::thread::yield_now();
+    }
 }

@@ -1,0 +1,165 @@
+//! A device that writes whatever it likes into the completion ring, and answers what it likes from its counters.
+
+mod common;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use common::*;
+use millrace_driver::{DeviceEngine, DriverConfig};
+use millrace_job::{Engine, NttDirection};
+use millrace_model::ModelDevice;
+use millrace_pcie::{DeviceDma, Function, Iova, Mmio};
+use millrace_regs::{queue_register, registers as reg};
+use proptest::prelude::*;
+
+/// An entry as the hostile device writes it: random bytes, made likelier to be looked at.
+#[derive(Clone, Debug)]
+struct Entry {
+    slot: u64,
+    bytes: Vec<u8>,
+    real_epoch: bool,
+    near_job_id: Option<u8>,
+    known_opcode: Option<u8>,
+    known_status: Option<u8>,
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let small = |most: u8| prop::option::weighted(0.8, 0..=most);
+    (
+        0..8u64,
+        prop::collection::vec(any::<u8>(), 64),
+        prop::bool::weighted(0.8),
+        small(12),
+        small(3),
+        small(14),
+    )
+        .prop_map(|(slot, bytes, real_epoch, near_job_id, known_opcode, known_status)| Entry {
+            slot,
+            bytes,
+            real_epoch,
+            near_job_id,
+            known_opcode,
+            known_status,
+        })
+}
+
+struct Hostile {
+    inner: Arc<dyn Mmio>,
+    dma: DeviceDma,
+    armed: AtomicBool,
+    cq_base: AtomicU64,
+    epoch: AtomicU64,
+    next: AtomicU64,
+    script: Vec<Entry>,
+    /// Whether the real device still hears of descriptors.
+    forwards: bool,
+    /// Counters answer noise.
+    noise: bool,
+}
+
+impl Hostile {
+    fn strike(&self) {
+        for _ in 0..4 {
+            let i = self.next.fetch_add(1, Ordering::Relaxed) as usize;
+            let Some(entry) = self.script.get(i) else { return };
+            let mut bytes = entry.bytes.clone();
+            if let Some(id) = entry.near_job_id {
+                bytes[..4].copy_from_slice(&[id, 0, 0, 0]);
+            }
+            if let Some(status) = entry.known_status {
+                bytes[4] = status;
+            }
+            if let Some(opcode) = entry.known_opcode {
+                bytes[5] = opcode;
+            }
+            if entry.real_epoch {
+                bytes[56..60].copy_from_slice(&(self.epoch.load(Ordering::Relaxed) as u32).to_le_bytes());
+            }
+            let at = self.cq_base.load(Ordering::Relaxed) + 64 * entry.slot;
+            // Where the ring ends the access faults, as it should.
+            let _ = self.dma.write(Iova(at), &bytes);
+        }
+    }
+}
+
+impl Mmio for Hostile {
+    fn read32(&self, offset: u32) -> u32 {
+        let is_counter = (reg::CYCLES_LO..=reg::STAT_MEM_WR_BEATS_HI).contains(&offset);
+        if self.noise && is_counter && self.armed.load(Ordering::Relaxed) {
+            let n = self.next.load(Ordering::Relaxed).wrapping_add(u64::from(offset));
+            return (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32;
+        }
+        self.inner.read32(offset)
+    }
+
+    fn write32(&self, offset: u32, value: u32) {
+        let queue = |register| queue_register(0, register);
+        if offset == queue(reg::QUEUE_CQ_BASE_LO) {
+            self.cq_base.store(value.into(), Ordering::Relaxed);
+        } else if offset == queue(reg::QUEUE_CQ_BASE_HI) {
+            self.cq_base.fetch_or(u64::from(value) << 32, Ordering::Relaxed);
+        } else if offset == queue(reg::QUEUE_EPOCH) {
+            self.epoch.store(value.into(), Ordering::Relaxed);
+        }
+        let strikes = offset == queue(reg::QUEUE_SQ_TAIL) && self.armed.load(Ordering::Relaxed);
+        if !strikes || self.forwards {
+            self.inner.write32(offset, value);
+        }
+        if strikes {
+            self.strike();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every job ends, with the right answer or an error, and nothing panics.
+    #[test]
+    fn garbage_completions_never_crash_the_driver(
+        script in prop::collection::vec(entry(), 1..60),
+        forwards in any::<bool>(),
+        noise in any::<bool>(),
+    ) {
+        let device = ModelDevice::start(small());
+        let hostile = Arc::new(Hostile {
+            inner: device.function().bar0,
+            dma: device.host_memory().device(),
+            armed: AtomicBool::new(false),
+            cq_base: AtomicU64::new(0),
+            epoch: AtomicU64::new(0),
+            next: AtomicU64::new(0),
+            script,
+            forwards,
+            noise,
+        });
+        let function = Function { bar0: hostile.clone(), ..device.function() };
+        let config = DriverConfig {
+            log_entries: 3,
+            stall_time: std::time::Duration::from_millis(60),
+            ..quick()
+        };
+        let engine = DeviceEngine::open(function, config).expect("not armed yet");
+        let mut rng = rng();
+        let (bases, factors) = (points(4, &mut rng), scalars(4, &mut rng));
+        let id = load(&engine, &bases).expect("not armed yet");
+        hostile.armed.store(true, Ordering::Relaxed);
+        let jobs = (0..6).map(|i| {
+            if i % 2 == 0 {
+                (msm_job(id, 0, &factors), msm_answer(&bases, &factors))
+            } else {
+                (ntt_job(&factors, NttDirection::Forward, true), ntt_answer(&factors, NttDirection::Forward, true))
+            }
+        });
+        let tickets: Vec<_> = jobs.map(|(job, answer)| (engine.submit(job), answer)).collect();
+        for (ticket, answer) in tickets {
+            if let Ok(output) = ticket.and_then(|ticket| engine.wait(ticket)) {
+                prop_assert_eq!(output.value, answer);
+            }
+        }
+        let _ = (engine.statistics(), engine.anomalies());
+    }
+}
