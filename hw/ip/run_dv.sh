@@ -20,18 +20,6 @@ fi
 verilator=$VERILATOR_ROOT/bin/verilator_bin
 inc=$VERILATOR_ROOT/include
 
-# Packages first, each after those that it names; modules are found by -y.
-package_files() {
-  local file name dep
-  for file in "$ip_dir"/*/rtl/*_pkg.sv; do
-    name=$(basename "$file" .sv)
-    echo "$name $name"
-    for dep in $(grep -v '^ *//' "$file" | grep -oE 'mr_[a-z0-9_]+_pkg::' | sort -u); do
-      [[ ${dep%::} == "$name" ]] || echo "${dep%::} $name"
-    done
-  done | tsort | while read -r name; do ls "$ip_dir"/*/rtl/"$name".sv; done
-}
-
 runtime() {
   local dir=$out/runtime src
   [[ -f $dir/libverilated.a && $dir/libverilated.a -nt $inc/verilated.cpp ]] && return
@@ -50,7 +38,7 @@ run_one() {
   dir=$out/$block/$stem.$config; rm -rf "$dir"; mkdir -p "$dir"
   local d files=() packages=() defines=()
   for d in "$@"; do [[ $d != -G*=* ]] || defines+=("-DG_${d#-G}"); done
-  mapfile -t packages < <(package_files)
+  mapfile -t packages < <("$ip_dir/packages.sh")
   if [[ -f $dv/${stem}_tb.sv ]]; then
     top=(--top-module "${stem}_tb"); files=("$dv/${stem}_tb.sv")
   else
