@@ -35,6 +35,7 @@ def outputs() -> dict:
         "rtl-bindings/regs/src/registers.rs": formatted(rust.registers(layout)),
         "rtl-bindings/regs/src/layout.rs": formatted(rust.layout(layout)),
         "hw/ip/queue/rtl/mr_layout_pkg.sv": sv.layout_pkg(layout),
+        "hw/ip/queue/rtl/mr_layout_check.sv": sv.layout_check(layout),
         "hw/ip/regs/rtl/mr_regs_pkg.sv": sv.regs_pkg(layout),
         "hw/ip/regs/rtl/mr_regs.sv": sv.regs(layout),
         "docs/spec/generated/registers.md": docs.registers(layout),

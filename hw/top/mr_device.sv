@@ -67,15 +67,15 @@ module mr_device #(
 
   // DMA channels.
   logic [NumRead-1:0] rd_req_valid, rd_req_ready, rd_valid, rd_ready, rd_flush, rd_idle;
-  mr_job_pkg::dma_req_t [NumRead-1:0] rd_req;
-  mr_job_pkg::dma_beat_t [NumRead-1:0] rd_beat;
-  mr_axi_pkg::ax_t [NumRead-1:0] ar;
+  mr_job_pkg::dma_req_t rd_req [NumRead];
+  mr_job_pkg::dma_beat_t rd_beat [NumRead];
+  mr_axi_pkg::ax_t ar [NumRead];
   logic [NumWrite-1:0] wr_req_valid, wr_req_ready, wr_valid, wr_ready, wr_done_valid, wr_flush, wr_idle;
-  mr_job_pkg::dma_req_t [NumWrite-1:0] wr_req;
-  logic [NumWrite-1:0][511:0] wr_data;
-  mr_job_pkg::dma_wdone_t [NumWrite-1:0] wr_done;
-  mr_axi_pkg::ax_t [NumWrite-1:0] aw;
-  mr_axi_pkg::w_t [NumWrite-1:0] w;
+  mr_job_pkg::dma_req_t wr_req [NumWrite];
+  logic [511:0] wr_data [NumWrite];
+  mr_job_pkg::dma_wdone_t wr_done [NumWrite];
+  mr_axi_pkg::ax_t aw [NumWrite];
+  mr_axi_pkg::w_t w [NumWrite];
   logic [NumRead-1:0] host_ar_valid, host_ar_ready, host_r_valid, host_r_ready;
   logic [NumWrite-1:0] host_aw_valid, host_aw_ready, host_w_valid, host_w_ready, host_b_valid, host_b_ready;
   mr_axi_pkg::r_t host_r;
@@ -91,15 +91,15 @@ module mr_device #(
 
   // Jobs.
   logic [NumQueues-1:0] job_valid, job_ready, writer_valid, writer_ready, queue_flush, queue_busy;
-  mr_queue_pkg::job_t [NumQueues-1:0] job;
+  mr_queue_pkg::job_t job [NumQueues];
   mr_queue_pkg::job_t slot_job;
   mr_queue_pkg::result_t writer_result;
-  mr_queue_pkg::result_t [NumTargets-1:0] result;
+  mr_queue_pkg::result_t result [NumTargets];
   logic [NumTargets-1:0] slot_valid, slot_ready, result_valid, result_ready, slot_busy;
   // Engines; index mr_queue_pkg::target_e, 0 is not used.
   logic [NumTargets-1:1] cmd_valid, cmd_ready, done_valid, done_ready, reset_done, engine_rst_n, flush;
-  mr_job_pkg::cmd_t  [NumTargets-1:1] cmd;
-  mr_job_pkg::done_t [NumTargets-1:1] done;
+  mr_job_pkg::cmd_t cmd [NumTargets];
+  mr_job_pkg::done_t done [NumTargets];
   logic stat_digits, stat_bucket_active, stat_adds, msm_activity, stat_butterflies, ntt_activity, copy_activity;
   logic core_busy;
 
@@ -177,7 +177,7 @@ module mr_device #(
       .valid_o(rd_valid[i]), .ready_i(rd_ready[i]), .beat_o(rd_beat[i]),
       .flush_i(rd_flush[i]), .idle_o(rd_idle[i]),
       .ar_valid_o(ar_valid), .ar_ready_i({mem_ar_ready[i], host_ar_ready[i]}), .ar_o(ar[i]),
-      .r_valid_i({mem_r_valid[i], host_r_valid[i]}), .r_ready_o({mem_r_ready[i], host_r_ready[i]}), .r_i({mem_r, host_r})
+      .r_valid_i({mem_r_valid[i], host_r_valid[i]}), .r_ready_o({mem_r_ready[i], host_r_ready[i]}), .host_r_i(host_r), .mem_r_i(mem_r)
     );
   end
   assign rd_flush[RdCopy] = resetting || flush[mr_queue_pkg::TargetCopy];
@@ -196,7 +196,7 @@ module mr_device #(
       .flush_i(wr_flush[i]), .idle_o(wr_idle[i]),
       .aw_valid_o({mem_aw_valid[i], host_aw_valid[i]}), .aw_ready_i({mem_aw_ready[i], host_aw_ready[i]}), .aw_o(aw[i]),
       .w_valid_o({mem_w_valid[i], host_w_valid[i]}), .w_ready_i({mem_w_ready[i], host_w_ready[i]}), .w_o(w[i]),
-      .b_valid_i({mem_b_valid[i], host_b_valid[i]}), .b_ready_o({mem_b_ready[i], host_b_ready[i]}), .b_i({mem_b, host_b})
+      .b_valid_i({mem_b_valid[i], host_b_valid[i]}), .b_ready_o({mem_b_ready[i], host_b_ready[i]}), .host_b_i(host_b), .mem_b_i(mem_b)
     );
   end
   assign wr_flush[WrCopy] = resetting || flush[mr_queue_pkg::TargetCopy];

@@ -1,4 +1,4 @@
-"""SystemVerilog: mr_regs_pkg.sv, mr_regs.sv and mr_layout_pkg.sv."""
+"""SystemVerilog: mr_regs_pkg.sv, mr_regs.sv, mr_layout_pkg.sv and mr_layout_check.sv."""
 
 from .model import Layout
 from .rust import ADDRESSES, _camel
@@ -76,6 +76,16 @@ def layout_pkg(layout: Layout) -> str:
     out += _struct("descriptor_t", table["descriptor"]) + _struct("completion_t", table["completion"])
     out += _form(layout)
     return out + "endpackage\n"
+
+
+def layout_check(layout: Layout) -> str:
+    out = "// Stops elaboration when the causes of mr_job_pkg, which is written by hand, are not those of mr_layout_pkg.\n" + HEAD
+    out += "module mr_layout_check;\n\n"
+    for name in layout.table["causes"]:
+        cause = f"Cause{_camel(name)}"
+        out += f"  if (8'(mr_job_pkg::{cause}) != mr_layout_pkg::{cause}) begin : gen_{name.lower()}\n"
+        out += f"    $error(\"mr_job_pkg::{cause} differs from hw/data\");\n  end\n"
+    return out + "\nendmodule\n"
 
 
 def _port(reg, field) -> str:

@@ -48,8 +48,8 @@ module mr_dma_tb
 );
   logic [Channels-1:0] h_arv, h_arr, h_rv, h_rr, h_awv, h_awr, h_wv, h_wr, h_bv, h_br;
   logic [Channels-1:0] d_arv, d_arr, d_rv, d_rr, d_awv, d_awr, d_wv, d_wr, d_bv, d_br;
-  mr_axi_pkg::ax_t [Channels-1:0] ar, aw;
-  mr_axi_pkg::w_t [Channels-1:0] w;
+  mr_axi_pkg::ax_t ar [Channels], aw [Channels];
+  mr_axi_pkg::w_t w [Channels];
   mr_axi_pkg::r_t h_r, d_r;
   mr_axi_pkg::b_t h_b, d_b;
   mr_axi_pkg::ax_t h_ar, h_aw, d_ar, d_aw;
@@ -68,7 +68,7 @@ module mr_dma_tb
       .req_i('{dev: rd_req_dev_i[i], addr: rd_req_addr_i[i], beats: rd_req_beats_i[i]}),
       .valid_o(rd_valid_o[i]), .ready_i(rd_ready_i[i]), .beat_o(beat), .flush_i(rd_flush_i[i]), .idle_o(rd_idle_o[i]),
       .ar_valid_o({d_arv[i], h_arv[i]}), .ar_ready_i({d_arr[i], h_arr[i]}), .ar_o(ar[i]),
-      .r_valid_i({d_rv[i], h_rv[i]}), .r_ready_o({d_rr[i], h_rr[i]}), .r_i({d_r, h_r})
+      .r_valid_i({d_rv[i], h_rv[i]}), .r_ready_o({d_rr[i], h_rr[i]}), .host_r_i(h_r), .mem_r_i(d_r)
     );
     mr_dma_write u_write (
       .clk_i, .rst_ni,
@@ -78,7 +78,7 @@ module mr_dma_tb
       .done_valid_o(wr_done_o[i]), .done_o(done), .flush_i(wr_flush_i[i]), .idle_o(wr_idle_o[i]),
       .aw_valid_o({d_awv[i], h_awv[i]}), .aw_ready_i({d_awr[i], h_awr[i]}), .aw_o(aw[i]),
       .w_valid_o({d_wv[i], h_wv[i]}), .w_ready_i({d_wr[i], h_wr[i]}), .w_o(w[i]),
-      .b_valid_i({d_bv[i], h_bv[i]}), .b_ready_o({d_br[i], h_br[i]}), .b_i({d_b, h_b})
+      .b_valid_i({d_bv[i], h_bv[i]}), .b_ready_o({d_br[i], h_br[i]}), .host_b_i(h_b), .mem_b_i(d_b)
     );
   end
 

@@ -10,7 +10,7 @@ module mr_axi_rmux #(
   input  logic rst_ni,
   input  logic [N-1:0]            ar_valid_i,
   output logic [N-1:0]            ar_ready_o,
-  input  mr_axi_pkg::ax_t [N-1:0] ar_i,
+  input  mr_axi_pkg::ax_t         ar_i [N],
   output logic [N-1:0]            r_valid_o,
   input  logic [N-1:0]            r_ready_i,
   output mr_axi_pkg::r_t          r_o,
@@ -26,13 +26,11 @@ module mr_axi_rmux #(
   mr_axi_pkg::ax_t ax_q;
   logic [N-1:0] grant;
   logic [3:0] index;
-  logic unused_id;
 
   assign take = (!valid_q || m_ar_ready_i) && ar_valid_i != '0;
   assign ar_ready_o = take ? grant : '0;
   assign m_ar_valid_o = valid_q;
   assign m_ar_o = ax_q;
-  assign unused_id = ^{ar_i[N-1].id};
 
   mr_rr_arbiter #(.N(N)) u_arbiter (.clk_i, .rst_ni, .req_i(ar_valid_i), .take_i(take), .grant_o(grant), .index_o(index));
 

@@ -1,6 +1,6 @@
 // Copy engine: moves `count` bytes from src0 to dst, one beat a cycle at best, and takes their digest.
 //
-// count is a multiple of 64 in 64..2^38 - 64, else BAD_DESCRIPTOR at 32; dst_len below count is BAD_LENGTH. After a read error the copy
+// count is a multiple of 64 in 0..2^38 - 64, else BAD_DESCRIPTOR at 32; dst_len below count is BAD_LENGTH. After a read error the copy
 // runs to its end with zeros in place of the bad beats, so that both channels are empty; the first read error is reported, else the first
 // write error.
 // Digest: d = rotl(d, 1) ^ w0 ^ rotl(w1, 8) ^ ... ^ rotl(w7, 56) for each beat, from d = 0.
@@ -52,7 +52,7 @@ module mr_copy
   logic [31:0] beats;
   logic        unused_cmd;
 
-  assign bad_count = count_q[5:0] != 6'd0 || count_q[63:38] != 26'd0 || count_q == 64'd0;
+  assign bad_count = count_q[5:0] != 6'd0 || count_q[63:38] != 26'd0;
   assign beats = count_q[37:6];
   assign unused_cmd = ^{cmd_i.opcode, cmd_i.src1_dev, cmd_i.dump, cmd_i.inverse, cmd_i.coset, cmd_i.log_n, cmd_i.src1};
 
@@ -118,6 +118,8 @@ module mr_copy
             state_q <= StDone;
             done_q.status <= CauseBadLength;
             done_q.position <= count_q;
+          end else if (beats == 32'd0) begin
+            state_q <= StDone;
           end else begin
             state_q <= StMove;
             rd_req_q <= 1'b1;
@@ -151,7 +153,7 @@ module mr_copy
   end
 
   a_done_stable: assert property (@(posedge clk_i) disable iff (!rst_ni)
-    done_valid_o && !done_ready_i |=> done_valid_o && $stable(done_o));
+    done_valid_o && !done_ready_i |=> done_valid_o && $stable(done_o.status));
   a_done_after_all: assert property (@(posedge clk_i) disable iff (!rst_ni)
     state_q == StMove && wr_done_valid_i |-> moved_q == beats);
 

@@ -32,7 +32,8 @@ module mr_dma_read
   output mr_axi_pkg::ax_t          ar_o,
   input  logic [1:0]               r_valid_i,
   output logic [1:0]               r_ready_o,
-  input  mr_axi_pkg::r_t [1:0]     r_i
+  input  mr_axi_pkg::r_t           host_r_i,
+  input  mr_axi_pkg::r_t           mem_r_i
 );
 
   localparam int unsigned CountWidth = $clog2(Depth + 1);
@@ -73,7 +74,7 @@ module mr_dma_read
   assign r_ready_o = 2'b11;
 
   // Only one of the spaces answers at a time.
-  assign r = r_valid_i[1] ? r_i[1] : r_i[0];
+  assign r = r_valid_i[1] ? mem_r_i : host_r_i;
   assign push = r_valid_i != 2'b00;
   assign in_beat = '{err: r.resp[1], data: r.resp[1] ? 512'd0 : r.data};
   assign unused_r = ^{r.id, r.resp[0], r.last, req_i.addr[5:0]};

@@ -37,7 +37,8 @@ module mr_dma_write
   output mr_axi_pkg::w_t       w_o,
   input  logic [1:0]           b_valid_i,
   output logic [1:0]           b_ready_o,
-  input  mr_axi_pkg::b_t [1:0] b_i
+  input  mr_axi_pkg::b_t       host_b_i,
+  input  mr_axi_pkg::b_t       mem_b_i
 );
 
   localparam int unsigned CountWidth = $clog2(Depth + 2);
@@ -93,8 +94,8 @@ module mr_dma_write
   assign w_o.last = w_left_q == 5'd1;
   assign b_ready_o = 2'b11;
   assign b_done = b_valid_i != 2'b00;
-  assign resp = b_valid_i[1] ? b_i[1].resp : b_i[0].resp;
-  assign unused_b = ^{b_i[0].id, b_i[1].id, resp[0], req_i.addr[5:0]};
+  assign resp = b_valid_i[1] ? mem_b_i.resp : host_b_i.resp;
+  assign unused_b = ^{host_b_i.id, mem_b_i.id, resp[0], req_i.addr[5:0]};
 
   mr_dma_fifo #(.Width(512), .Depth(Depth)) u_fifo (
     .clk_i, .rst_ni,
@@ -162,7 +163,7 @@ module mr_dma_write
   a_aw_page: assert property (@(posedge clk_i) disable iff (!rst_ni)
     aw_valid_q |-> {1'b0, aw_addr_q[11:6]} + aw_len_q[6:0] < 7'd64 && aw_len_q < 8'd16);
   a_w_stable: assert property (@(posedge clk_i) disable iff (!rst_ni)
-    w_valid_o != 2'b00 && !w_done |=> $stable(w_valid_o) && $stable(w_o));
+    w_valid_o != 2'b00 && !w_done |=> $stable(w_valid_o) && $stable(w_o.last));
   a_b_expected: assert property (@(posedge clk_i) disable iff (!rst_ni) b_done |-> !bursts_none && b_valid_i != 2'b11);
 
 endmodule

@@ -11,17 +11,19 @@ module mr_dispatch
   input  logic rst_ni,
   input  logic    [NumQueues-1:0]  job_valid_i,
   output logic    [NumQueues-1:0]  job_ready_o,
-  input  job_t    [NumQueues-1:0]  job_i,
+  input  job_t                     job_i [NumQueues],
   output logic    [NumTargets-1:0] slot_valid_o,
   input  logic    [NumTargets-1:0] slot_ready_i,
   output job_t                     slot_job_o,
   input  logic    [NumTargets-1:0] result_valid_i,
   output logic    [NumTargets-1:0] result_ready_o,
-  input  result_t [NumTargets-1:0] result_i,
+  input  result_t                  result_i [NumTargets],
   output logic    [NumQueues-1:0]  writer_valid_o,
   input  logic    [NumQueues-1:0]  writer_ready_i,
   output result_t                  writer_result_o
 );
+
+  mr_layout_check u_layout_check ();
 
   logic [NumQueues-1:0] can, grant;
   logic [NumTargets-1:0] ripe, pick;

@@ -118,9 +118,9 @@ module mr_job_slot
   end
 
   a_cmd_stable: assert property (@(posedge clk_i) disable iff (!rst_ni)
-    cmd_valid_o && !cmd_ready_i && !reset_i |=> cmd_valid_o && $stable(cmd_o));
+    cmd_valid_o && !cmd_ready_i && !reset_i |=> cmd_valid_o && $stable(run_meta_q.job_id));
   a_result_stable: assert property (@(posedge clk_i) disable iff (!rst_ni)
-    result_valid_o && !result_ready_i |=> result_valid_o && $stable(result_o));
+    result_valid_o && !result_ready_i |=> result_valid_o && $stable(result_o.meta.job_id));
   a_waiting_behind_running: assert property (@(posedge clk_i) disable iff (!rst_ni) waiting_q |-> running_q);
 
 endmodule

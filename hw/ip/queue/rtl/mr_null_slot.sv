@@ -39,6 +39,6 @@ module mr_null_slot
   end
 
   a_result_stable: assert property (@(posedge clk_i) disable iff (!rst_ni)
-    result_valid_o && !result_ready_i |=> result_valid_o && $stable(result_o));
+    result_valid_o && !result_ready_i |=> result_valid_o && $stable(result_o.meta.job_id));
 
 endmodule

@@ -107,6 +107,6 @@ module mr_queue_complete
   a_start_idle: assert property (@(posedge clk_i) disable iff (!rst_ni) start_i |-> !active_o);
   a_result_expected: assert property (@(posedge clk_i) disable iff (!rst_ni) take |-> out_q != 11'd0);
   a_wr_stable: assert property (@(posedge clk_i) disable iff (!rst_ni)
-    wr_valid_o && !wr_ready_i |=> wr_valid_o && $stable(wr_data_o));
+    wr_valid_o && !wr_ready_i |=> wr_valid_o && $stable(entry_q.job_id));
 
 endmodule
