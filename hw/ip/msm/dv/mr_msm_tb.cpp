@@ -5,6 +5,7 @@
 //
 // dv: c4 -GWindowBits=4 -GWindows=64
 // dv: c5 -GWindowBits=5 -GWindows=51 -GRamLatency=4
+// dv: q2 -GWindowBits=4 -GWindows=64 -GQueueDepth=2
 // dv: c8 -GWindowBits=8 -GWindows=32
 // dv: c9 -GWindowBits=9 -GWindows=29 -GRamLatency=1
 #include <cstdio>
@@ -23,6 +24,11 @@ namespace {
 
 constexpr unsigned kC = G_WindowBits, kW = G_Windows, kHalf = 1u << (kC - 1);
 constexpr uint64_t kSrc0 = 0x10000, kSrc1 = 0x4000000, kDst = 0x8000;
+#ifdef G_QueueDepth
+constexpr double kRate = 0;   // a queue too short for the rate: only the answers count
+#else
+constexpr double kRate = 0.98;
+#endif
 constexpr uint64_t kDumpBytes = 128ull * kW * kHalf;
 
 enum Cause { Ok = 0, BadDescriptor = 1, BadLength = 5, ScalarRange = 6, PointRange = 7, HostRead = 9, HostWrite = 10, MemRead = 11, MemWrite = 12 };
@@ -462,14 +468,14 @@ void resets(Bench& bench, const Points& p) {
 void rates(Bench& bench, const Points& p) {
     size_t n = p.points.size();
     auto random = [](size_t) { return random_scalar(); };
-    good(bench, "rate: random", make(p, n, random), 0.98);
+    good(bench, "rate: random", make(p, n, random), kRate);
     U256 a = random_scalar(), b = random_scalar();
-    good(bench, "rate: all equal", make(p, n, [&](size_t) { return a; }), 0.98);
-    good(bench, "rate: two values", make(p, n, [&](size_t i) { return i % 2 ? a : b; }), 0.98);
+    good(bench, "rate: all equal", make(p, n, [&](size_t) { return a; }), kRate);
+    good(bench, "rate: two values", make(p, n, [&](size_t i) { return i % 2 ? a : b; }), kRate);
     Job sorted = make(p, n, random);
     std::sort(sorted.scalars.begin(), sorted.scalars.end(), less);
-    good(bench, "rate: sorted", sorted, 0.98);
-    good(bench, "rate: all r-1", make(p, n, [](size_t) { return minus(fr().m, 1); }), 0.98);
+    good(bench, "rate: sorted", sorted, kRate);
+    good(bench, "rate: all r-1", make(p, n, [](size_t) { return minus(fr().m, 1); }), kRate);
     good(bench, "0 and 1", make(p, n, [](size_t) { return small(rng() & 1); }));
 }
 

@@ -4,7 +4,8 @@ module mr_msm_tb
 #(
   parameter int unsigned WindowBits = 8,
   parameter int unsigned Windows    = 32,
-  parameter int unsigned RamLatency = 2
+  parameter int unsigned RamLatency = 2,
+  parameter int unsigned QueueDepth = 32
 ) (
   input  logic         clk_i,
   input  logic         rst_ni,
@@ -106,7 +107,8 @@ module mr_msm_tb
   mr_msm #(
     .WindowBits(WindowBits),
     .Windows   (Windows),
-    .RamLatency(RamLatency)
+    .RamLatency(RamLatency),
+    .QueueDepth(QueueDepth)
   ) u_dut (
     .clk_i, .rst_ni,
     .cmd_valid_i, .cmd_ready_o, .cmd_i(cmd),

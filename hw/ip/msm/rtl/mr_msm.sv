@@ -23,7 +23,9 @@ module mr_msm
   /// Windows (W); W c is at least 255, and every window beyond that only costs time.
   parameter int unsigned Windows    = 32,
   /// Read latency of the slots' data RAM in cycles, at least 1.
-  parameter int unsigned RamLatency = 2
+  parameter int unsigned RamLatency = 2,
+  /// Places for pairs that wait for the adder, a power of two.
+  parameter int unsigned QueueDepth = 32
 ) (
   input  logic         clk_i,
   input  logic         rst_ni,
@@ -94,7 +96,8 @@ module mr_msm
 
   mr_msm_slots #(
     .NumSlots  (NumSlots),
-    .RamLatency(RamLatency)
+    .RamLatency(RamLatency),
+    .QueueDepth(QueueDepth)
   ) u_slots (
     .clk_i, .rst_ni,
     .clear_i     (clear),

@@ -10,6 +10,8 @@
 // The first error (failed beat, scalar >= r, coordinate >= q; in this order for one index) is kept with its position. After it
 // all beats asked for are still taken, and what they hold is dropped. `done_o` rises when everything is read and emitted, and stays until `start_i`.
 //
+// While no job runs, every register that held a whole scalar is zero.
+//
 // Latency: 5 cycles from the beats to the operation. Throughput: one digit a cycle, one point a cycle.
 module mr_msm_feeder
   import mr_job_pkg::*;
@@ -94,6 +96,7 @@ module mr_msm_feeder
     .Windows   (Windows)
   ) u_recode (
     .clk_i, .rst_ni,
+    .wipe_i     (!busy_q),
     .valid_i    (join_valid),
     .ready_o    (join_ready),
     .scalar_i   (in_q[0] ? sc_beat_i.data[511:256] : sc_beat_i.data[255:0]),
@@ -210,6 +213,10 @@ module mr_msm_feeder
       next_x_q      <= rc_x;
       next_y_q      <= rc_y;
       next_neg_q    <= rc_neg;
+    end
+    if (!busy_q) begin   // no digits stay behind
+      next_digits_q <= '0;
+      cur_digits_q  <= '0;
     end
     if (cur_free && next_valid_q) begin
       cur_mask_q   <= next_mask_q;

@@ -19,6 +19,8 @@ module mr_msm_recode #(
   input  logic               clk_i,
   input  logic               rst_ni,
 
+  input  logic               wipe_i,       // zero what is left of a scalar; only while empty
+
   input  logic               valid_i,
   output logic               ready_o,
   input  logic [255:0]       scalar_i,
@@ -83,7 +85,10 @@ module mr_msm_recode #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (s1_en && valid_i) begin
+    if (wipe_i) begin
+      s1_sum_q  <= '0;
+      s1_k_hi_q <= '0;
+    end else if (s1_en && valid_i) begin
       s1_sum_q  <= {1'b0, scalar_i[Lo-1:0]} + {1'b0, Offset[Lo-1:0]};
       s1_neg_q  <= {1'b0, ModQ[Lo-1:0]} - {1'b0, y_i[Lo-1:0]};
       s1_k_lt_q <= scalar_i[Lo-1:0] < ModR[Lo-1:0];
@@ -107,7 +112,9 @@ module mr_msm_recode #(
   assign neg_hi = ModQ[253:Lo] - s1_y_q[253:Lo] - 126'(s1_neg_q[Lo]);
 
   always_ff @(posedge clk_i) begin
-    if (s2_en && s1_valid_q) begin
+    if (wipe_i) begin
+      s2_digits_q <= '0;
+    end else if (s2_en && s1_valid_q) begin
       s2_scalar_ok_q <= k_ok;
       s2_point_ok_q  <= x_ok && y_ok;
       s2_infinity_q  <= y_zero && (s1_x_q == '0);
@@ -129,6 +136,7 @@ module mr_msm_recode #(
   assign neg_y_o     = s2_neg_q;
   assign tag_o       = s2_tag_q;
 
+  assert property (@(posedge clk_i) disable iff (!rst_ni) wipe_i |-> !(valid_i || s1_valid_q || s2_valid_q));
   assert property (@(posedge clk_i) disable iff (!rst_ni) (valid_o && !ready_i) |=> (valid_o && $stable(digits_o)));
 
 endmodule
