@@ -1,7 +1,9 @@
 //! The job graph of a proof.
 //!
-//!     rows ─▶ a, b, c = a·b ─▶ three inverse transforms ─▶ three forward coset transforms ─▶ a·b − c ─▶ sum over H
-//!     witness ─▶ sums over A, B1, B2, L, which wait for nothing
+//! ```text
+//! rows ─▶ a, b, c = a·b ─▶ three inverse transforms ─▶ three forward coset transforms ─▶ a·b − c ─▶ sum over H
+//! witness ─▶ sums over A, B1, B2, L, which wait for nothing
+//! ```
 //!
 //! c is taken as a·b pointwise on the domain (a key holds no matrix C), which is C·w exactly when the witness is right; if it is
 //! not, the proof fails its check.

@@ -1,0 +1,153 @@
+//! Every engine and every way of sharing gives the bytes of the oracle's own prover.
+
+mod common;
+
+use std::sync::{Arc, atomic::Ordering};
+
+use common::{
+    CIRCUITS, Circuit, DEVICE, Device, Fault, TRUSTED, assert_equal, expected, options, prove, prover,
+    vectors,
+};
+use millrace_job::{CancelToken, Engine, JobKind};
+use millrace_oracle::OracleEngine;
+use millrace_prover::{Placement, ProveError, Proved, Randomness, Share};
+
+fn all_equal(placement: Placement, device: impl Fn() -> Arc<dyn Engine>, check: impl Fn(&str, &Proved)) {
+    let Some(folder) = vectors() else { return };
+    for name in CIRCUITS {
+        let circuit = Circuit::open(&folder, name);
+        let proved = prove(&prover(device(), options(placement)), &circuit, Some(&circuit.r1cs)).unwrap();
+        assert_equal(&proved, &expected(&circuit));
+        assert!(proved.report.blame.is_none());
+        check(name, &proved);
+    }
+}
+
+#[test]
+fn the_cpu_gives_the_oracles_proof() {
+    all_equal(
+        Placement::On(TRUSTED),
+        || Arc::new(OracleEngine::new()),
+        |name, proved| {
+            assert!(proved.report.jobs.iter().all(|job| job.engine == "cpu"), "{name}");
+            // rows, six transforms, five sums; a circuit without private signals has no sum over L
+            let sums = proved.report.jobs.iter().filter(|j| matches!(j.kind, JobKind::Msm { .. })).count();
+            let transforms =
+                proved.report.jobs.iter().filter(|j| matches!(j.kind, JobKind::Ntt { .. })).count();
+            assert_eq!((sums, transforms, proved.report.jobs.len()), (5, 6, 12), "{name}");
+        },
+    );
+}
+
+#[test]
+fn the_oracle_as_an_engine_gives_the_same() {
+    all_equal(
+        Placement::On(DEVICE),
+        || Arc::new(OracleEngine::new()),
+        |_, proved| {
+            assert!(proved.report.jobs.iter().all(|job| job.engine == "cpu-oracle"));
+        },
+    );
+}
+
+#[test]
+fn a_device_does_all_it_can_and_the_cpu_the_rest_by_plan() {
+    all_equal(
+        Placement::On(DEVICE),
+        || Arc::new(Device::new(Fault::None)),
+        |name, proved| {
+            let on_cpu: Vec<_> =
+                proved.report.jobs.iter().filter(|j| j.engine == "cpu").map(|j| j.label.as_str()).collect();
+            assert_eq!(on_cpu, ["rows", "msm B2"], "{name}");
+            assert_eq!(proved.report.moved().count(), 0);
+        },
+    );
+}
+
+#[test]
+fn long_transforms_are_made_of_short_ones() {
+    let short = || -> Arc<dyn Engine> {
+        let mut device = Device::new(Fault::None);
+        device.log_max = 3;
+        Arc::new(device)
+    };
+    all_equal(Placement::On(DEVICE), short, |name, proved| {
+        let longest = proved.report.jobs.iter().filter_map(|j| match j.kind {
+            JobKind::Ntt { log_n, .. } => Some(log_n),
+            _ => None,
+        });
+        assert!(longest.max().unwrap() <= 3, "{name}");
+    });
+}
+
+#[test]
+fn a_split_proof_uses_both_sides_and_is_the_same() {
+    for share in [Share::Ratio(0.5), Share::Ratio(0.01), Share::Ratio(1.0), Share::Measured] {
+        let placement = Placement::Split { device: DEVICE, share };
+        all_equal(
+            placement,
+            || Arc::new(Device::new(Fault::None)),
+            |name, proved| {
+                for sum in ["msm A", "msm B1", "msm H"] {
+                    for (part, engine) in [("1/2", "device"), ("2/2", "cpu")] {
+                        let label = format!("{sum} {part}");
+                        let job = proved.report.jobs.iter().find(|j| j.label == label);
+                        let job = job.unwrap_or_else(|| panic!("{name}: no {label}"));
+                        assert_eq!(job.engine, engine, "{name} {label}");
+                        assert!(matches!(job.kind, JobKind::Msm { points: 1.., .. }), "{name} {label}");
+                    }
+                }
+            },
+        );
+    }
+}
+
+#[test]
+fn several_proofs_at_once_on_one_key() {
+    let Some(folder) = vectors() else { return };
+    let circuit = Circuit::open(&folder, "bits");
+    let expected = expected(&circuit);
+    let device = Arc::new(Device::new(Fault::None));
+    let prover =
+        prover(device.clone(), options(Placement::Split { device: DEVICE, share: Share::Ratio(0.5) }));
+    let key = prover.load(circuit.key.clone()).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let randomness = Randomness::Seed(common::SEED);
+                let proved = prover
+                    .prove(&key, &circuit.witness, None, &randomness, &(), &CancelToken::default())
+                    .unwrap();
+                assert_equal(&proved, &expected);
+            });
+        }
+    });
+    assert_eq!(device.jobs.load(Ordering::SeqCst), 3 * 8);
+}
+
+#[test]
+fn the_systems_randomness_gives_another_proof_that_holds() {
+    let Some(folder) = vectors() else { return };
+    let circuit = Circuit::open(&folder, "tiny");
+    let prover = prover(Arc::new(OracleEngine::new()), options(Placement::On(TRUSTED)));
+    let key = prover.load(circuit.key.clone()).unwrap();
+    let prove = || {
+        prover
+            .prove(&key, &circuit.witness, None, &Randomness::Os, &(), &CancelToken::default())
+            .unwrap()
+            .proof
+    };
+    assert_ne!(prove(), prove());
+}
+
+#[test]
+fn a_cancelled_proof_says_so() {
+    let Some(folder) = vectors() else { return };
+    let circuit = Circuit::open(&folder, "bits");
+    let prover = prover(Arc::new(OracleEngine::new()), options(Placement::On(TRUSTED)));
+    let key = prover.load(circuit.key.clone()).unwrap();
+    let cancel = CancelToken::default();
+    cancel.cancel();
+    let result = prover.prove(&key, &circuit.witness, None, &Randomness::Os, &(), &cancel);
+    assert!(matches!(result, Err(ProveError::Run(millrace_job::RunError::Cancelled))));
+}
