@@ -56,6 +56,10 @@ module mr_ntt_seq #(
   assign next_step = step_q + 1'b1;
   assign issue     = busy_q && step_q < StepW'(pairs);
 
+  logic [LogMax-1:0] first_unit, next_unit;
+  assign first_unit = LogMax'((LogMax+1)'(1 << LogMax) >> log_n_i);
+  assign next_unit  = inverse_i ? unit_q << 1 : unit_q >> 1;
+
   // How far behind the next stage must stay, without the latency: all of this stage after the last one.
   always_comb begin
     if (left_q == '0)   reach = StepW'(pairs);
@@ -87,10 +91,6 @@ module mr_ntt_seq #(
       exp_q  <= exp_q + (unit_q << 1);
     end
   end
-
-  logic [LogMax-1:0] first_unit, next_unit;
-  assign first_unit = LogMax'((LogMax+1)'(1 << LogMax) >> log_n_i);
-  assign next_unit  = inverse_i ? unit_q << 1 : unit_q >> 1;
 
   // Registered, so that the memories see addresses from flip-flops.
   always_ff @(posedge clk_i) begin
