@@ -3,8 +3,8 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use millrace_pcie::{
-    CallCount, DmaError, DmaSpace, FakeMmio, FaultyDma, FaultyMmio, HostMemory, Iova, Irq, IrqLine, Mmio,
-    MmioFault,
+    CallCount, DmaError, DmaSpace, Event, FakeMmio, FaultyDma, FaultyMmio, Function, HostMemory, Iova, Irq,
+    IrqLine, Mmio, MmioFault, Observer, observed,
 };
 
 #[test]
@@ -156,4 +156,28 @@ fn the_nth_access_fails() {
     let dma = FaultyDma::new(Arc::new(HostMemory::default()), 1, count.clone());
     let results = [dma.alloc(1).is_ok(), dma.alloc(1).is_ok(), dma.alloc(1).is_ok()];
     assert_eq!((results, count.get()), ([true, false, true], 3));
+}
+
+#[test]
+fn an_observer_sees_what_the_host_does() {
+    #[derive(Default)]
+    struct Log(std::sync::Mutex<Vec<Event>>);
+    impl Observer for Log {
+        fn event(&self, event: Event) {
+            self.0.lock().unwrap().push(event);
+        }
+    }
+    let (fake, log) = (Arc::new(FakeMmio::default()), Arc::new(Log::default()));
+    let dma = Arc::new(HostMemory::default());
+    let function = Function { name: "fake".into(), bar0: fake, dma, irqs: Vec::new() };
+    let function = observed(function, log.clone());
+    function.bar0.write32(4, 9);
+    assert_eq!(function.bar0.read32(4), 9);
+    let iova = function.dma.alloc(5000).unwrap().iova();
+    let expected = [
+        Event::Write { offset: 4, value: 9 },
+        Event::Read { offset: 4, value: 9 },
+        Event::Map { iova, len_bytes: 8192 },
+    ];
+    assert_eq!(*log.0.lock().unwrap(), expected);
 }
