@@ -2,6 +2,8 @@
 //
 // Limbs of at most 2^29 + 8 (a and c normalised, or all four); the sum of the products must be below 2^513 (here at most 28.7 q^2).
 // Latency MulColsLatency + 1 + ReduceLatency + CanonLatency, one a cycle.
+// Not in waveforms: a model built for tracing would keep every product as a signal. Its users' ports are traced.
+/* verilator tracing_off */
 module mr_mul_pair
   import mr_field_pkg::*;
 #(
@@ -94,3 +96,4 @@ module mr_mul_pair
   assign unused_valid = cols_valid[1];
 
 endmodule
+/* verilator tracing_on */

@@ -32,6 +32,9 @@ module mr_point_add
   output logic [TagW-1:0] tag_o
 );
 
+  // Waveforms show the ports: a model built for tracing would otherwise keep every limb as a signal.
+  /* verilator tracing_off */
+
   if (PointAddLatency != 1 + MulColsLatency + 1 + ReduceLatency + 1 + MulColsLatency + 1 + ReduceLatency + CanonLatency)
   begin : gen_illegal
     $error("mr_point_add: PointAddLatency is not the sum of the stages");
@@ -232,4 +235,5 @@ module mr_point_add
   assign valid_o = out_valid[0];
   assign r_o     = '{x: out[0], y: out[1], z: out[2]};
 
+  /* verilator tracing_on */
 endmodule

@@ -8,6 +8,8 @@
 //   yneg_o = 4m - 3 t5          in (0, 4m]
 // A difference is kept positive in every limb by writing 4m with 2^31 lent by each limb to the one below.
 // Latency 1, one a cycle.
+// Not in waveforms: a model built for tracing would keep every product as a signal. Its users' ports are traced.
+/* verilator tracing_off */
 module mr_point_mid
   import mr_field_pkg::*;
 (
@@ -69,3 +71,4 @@ module mr_point_mid
   end
 
 endmodule
+/* verilator tracing_on */

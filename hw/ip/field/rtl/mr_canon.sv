@@ -1,6 +1,8 @@
 // Last step of a reduction: r_i in [0, 2m) as normalised limbs, r_o = r_i mod m as a canonical 254-bit integer.
 //
 // Latency 3 (r - m, lower half; upper half; choice by the borrow), one a cycle.
+// Not in waveforms: a model built for tracing would keep every product as a signal. Its users' ports are traced.
+/* verilator tracing_off */
 module mr_canon
   import mr_field_pkg::*;
 #(
@@ -89,3 +91,4 @@ module mr_canon
   end
 
 endmodule
+/* verilator tracing_on */

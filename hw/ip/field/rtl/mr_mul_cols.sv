@@ -7,6 +7,8 @@
 // (30 + 30 bits are safe for elements, whose top limb is short: eight full products and two short ones).
 // Latency 2 (three partial sums of at most three products; their sum), one product a cycle. A stage without a valid
 // operand keeps its value.
+// Not in waveforms: a model built for tracing would keep every product as a signal. Its users' ports are traced.
+/* verilator tracing_off */
 module mr_mul_cols
   import mr_field_pkg::*;
 #(
@@ -90,3 +92,4 @@ module mr_mul_cols
   end
 
 endmodule
+/* verilator tracing_on */

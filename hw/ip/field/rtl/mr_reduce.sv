@@ -18,6 +18,8 @@
 //
 // Latency 9, one a cycle:
 //   1 h limbs, low columns to 36 bits   2-3 columns of h * mu   4 q limbs   5-6 columns of q * m   7-9 difference with carries, three limbs each
+// Not in waveforms: a model built for tracing would keep every product as a signal. Its users' ports are traced.
+/* verilator tracing_off */
 module mr_reduce
   import mr_field_pkg::*;
 #(
@@ -239,3 +241,4 @@ module mr_reduce
   assign valid_o = valid_q[ReduceLatency-1];
 
 endmodule
+/* verilator tracing_on */

@@ -4,6 +4,8 @@
 // DSP48E2, or three with the Karatsuba trick), on an ASIC a multiplier macro. The registers around it belong to the user, and
 // a synthesiser may retime them into the tile.
 // The product is zero-extended to 64 bits: users add products in 64-bit columns.
+// Not in waveforms: a model built for tracing would keep every product as a signal. Its users' ports are traced.
+/* verilator tracing_off */
 module mr_mul_leaf #(
   /// Bits of a_i, 1..32.
   parameter int unsigned ABits = 32,
@@ -22,3 +24,4 @@ module mr_mul_leaf #(
   assign p_o = 64'(a_i) * 64'(b_i);
 
 endmodule
+/* verilator tracing_on */
