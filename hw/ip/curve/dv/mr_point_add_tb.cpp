@@ -124,6 +124,21 @@ int main(int argc, char** argv) {
     ++compared;
   }
 
+  // A reset drops what is in flight.
+  dut.valid_i = 1;
+  for (int i = 0; i < 10; ++i) edge();
+  dut.valid_i = 0;
+  dut.rst_ni = 0;
+  edge();
+  dut.rst_ni = 1;
+  for (int i = 0; i < 2 * latency; ++i) {
+    edge();
+    if (dut.valid_o) {
+      std::printf("a result from before the reset came after it\n");
+      return 1;
+    }
+  }
+
   constexpr int Cycles = 100000;
   const auto speed = [&](bool busy) {
     dut.valid_i = busy;
