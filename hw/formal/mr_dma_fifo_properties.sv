@@ -60,9 +60,9 @@ module mr_dma_fifo_properties #(
     end
   end
 
-  // A word in the RAM reaches the output register in the next cycle when that is free.
+  // A word in the RAM reaches the output register in the next cycle when that is free or emptied.
   logic waits_q;
-  always_ff @(posedge clk_i) waits_q <= rst_ni && in_ram != '0 && !valid;
+  always_ff @(posedge clk_i) waits_q <= rst_ni && in_ram != '0 && (!valid || pop_i);
   assign ok_no_delay = !started_q || !waits_q || valid;
 
 endmodule

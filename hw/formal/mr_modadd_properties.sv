@@ -1,6 +1,7 @@
 // mr_modadd and mr_modsub: for all canonical operands of 254 bits the result is canonical and congruent, two cycles later.
 //
-// The sum is right if s < m and s = a + b or s = a + b - m, as integers; the difference likewise. The pipeline has
+// The sum is right if s < m and s = a + b or s = a + b - m, as integers; the difference likewise (modulo 2^256,
+// where no negative number is below m). The pipeline has
 // no feedback, so induction over its depth covers every state.
 // formal: modadd_fq prove 4 -GField=0
 // formal: modadd_fr prove 4 -GField=1
@@ -46,6 +47,6 @@ module mr_modadd_properties #(
   assign ok_sum = !started_q || !sum_valid
       || (256'(s) < M && (256'(s) == a2_q + b2_q || 256'(s) + M == a2_q + b2_q));
   assign ok_difference = !started_q || !difference_valid
-      || (256'(d) < M && (256'(d) + b2_q == a2_q || 256'(d) + b2_q == a2_q + M));
+      || (256'(d) < M && (256'(d) == a2_q - b2_q || 256'(d) == a2_q - b2_q + M));
 
 endmodule

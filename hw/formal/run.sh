@@ -10,21 +10,6 @@ venv=${FORMAL_VENV:-$root/.tools/formal}
 jobs=${FORMAL_JOBS:-2}
 mkdir -p "$out/bin"
 
-# Tools: a virtual environment made anew when requirements.txt changes.
-sum=$(sha256sum <"$here/requirements.txt")
-if [[ ! -x $venv/bin/yowasp-sby || $(cat "$venv/stamp" 2>/dev/null) != "$sum" ]]; then
-  python3 -m venv "$venv"
-  "$venv/bin/pip" -q --disable-pip-version-check install -r "$here/requirements.txt"
-  printf '%s' "$sum" >"$venv/stamp"
-fi
-for tool in yosys yosys-smtbmc yosys-witness; do
-  printf '#!/bin/sh\nexec "%s/bin/yowasp-%s" "$@"\n' "$venv" "$tool" >"$out/bin/$tool"
-  chmod +x "$out/bin/$tool"
-done
-export PATH=$out/bin:$venv/bin:$PATH
-# The first start compiles Yosys for this machine (a minute or more); its notes must not end up in a job.
-yosys -V >/dev/null 2>&1
-
 # prove FILE NAME MODE DEPTH FLAG...: one job from a line "// formal: NAME MODE DEPTH FLAG..."
 prove() {
   local file=$1 name=$2 mode=$3 depth=$4; shift 4
@@ -62,13 +47,28 @@ packages() {
   printf '%s.sv ' "${names[@]}"
 }
 
-# Reads "FILE NAME MODE DEPTH FLAG..." and runs it.
+# Inner call: one job, given as the words "FILE NAME MODE DEPTH FLAG...", with the tools on PATH.
 if [[ ${1:-} == --one ]]; then
   shift
   # shellcheck disable=SC2086 # a job is a list of words
   prove $1
   exit
 fi
+
+# Tools: a virtual environment made anew when requirements.txt changes.
+sum=$(sha256sum <"$here/requirements.txt")
+if [[ ! -x $venv/bin/yowasp-sby || $(cat "$venv/stamp" 2>/dev/null) != "$sum" ]]; then
+  python3 -m venv "$venv"
+  "$venv/bin/pip" -q --disable-pip-version-check install -r "$here/requirements.txt"
+  printf '%s' "$sum" >"$venv/stamp"
+fi
+for tool in yosys yosys-smtbmc yosys-witness; do
+  printf '#!/bin/sh\nexec "%s/bin/yowasp-%s" "$@"\n' "$venv" "$tool" >"$out/bin/$tool"
+  chmod +x "$out/bin/$tool"
+done
+export PATH=$out/bin:$venv/bin:$PATH
+# The first start compiles Yosys for this machine (a minute or more); its notes must not end up in a job.
+yosys -V >/dev/null 2>&1
 
 list=()
 for file in "$here"/*_properties.sv; do
