@@ -169,6 +169,19 @@ impl Drop for Values {
     }
 }
 
+impl Drop for JobRecord {
+    /// Wipes inputs that nobody else holds.
+    fn drop(&mut self) {
+        match &mut self.input {
+            Some(JobInput::Ntt { values, .. }) => wipe_values(values),
+            Some(JobInput::Msm { scalars, .. }) => {
+                wipe_scalars(scalars);
+            }
+            Some(JobInput::Rows { .. }) | None => {}
+        }
+    }
+}
+
 /// What came out of a graph.
 pub struct RunOutput {
     values: Values,

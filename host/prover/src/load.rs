@@ -32,6 +32,7 @@ impl LoadedKey {
         set: &Arc<EngineSet>,
         trusted: EngineSlot,
         placement: Placement,
+        fallback: bool,
         key: ProvingKey,
     ) -> Result<Self, LoadError> {
         let placed = |resident| Arc::new(Placed::new(set.clone(), resident));
@@ -49,7 +50,7 @@ impl LoadedKey {
         };
         let (checked, sent) = rayon::join(
             || loaded.key.check_coefficients().and_then(|()| loaded.key.check_points()),
-            || loaded.send(set, trusted, placement),
+            || loaded.send(set, trusted, placement, fallback),
         );
         // A bad point may also have made an engine refuse; the key's own error says more.
         checked?;
@@ -57,7 +58,14 @@ impl LoadedKey {
         Ok(loaded)
     }
 
-    fn send(&self, set: &EngineSet, trusted: EngineSlot, placement: Placement) -> Result<(), LoadError> {
+    /// Sends each part where it will be needed. With `fallback`, a device that cannot take its part is put aside.
+    fn send(
+        &self,
+        set: &EngineSet,
+        trusted: EngineSlot,
+        placement: Placement,
+        fallback: bool,
+    ) -> Result<(), LoadError> {
         let parts = [
             ("the matrices", &self.matrix),
             ("the bases of A", &self.a),
@@ -71,8 +79,18 @@ impl LoadedKey {
             let device = if set.engine(device).supports(&kind(part)) { device } else { trusted };
             let both = matches!(placement, Placement::Split { .. }) && matches!(part.data(), Resident::G1(_));
             for slot in [Some(device), both.then_some(trusted)].into_iter().flatten() {
-                let engine = set.name(slot).to_owned();
-                part.on(slot).map_err(|source| LoadError::Engine { engine, what, source })?;
+                if fallback && set.aside(slot).is_some() {
+                    continue;
+                }
+                match part.on(slot) {
+                    Ok(_) => {}
+                    Err(e) if fallback && slot != trusted => {
+                        set.put_aside(slot, format!("could not take {what}: {e}"))
+                    }
+                    Err(source) => {
+                        return Err(LoadError::Engine { engine: set.name(slot).to_owned(), what, source });
+                    }
+                }
             }
         }
         Ok(())

@@ -74,9 +74,11 @@ impl Prover {
     /// Checks every entry and point of a key and sends its bases to the engines that will need them.
     ///
     /// # Errors
-    /// [`LoadError::Key`] for a damaged key, [`LoadError::Engine`] if an engine cannot hold it.
+    /// [`LoadError::Key`] for a damaged key, [`LoadError::Engine`] if an engine cannot hold it (with fallback, only if the
+    /// trusted engine cannot: another is put aside).
     pub fn load(&self, key: ProvingKey) -> Result<LoadedKey, LoadError> {
-        LoadedKey::new(&self.set, self.options.trusted, self.options.placement, key)
+        let ProverOptions { placement, trusted, fallback, .. } = self.options;
+        LoadedKey::new(&self.set, trusted, placement, fallback, key)
     }
 
     /// Makes a proof and checks it. With a constraint system it can say why a witness is wrong.

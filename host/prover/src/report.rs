@@ -36,7 +36,7 @@ pub struct ProofReport {
     pub check: Duration,
     /// Engines that have been put aside by now, and why.
     pub aside: Vec<(String, String)>,
-    /// The wrong answer that was found and repaired.
+    /// The wrong answer that was found. The proof is then the trusted engine's; `jobs` still lists the first run.
     pub blame: Option<Blame>,
 }
 

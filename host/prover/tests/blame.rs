@@ -12,7 +12,7 @@ use millrace_groth16::{ProvingKey, Witness};
 use millrace_job::{EngineError, EngineSet, RunError};
 use millrace_kernels::CpuEngine;
 use millrace_oracle::OracleEngine;
-use millrace_prover::{Blame, FaultPlace, Placement, ProveError, Prover, ProverOptions, Share};
+use millrace_prover::{Blame, FaultPlace, LoadError, Placement, ProveError, Prover, ProverOptions, Share};
 
 fn with_fallback(placement: Placement) -> ProverOptions {
     ProverOptions { fallback: true, ..options(placement) }
@@ -102,6 +102,18 @@ fn a_device_that_fails_for_good_is_put_aside_and_the_cpu_takes_over_if_it_may() 
     }
 }
 
+#[test]
+fn a_device_that_takes_no_bases_is_put_aside_or_fails_the_load() {
+    let Some(folder) = vectors() else { return };
+    let circuit = Circuit::open(&folder, "many");
+    let may = prover(Arc::new(Device::new(Fault::NeverThere)), with_fallback(Placement::On(DEVICE)));
+    assert_equal(&prove(&may, &circuit, None).unwrap(), &expected(&circuit));
+    let may_not = prover(Arc::new(Device::new(Fault::NeverThere)), options(Placement::On(DEVICE)));
+    assert!(
+        matches!(may_not.load(circuit.key.clone()), Err(LoadError::Engine { engine, .. }) if engine == "device")
+    );
+}
+
 /// The circuit with one witness value changed.
 fn falsified(mut circuit: Circuit, signal: usize) -> Circuit {
     let mut values = circuit.witness.values().to_vec();
@@ -159,6 +171,6 @@ fn a_point_off_the_curve_keeps_a_key_from_loading() {
     let key = ProvingKey::from_bytes(Arc::new(circuit.key_bytes)).unwrap();
     let set = EngineSet::new(vec![Arc::new(CpuEngine::new())]);
     let prover = Prover::new(set, options(Placement::On(TRUSTED)));
-    let Err(millrace_prover::LoadError::Key(e)) = prover.load(key) else { panic!("a bad point went unseen") };
+    let Err(LoadError::Key(e)) = prover.load(key) else { panic!("a bad point went unseen") };
     assert!(e.to_string().contains(&format!("(byte {at})")), "{e}");
 }

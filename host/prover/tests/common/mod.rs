@@ -114,6 +114,8 @@ pub(crate) enum Fault {
     FailsOnce,
     /// Gone.
     Lost,
+    /// Gone before it took any base.
+    NeverThere,
 }
 
 /// A device around the oracle: G1 sums and transforms up to a length, bucket dumps, and one fault.
@@ -166,6 +168,10 @@ impl Engine for Device {
         3
     }
     fn load(&self, data: Resident) -> Result<BufferId, EngineError> {
+        if self.fault == Fault::NeverThere {
+            let reason = "reads as all ones".to_owned();
+            return Err(EngineError::DeviceLost { engine: "device".to_owned(), reason });
+        }
         let points = match &data {
             Resident::G1(bases) => bases.as_slice().iter().map(|p| p.to_affine().unwrap()).collect(),
             _ => Vec::new(),
