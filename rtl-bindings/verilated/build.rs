@@ -48,7 +48,9 @@ fn find_verilator(root: &Path) -> PathBuf {
     let from_env = env::var_os("VERILATOR_ROOT").map(PathBuf::from);
     let from_tools = || {
         let lib = fs::read_dir(root.join(".tools/venv/lib")).ok()?;
-        lib.filter_map(Result::ok).map(|python| python.path().join("site-packages/verilator")).find(|p| p.is_dir())
+        lib.filter_map(Result::ok)
+            .map(|python| python.path().join("site-packages/verilator"))
+            .find(|p| p.is_dir())
     };
     let found = from_env.or_else(from_tools);
     match found {
@@ -103,7 +105,16 @@ fn verilate(root: &Path, verilator: &Path, generated: &Path) {
     let mut command = Command::new(verilator.join("bin/verilator_bin"));
     command.env("VERILATOR_ROOT", verilator);
     command.args(["--cc", "--trace-fst", "--assert", "-O3", "-Wno-fatal", "--timescale", "1ns/1ps"]);
-    command.args(["--x-assign", "fast", "--x-initial", "unique", "--top-module", "mr_device", "--prefix", "Vmr_device"]);
+    command.args([
+        "--x-assign",
+        "fast",
+        "--x-initial",
+        "unique",
+        "--top-module",
+        "mr_device",
+        "--prefix",
+        "Vmr_device",
+    ]);
     for folder in &folders {
         command.arg("-y").arg(folder);
     }

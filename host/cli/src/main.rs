@@ -1,3 +1,82 @@
 //! The `millrace` command: one subcommand a file.
+//!
+//! In: a command line. Out: files, a line or a table, an exit code (`docs/spec/exit-codes.md`). Everything that computes lies in
+//! the crates below.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod args;
+mod bench;
+mod device;
+mod device_info;
+mod exit;
+mod export;
+mod info;
+mod input;
+mod output;
+mod progress;
+mod prove;
+#[cfg(feature = "sim")]
+mod replay;
+mod report;
+mod simulation;
+mod submit;
+mod validate;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use millrace_job::CancelToken;
+
+use crate::{
+    args::{Cli, Command},
+    exit::{Code, Failure, OrFail},
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    init_logging(cli.verbose);
+    match dispatch(&cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("millrace: {failure}");
+            ExitCode::from(failure.code as u8)
+        }
+    }
+}
+
+fn init_logging(verbose: u8) {
+    let level = ["warn", "info", "debug", "trace"][usize::from(verbose).min(3)];
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| level.into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+}
+
+/// A token that Ctrl-C cancels. A second Ctrl-C ends the process at once.
+fn cancel_on_interrupt() -> Result<CancelToken, Failure> {
+    let token = CancelToken::default();
+    let seen = token.clone();
+    ctrlc::set_handler(move || {
+        if seen.is_cancelled() {
+            std::process::exit(Code::Cancelled as i32);
+        }
+        seen.cancel();
+    })
+    .or_fail(Code::Usage)?;
+    Ok(token)
+}
+
+fn dispatch(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Prove(args) => prove::run(args, &cancel_on_interrupt()?),
+        Command::Verify(args) => verify::run(args),
+        Command::Info(args) => info::run(args),
+        Command::Export(command) => export::run(command),
+        Command::Submit(args) => submit::run(args),
+        Command::Validate(args) => validate::run(args),
+        #[cfg(feature = "sim")]
+        Command::Replay(args) => replay::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Device(args) => device_info::run(args),
+    }
+}

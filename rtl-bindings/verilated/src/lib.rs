@@ -5,6 +5,10 @@
 
 #![deny(unsafe_code)]
 
+// Linked for their C libraries only, which Verilator's FST writer calls.
+use libz_sys as _;
+use lz4_sys as _;
+
 #[allow(unsafe_code)]
 mod ffi;
 mod simulation;

@@ -32,7 +32,13 @@ pub struct SimConfig {
 impl Default for SimConfig {
     /// 64 MiB; 400–480 cycles to the host, 120–160 to device memory, 1 % stalls.
     fn default() -> Self {
-        Self { seed: 1, memory_bytes: 64 << 20, host_latency: 400..=480, memory_latency: 120..=160, stall_per_1024: 10 }
+        Self {
+            seed: 1,
+            memory_bytes: 64 << 20,
+            host_latency: 400..=480,
+            memory_latency: 120..=160,
+            stall_per_1024: 10,
+        }
     }
 }
 

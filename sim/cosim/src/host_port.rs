@@ -44,7 +44,9 @@ impl HostPort for DmaPort {
 
     fn write(&mut self, iova: u64, from: &[u8; 64], strobes: u64) -> bool {
         let mut ok = true;
-        strobe_runs(strobes, |at, len| ok &= self.memory.write(Iova(iova + at as u64), &from[at..at + len]).is_ok());
+        strobe_runs(strobes, |at, len| {
+            ok &= self.memory.write(Iova(iova + at as u64), &from[at..at + len]).is_ok()
+        });
         if let Some(recorder) = &self.recorder {
             recorder.push_dma(Access::DmaWrite { iova, data: *from, strobes, ok });
         }

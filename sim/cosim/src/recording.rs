@@ -147,7 +147,11 @@ impl Recording {
         })?;
         let events = lines
             .map(|(i, line)| {
-                parse_event(line).ok_or_else(|| ParseError { line: i + 1, expected: "an event", got: line.to_owned() })
+                parse_event(line).ok_or_else(|| ParseError {
+                    line: i + 1,
+                    expected: "an event",
+                    got: line.to_owned(),
+                })
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { config, events })
@@ -218,7 +222,9 @@ mod tests {
 
     #[test]
     fn bad_lines_are_named() {
-        for text in ["", "nonsense", "millrace-recording 1 1 63 1 2 3 4 5", "millrace-recording 1 1 64 9 2 3 4 5"] {
+        for text in
+            ["", "nonsense", "millrace-recording 1 1 63 1 2 3 4 5", "millrace-recording 1 1 64 9 2 3 4 5"]
+        {
             assert_eq!(Recording::from_text(text).expect_err(text).line, 1);
         }
         let text = "millrace-recording 1 1 64 1 2 3 4 5\n0 W 0 0\n0 X 1 2\n";

@@ -63,7 +63,11 @@ impl HostPort for ReplayPort {
     fn write(&mut self, iova: u64, from: &[u8; 64], strobes: u64) -> bool {
         let mut script = self.0.lock();
         match script.dma.pop_front() {
-            Some(Access::DmaWrite { iova: i, data, strobes: s, ok }) if (i, data, s) == (iova, *from, strobes) => ok,
+            Some(Access::DmaWrite { iova: i, data, strobes: s, ok })
+                if (i, data, s) == (iova, *from, strobes) =>
+            {
+                ok
+            }
             other => {
                 let got = format!("DMA write at {iova:#x}, strobes {strobes:#x}, {}", hex::encode(from));
                 Self::differ(&mut script, other.as_ref(), got);
@@ -82,8 +86,10 @@ pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<Repl
         .events
         .iter()
         .partition(|e| matches!(e.access, Access::MmioRead { .. } | Access::MmioWrite { .. }));
-    let script =
-        Arc::new(Mutex::new(Script { dma: dma.into_iter().map(|e| e.access.clone()).collect(), difference: None }));
+    let script = Arc::new(Mutex::new(Script {
+        dma: dma.into_iter().map(|e| e.access.clone()).collect(),
+        difference: None,
+    }));
     let mut sim = Simulation::new(&recording.config, Box::new(ReplayPort(script.clone())));
     if let Some((path, cycles)) = trace {
         sim.trace_start(path, cycles)?;
@@ -98,7 +104,11 @@ pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<Repl
                 return Ok(differs(sim.cycles(), expected, got));
             }
             if step.cycles == 0 && !step.busy {
-                return Ok(differs(sim.cycles(), format!("busy until cycle {}", event.cycle), "idle".to_owned()));
+                return Ok(differs(
+                    sim.cycles(),
+                    format!("busy until cycle {}", event.cycle),
+                    "idle".to_owned(),
+                ));
             }
         }
         match event.access {

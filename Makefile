@@ -1,0 +1,65 @@
+# Entry points of Millrace. `make help` lists them.
+#
+# Everything that is installed goes to .tools/, everything that is built to target/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+ROOT := $(CURDIR)
+export CARGO_TARGET_DIR ?= $(ROOT)/target
+export MILLRACE_NODE_MODULES := $(ROOT)/.tools/node_modules
+export MILLRACE_VECTORS := $(CARGO_TARGET_DIR)/vectors
+# A node of our own where the system has none that will do.
+export PATH := $(PATH):$(ROOT)/.tools/venv/bin
+PYTHON := $(ROOT)/.tools/venv/bin/python
+MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
+CARGO_FLAGS := --release --locked
+
+.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures formal fuzz generate clean vectors
+
+help: ## This list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## Install what build and tests need, into .tools/ (demo and test call this)
+	@bash sim/tools/setup.sh
+
+build: setup ## The millrace command with the simulated device: target/release/millrace
+	cargo build $(CARGO_FLAGS) -p millrace-cli
+
+vectors: setup ## Circuits, keys and witnesses that the tests read, made by circom and snarkjs
+	@bash sim/vectors/circuits/make.sh $(MILLRACE_VECTORS)
+
+demo: build ## Prove a real-world key on the CPU and on the simulated accelerator, check both, let L1 accept
+	@MILLRACE=$(MILLRACE) bash sim/demo/demo.sh
+
+test: test-rust test-rtl ## Everything that must pass
+
+test-rust: build vectors
+	cargo test $(CARGO_FLAGS) --workspace --no-fail-fast
+
+test-rtl: setup ## Testbenches of the RTL blocks
+	@bash hw/ip/run_dv.sh prim field curve msm ntt dma queue
+
+check: setup ## Format, lints, dependency table, generated files, RTL lint
+	cargo fmt --all --check
+	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	$(PYTHON) sim/tools/check_dependencies.py
+	$(PYTHON) hw/data/generate.py --check
+	$(PYTHON) docs/check_links.py
+	@bash hw/lint.sh
+
+fmt: ## Format the Rust sources
+	cargo fmt --all
+
+generate: setup ## Write again what comes from hw/data
+	$(PYTHON) hw/data/generate.py
+
+bench: build vectors ## Time engines and whole proofs; report under target/bench
+	$(MILLRACE) bench --devices cpu,sim --out $(CARGO_TARGET_DIR)/bench
+
+formal: setup ## Proofs of small RTL cells and of the slot scheduler
+	@bash hw/formal/run.sh
+
+clean: ## Remove what was built and installed
+	rm -rf target .tools

@@ -1,0 +1,348 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Groth16/BN254 proofs of snarkjs circuits, on the CPU or on an accelerator, byte for byte the same.
+#[derive(Parser)]
+#[command(name = "millrace", version, max_term_width = 110)]
+pub(crate) struct Cli {
+    /// Say more: once for decisions, twice for details (or set RUST_LOG).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// One subcommand a file.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a proof from a key and a witness.
+    Prove(ProveArgs),
+    /// Check a proof.
+    Verify(VerifyArgs),
+    /// Say what a file is and what it holds.
+    Info(InfoArgs),
+    /// Write a Solidity verifier, calldata, or a verification key.
+    #[command(subcommand)]
+    Export(ExportCommand),
+    /// Send a proof to a verifier contract on L1.
+    Submit(SubmitArgs),
+    /// Compare a device's answers with the oracle's.
+    Validate(ValidateArgs),
+    /// Run a recorded device run again, without host and driver.
+    #[cfg(feature = "sim")]
+    Replay(ReplayArgs),
+    /// Time engines and whole proofs.
+    Bench(BenchArgs),
+    /// Say what a device is.
+    Device(DeviceArgs),
+}
+
+/// Where jobs are done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum DeviceName {
+    /// Fast kernels on this machine's CPU.
+    Cpu,
+    /// Plain arkworks: slow, obvious, the reference.
+    CpuOracle,
+    /// A functional device behind the same rings: no RTL.
+    Model,
+    /// The RTL, simulated by Verilator.
+    Sim,
+}
+
+impl DeviceName {
+    /// As typed.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            DeviceName::Cpu => "cpu",
+            DeviceName::CpuOracle => "cpu-oracle",
+            DeviceName::Model => "model",
+            DeviceName::Sim => "sim",
+        }
+    }
+
+    /// Whether there is a device behind a driver, real or not.
+    pub(crate) fn is_accelerator(self) -> bool {
+        matches!(self, DeviceName::Model | DeviceName::Sim)
+    }
+}
+
+/// How a proof is shared between CPU and device.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Split {
+    /// By rates measured on this machine at the start.
+    Measured,
+    /// This part of every MSM goes to the device.
+    Ratio(f64),
+}
+
+fn parse_split(text: &str) -> Result<Split, String> {
+    if text == "auto" {
+        return Ok(Split::Measured);
+    }
+    match text.parse::<f64>() {
+        Ok(ratio) if ratio > 0.0 && ratio < 1.0 => Ok(Split::Ratio(ratio)),
+        _ => Err(format!("expected `auto` or the device's part between 0 and 1, got {text}")),
+    }
+}
+
+fn parse_seed(text: &str) -> Result<[u8; 32], String> {
+    let mut seed = [0; 32];
+    hex::decode_to_slice(text.trim_start_matches("0x"), &mut seed)
+        .map_err(|_| format!("expected 32 bytes as 64 hexadecimal digits, got {} characters", text.len()))?;
+    Ok(seed)
+}
+
+fn parse_clock(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(mhz) if mhz > 0.0 && mhz < 1e5 => Ok(mhz),
+        _ => Err(format!("expected a clock in MHz, got {text}")),
+    }
+}
+
+/// `millrace prove`
+#[derive(Args)]
+pub(crate) struct ProveArgs {
+    /// A snarkjs Groth16 key over BN254.
+    pub(crate) key: PathBuf,
+    /// The witness of the same circuit.
+    pub(crate) witness: PathBuf,
+    /// Where the proof goes (snarkjs JSON).
+    #[arg(short = 'o', long = "proof", value_name = "FILE", default_value = "proof.json")]
+    pub(crate) proof: PathBuf,
+    /// Where the public inputs go (snarkjs JSON).
+    #[arg(short = 'p', long = "public", value_name = "FILE", default_value = "public.json")]
+    pub(crate) public: PathBuf,
+    /// Where the jobs are done.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub(crate) device: DeviceName,
+    /// Share every MSM between CPU and device: `auto` by measured rates, or the device's part.
+    #[arg(long, value_name = "auto|RATIO", value_parser = parse_split)]
+    pub(crate) split: Option<Split>,
+    /// The circuit's constraints: when no valid proof comes out, tells a wrong witness from a damaged key.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) r1cs: Option<PathBuf>,
+    /// 32 bytes from which r and s are derived: for tests and validation only, the proof is not zero-knowledge then.
+    #[arg(long, value_name = "HEX", value_parser = parse_seed)]
+    pub(crate) seed: Option<[u8; 32]>,
+    /// Fail rather than let the CPU take over from a device that fails.
+    #[arg(long)]
+    pub(crate) no_fallback: bool,
+    /// Write a report of every job as JSON (`-` for standard output).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Print the table of jobs.
+    #[arg(long)]
+    pub(crate) table: bool,
+    /// Clock of a card in MHz, for the projection in table and report. It is an assumption of yours, not a measurement.
+    #[arg(long, value_name = "MHZ", value_parser = parse_clock)]
+    pub(crate) clock_mhz: Option<f64>,
+    /// Write an FST waveform of one device job (`--device sim`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Name of the job to trace, as the table has it; else the first one on the device.
+    #[arg(long, value_name = "JOB", requires = "trace")]
+    pub(crate) trace_job: Option<String>,
+    /// Cycles in the waveform at most.
+    #[arg(long, value_name = "N", default_value_t = 20_000, requires = "trace")]
+    pub(crate) trace_cycles: u64,
+}
+
+/// `millrace verify`
+#[derive(Args)]
+pub(crate) struct VerifyArgs {
+    /// `verification_key.json`, or the `.zkey` itself.
+    pub(crate) key: PathBuf,
+    /// `public.json`
+    pub(crate) public: PathBuf,
+    /// `proof.json`
+    pub(crate) proof: PathBuf,
+}
+
+/// `millrace info`
+#[derive(Args)]
+pub(crate) struct InfoArgs {
+    /// A `.zkey`, `.wtns` or `.r1cs`.
+    pub(crate) file: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `millrace export`
+#[derive(Subcommand)]
+pub(crate) enum ExportCommand {
+    /// A verifier contract for a key.
+    Solidity {
+        /// The `.zkey`.
+        key: PathBuf,
+        /// Where the contract goes.
+        #[arg(short, long, value_name = "FILE", default_value = "Verifier.sol")]
+        output: PathBuf,
+        /// Name of the contract.
+        #[arg(long, default_value = "Groth16Verifier")]
+        name: String,
+        /// Export although the key comes from no real ceremony; the contract says so.
+        #[arg(long)]
+        dev: bool,
+    },
+    /// The arguments of `verifyProof`, as text.
+    Calldata {
+        /// `public.json`
+        public: PathBuf,
+        /// `proof.json`
+        proof: PathBuf,
+    },
+    /// snarkjs' `verification_key.json`.
+    Vkey {
+        /// The `.zkey`.
+        key: PathBuf,
+        /// Where it goes.
+        #[arg(short, long, value_name = "FILE", default_value = "verification_key.json")]
+        output: PathBuf,
+    },
+}
+
+/// `millrace submit`
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("where").required(true).args(["rpc", "embedded"]))]
+pub(crate) struct SubmitArgs {
+    /// `public.json`
+    pub(crate) public: PathBuf,
+    /// `proof.json`
+    pub(crate) proof: PathBuf,
+    /// A node's JSON-RPC address.
+    #[arg(long, value_name = "URL", requires = "target")]
+    pub(crate) rpc: Option<String>,
+    /// The verifier contract there.
+    #[arg(long, value_name = "ADDR", group = "target")]
+    pub(crate) contract: Option<String>,
+    /// Deploy the verifier of this key there first, and print its address.
+    #[arg(long, value_name = "ZKEY", group = "target")]
+    pub(crate) deploy: Option<PathBuf>,
+    /// Instead of a node: deploy the verifier of this key in an EVM inside this process and submit to it.
+    #[arg(long, value_name = "ZKEY", conflicts_with = "target")]
+    pub(crate) embedded: Option<PathBuf>,
+    /// An account that the node itself signs for.
+    #[arg(long, value_name = "ADDR", conflicts_with = "key_file")]
+    pub(crate) from: Option<String>,
+    /// A file with the sender's private key in hexadecimal (else the environment variable MILLRACE_L1_KEY).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// The chain this is meant for; another one is refused.
+    #[arg(long, value_name = "ID")]
+    pub(crate) chain_id: Option<u64>,
+    /// Accept a key from no real ceremony (with `--deploy` and `--embedded`).
+    #[arg(long)]
+    pub(crate) dev: bool,
+}
+
+/// `millrace validate`
+#[derive(Args)]
+pub(crate) struct ValidateArgs {
+    /// The device to judge.
+    #[arg(long, value_enum, default_value = "sim")]
+    pub(crate) device: DeviceName,
+    /// Seed of every random choice.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Points of the adversarial and the largest random MSMs.
+    #[arg(long, default_value_t = 256)]
+    pub(crate) points: usize,
+    /// log₂ of the longest transform (the device's limit if less).
+    #[arg(long, default_value_t = 10)]
+    pub(crate) log_n: u32,
+    /// Random MSMs and transforms, each.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) random: usize,
+    /// Only jobs whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) only: Option<String>,
+    /// Write the results as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Folder for the smallest failing jobs and their recordings.
+    #[arg(long, value_name = "DIR", default_value = "millrace-validate")]
+    pub(crate) artifacts: PathBuf,
+    /// Write stimulus and answers for any testbench, and run nothing.
+    #[arg(long, value_name = "DIR", conflicts_with = "check")]
+    pub(crate) export: Option<PathBuf>,
+    /// Judge the `response.hex` files that a testbench wrote, and run nothing.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) check: Option<PathBuf>,
+    /// Damage the device on purpose, to see that validation finds it (`--device model`): the n-th MSM, from 0, and all after it are wrong.
+    #[arg(long, value_name = "N")]
+    pub(crate) inject_wrong: Option<u64>,
+}
+
+/// `millrace replay`
+#[cfg(feature = "sim")]
+#[derive(Args)]
+pub(crate) struct ReplayArgs {
+    /// A recording that `validate` wrote.
+    pub(crate) recording: PathBuf,
+    /// Write an FST waveform.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Cycles in the waveform at most.
+    #[arg(long, value_name = "N", default_value_t = 50_000)]
+    pub(crate) trace_cycles: u64,
+}
+
+/// `millrace bench`
+#[derive(Args)]
+pub(crate) struct BenchArgs {
+    /// Which engines, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "cpu")]
+    pub(crate) devices: Vec<DeviceName>,
+    /// A key and its witness for whole proofs.
+    #[arg(long, num_args = 2, value_names = ["ZKEY", "WTNS"])]
+    pub(crate) proof: Option<Vec<PathBuf>>,
+    /// Proofs a minute with several witnesses in flight on one key (needs `--proof`).
+    #[arg(long, requires = "proof")]
+    pub(crate) throughput: bool,
+    /// log₂ of the sizes of MSMs and transforms.
+    #[arg(long, value_delimiter = ',', default_value = "8,10,12")]
+    pub(crate) sizes: Vec<u32>,
+    /// Runs of each, interleaved over the engines.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) runs: usize,
+    /// Folder for report.json, report.csv and report.html.
+    #[arg(long, value_name = "DIR", default_value = "millrace-bench")]
+    pub(crate) out: PathBuf,
+}
+
+/// `millrace device`
+#[derive(Args)]
+pub(crate) struct DeviceArgs {
+    /// Which.
+    #[arg(long, value_enum, default_value = "sim")]
+    pub(crate) device: DeviceName,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        for bad in ["0", "1", "-0.5", "nan", "half"] {
+            assert!(parse_split(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse_split("0.25"), Ok(Split::Ratio(0.25)));
+        assert!(parse_seed("00").is_err() && parse_seed(&"zz".repeat(32)).is_err());
+        assert_eq!(parse_seed(&"01".repeat(32)), Ok([1; 32]));
+        assert!(parse_clock("0").is_err() && parse_clock("inf").is_err());
+    }
+}

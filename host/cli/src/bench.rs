@@ -1,0 +1,59 @@
+//! `millrace bench`
+
+mod measure;
+mod proofs;
+mod report;
+
+use millrace_kernels::CpuEngine;
+
+use crate::{
+    args::BenchArgs,
+    device::{self, OpenOptions, Opened},
+    exit::{Code, Failure, OrFail},
+};
+
+pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
+    if args.runs == 0 || args.sizes.iter().any(|log_n| !(1..=24).contains(log_n)) {
+        return Err(Failure::new(Code::Usage, "expected at least one run and sizes of 2^1..2^24"));
+    }
+    let opened: Vec<Opened> = args
+        .devices
+        .iter()
+        .map(|name| device::open(*name, OpenOptions::default()))
+        .collect::<Result<_, _>>()?;
+    let engines: Vec<_> = opened.iter().map(|o| o.engine.clone()).collect();
+    let told = |s: &measure::Sample| {
+        let cycles = s.cycles.map_or(String::new(), |c| format!(", {c} cycles"));
+        println!("{:<8} {:>8} {:<12} {:>12.6} s{cycles}", s.kind, s.size, s.engine, s.seconds);
+    };
+    let mut samples =
+        measure::kernels(&engines, &args.sizes, args.runs, &told).or_fail(Code::DeviceFailed)?;
+    if let Some(files) = &args.proof {
+        samples.extend(proofs::time(&opened, &files[0], &files[1], args.runs, &told)?);
+        if args.throughput {
+            let rate = proofs::throughput(&files[0], &files[1], args.runs)?;
+            println!(
+                "throughput on cpu: one witness at a time {:.1} proofs a minute, two in flight {:.1}: {:.2} times",
+                rate.one,
+                rate.two,
+                rate.two / rate.one
+            );
+        }
+    }
+    let setting = report::Setting {
+        version: env!("CARGO_PKG_VERSION"),
+        processor: processor(),
+        threads: CpuEngine::default().threads(),
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+    };
+    report::write(&args.out, &setting, &samples)?;
+    println!("{}: report.html, report.json, report.csv", args.out.display());
+    Ok(())
+}
+
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name =
+        text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
+    name.unwrap_or("unknown processor").to_owned()
+}

@@ -1,0 +1,85 @@
+//! From a name on the command line to engines.
+
+use std::sync::Arc;
+
+use millrace_driver::{DeviceEngine, DriverConfig};
+use millrace_job::Engine;
+use millrace_kernels::CpuEngine;
+use millrace_model::{Fault, JobClass, ModelConfig, ModelDevice};
+use millrace_oracle::OracleEngine;
+
+use crate::{
+    args::DeviceName,
+    exit::{Code, Failure, OrFail},
+    simulation::Simulation,
+};
+
+/// What an opened device needs to stay alive, and what only it has.
+pub(crate) enum Behind {
+    /// Nothing: the engine is all there is.
+    Cpu,
+    /// The functional device.
+    Model,
+    /// The simulation.
+    Sim(Simulation),
+}
+
+impl Behind {
+    /// The simulation, if it is one.
+    pub(crate) fn simulation(&self) -> Option<Simulation> {
+        match self {
+            Behind::Sim(simulation) => Some(simulation.clone()),
+            Behind::Cpu | Behind::Model => None,
+        }
+    }
+}
+
+/// An engine and what is behind it.
+pub(crate) struct Opened {
+    /// The engine. Dropped before what is behind it.
+    pub(crate) engine: Arc<dyn Engine>,
+    /// The same, where it is a driver.
+    pub(crate) driver: Option<Arc<DeviceEngine>>,
+    /// The device.
+    pub(crate) behind: Behind,
+}
+
+/// More MSMs than a validation runs, the search for the smallest failing one included.
+const INJECTED: u64 = 4096;
+
+/// How to open.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct OpenOptions {
+    /// Record every access of a simulated device.
+    pub(crate) record: bool,
+    /// Let the n-th MSM of the model, and all after it, be wrong.
+    pub(crate) inject_wrong: Option<u64>,
+}
+
+fn with_driver(function: millrace_pcie::Function, behind: Behind) -> Result<Opened, Failure> {
+    let driver = Arc::new(DeviceEngine::open(function, DriverConfig::default()).or_fail(Code::DeviceOpen)?);
+    Ok(Opened { engine: driver.clone(), driver: Some(driver), behind })
+}
+
+/// Opens a device by name.
+pub(crate) fn open(name: DeviceName, options: OpenOptions) -> Result<Opened, Failure> {
+    match name {
+        DeviceName::Cpu => {
+            Ok(Opened { engine: Arc::new(CpuEngine::default()), driver: None, behind: Behind::Cpu })
+        }
+        DeviceName::CpuOracle => {
+            Ok(Opened { engine: Arc::new(OracleEngine::new()), driver: None, behind: Behind::Cpu })
+        }
+        DeviceName::Model => {
+            let model = ModelDevice::start(ModelConfig::default());
+            for nth in options.inject_wrong.into_iter().flat_map(|first| first..first + INJECTED) {
+                model.inject(JobClass::Msm, nth, Fault::WrongResult);
+            }
+            with_driver(model.function(), Behind::Model)
+        }
+        DeviceName::Sim => {
+            let (function, simulation) = Simulation::start(options.record)?;
+            with_driver(function, Behind::Sim(simulation))
+        }
+    }
+}

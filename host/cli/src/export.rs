@@ -1,0 +1,50 @@
+//! `millrace export`
+
+use std::path::Path;
+
+use millrace_groth16::{ProvingKey, solidity_calldata, verifying_key_to_json};
+use millrace_l1::{
+    VerifierKey,
+    solidity::{self, ExportError, ExportOptions},
+};
+
+use crate::{
+    args::ExportCommand,
+    exit::{Code, Failure},
+    input, output,
+};
+
+pub(crate) fn run(command: &ExportCommand) -> Result<(), Failure> {
+    match command {
+        ExportCommand::Solidity { key, output: to, name, dev } => {
+            let source = verifier(&input::key(key)?, name, *dev)?;
+            output::write(to, source.as_bytes())?;
+            println!("{}: contract {name}", to.display());
+        }
+        ExportCommand::Calldata { public, proof } => {
+            println!("{}", solidity_calldata(&input::proof(proof)?, &input::public(public)?));
+        }
+        ExportCommand::Vkey { key, output: to } => write_vkey(&input::key(key)?, to)?,
+    }
+    Ok(())
+}
+
+/// The verifier contract of a key. A key from no real ceremony is refused unless `dev`.
+pub(crate) fn verifier(key: &ProvingKey, name: &str, dev: bool) -> Result<String, Failure> {
+    let contributions = Some(key.contributions().len());
+    let options = ExportOptions { name, contributions, allow_dev: dev };
+    solidity::export(&VerifierKey::from(key.verifying_key()), &options).map_err(|error| {
+        let code = match error {
+            ExportError::DevKey { .. } => Code::DevKey,
+            ExportError::Name { .. } => Code::Usage,
+            _ => Code::BadFile,
+        };
+        Failure::new(code, error)
+    })
+}
+
+fn write_vkey(key: &ProvingKey, to: &Path) -> Result<(), Failure> {
+    output::write(to, verifying_key_to_json(key.verifying_key()).as_bytes())?;
+    println!("{}: {} public inputs", to.display(), key.header().n_public);
+    Ok(())
+}

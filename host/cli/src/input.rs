@@ -1,0 +1,88 @@
+//! Files on their way in. The formats are judged by `millrace-groth16`; here a path is put before the words.
+
+use std::path::Path;
+
+use millrace_bn254::FrCanonical;
+use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyingKey, Witness};
+
+use crate::exit::{Code, Failure};
+
+/// JSON files that people pass around are kilobytes; this bounds what a hostile one can cost.
+const MAX_JSON_BYTES: u64 = 64 << 20;
+
+fn at<E: std::error::Error>(path: &Path, code: Code) -> impl FnOnce(E) -> Failure {
+    let path = path.display().to_string();
+    move |error| {
+        let mut message = format!("{path}: {error}");
+        let mut cause = error.source();
+        while let Some(c) = cause {
+            if !message.contains(&c.to_string()) {
+                message = format!("{message}: {c}");
+            }
+            cause = c.source();
+        }
+        Failure::new(code, message)
+    }
+}
+
+/// A mapped key, its structure checked.
+pub(crate) fn key(path: &Path) -> Result<ProvingKey, Failure> {
+    ProvingKey::open(path).map_err(at(path, Code::BadFile))
+}
+
+/// A witness.
+pub(crate) fn witness(path: &Path) -> Result<Witness, Failure> {
+    Witness::open(path).map_err(|error| {
+        // Another prime or a value out of range is a wrong witness; all else is a damaged file.
+        let code = match error {
+            millrace_groth16::WitnessError::Range { .. }
+            | millrace_groth16::WitnessError::OtherField { .. }
+            | millrace_groth16::WitnessError::NotOne => Code::BadWitness,
+            _ => Code::BadFile,
+        };
+        at(path, code)(error)
+    })
+}
+
+/// The constraints of a circuit.
+pub(crate) fn r1cs(path: &Path) -> Result<R1cs, Failure> {
+    R1cs::open(path).map_err(at(path, Code::BadFile))
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let length = path.metadata().map_err(at(path, Code::BadFile))?.len();
+    if length > MAX_JSON_BYTES {
+        let message =
+            format!("{}: expected at most {MAX_JSON_BYTES} bytes of JSON, got {length}", path.display());
+        return Err(Failure::new(Code::BadFile, message));
+    }
+    std::fs::read_to_string(path).map_err(at(path, Code::BadFile))
+}
+
+/// `proof.json`
+pub(crate) fn proof(path: &Path) -> Result<Proof, Failure> {
+    millrace_groth16::proof_from_json(&text(path)?).map_err(at(path, Code::BadFile))
+}
+
+/// `public.json`
+pub(crate) fn public(path: &Path) -> Result<Vec<FrCanonical>, Failure> {
+    millrace_groth16::public_from_json(&text(path)?).map_err(at(path, Code::BadFile))
+}
+
+/// A verification key: snarkjs' JSON, or the one inside a `.zkey`.
+pub(crate) fn verifying_key(path: &Path) -> Result<VerifyingKey, Failure> {
+    if magic(path)? == *b"zkey" {
+        return Ok(key(path)?.verifying_key().clone());
+    }
+    millrace_groth16::verifying_key_from_json(&text(path)?).map_err(at(path, Code::BadFile))
+}
+
+/// The first four bytes, zeros where the file is shorter.
+pub(crate) fn magic(path: &Path) -> Result<[u8; 4], Failure> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(at(path, Code::BadFile))?;
+    file.take(4).read_to_end(&mut bytes).map_err(at(path, Code::BadFile))?;
+    bytes.resize(4, 0);
+    Ok(bytes.try_into().expect("resized to 4"))
+}

@@ -1,0 +1,164 @@
+//! `millrace prove`
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use millrace_groth16::{proof_to_json, public_to_json};
+use millrace_job::{CancelToken, Engine, EngineSet, EngineSlot, RunError};
+use millrace_kernels::CpuEngine;
+use millrace_prover::{LoadError, Placement, ProveError, Prover, ProverOptions, Randomness, Share};
+
+use crate::{
+    args::{DeviceName, ProveArgs, Split},
+    device::{self, OpenOptions, Opened},
+    exit::{Code, Failure, OrFail},
+    input,
+    output::Outputs,
+    progress::Progress,
+    report::{self, DeviceFacts},
+};
+
+pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure> {
+    let key = input::key(&args.key)?;
+    let witness = input::witness(&args.witness)?;
+    let r1cs = args.r1cs.as_deref().map(input::r1cs).transpose()?;
+    if args.split.is_some() && !args.device.is_accelerator() {
+        let got = args.device.as_str();
+        return Err(Failure::new(
+            Code::Usage,
+            format!("--split expects a device beside the CPU, got --device {got}"),
+        ));
+    }
+    if args.trace.is_some() && args.device != DeviceName::Sim {
+        let got = args.device.as_str();
+        return Err(Failure::new(Code::Usage, format!("--trace expects --device sim, got {got}")));
+    }
+    let randomness = match args.seed {
+        Some(seed) => {
+            eprintln!(
+                "millrace: r and s come from --seed: for tests and validation only, this proof hides nothing"
+            );
+            Randomness::Seed(seed)
+        }
+        None => Randomness::Os,
+    };
+
+    let opened = device::open(args.device, OpenOptions::default())?;
+    let prover = prover(&opened, args.split, !args.no_fallback);
+    let progress = progress(args, &opened);
+    let started = Instant::now();
+    progress.step("loading the key");
+    let loaded = prover.load(key).map_err(load_failure)?;
+    let load_seconds = started.elapsed().as_secs_f64();
+    let proved = prover.prove(&loaded, &witness, r1cs.as_ref(), &randomness, &progress, cancel);
+    progress.finish();
+    let proved = proved.map_err(prove_failure)?;
+
+    let facts = facts(&opened, args);
+    let json = report::json(&proved.report, &facts, load_seconds, args.seed.is_some());
+    let mut outputs = Outputs::default();
+    outputs.add(&args.proof, proof_to_json(&proved.proof).as_bytes())?;
+    outputs.add(&args.public, public_to_json(&proved.publics).as_bytes())?;
+    let on_screen = Path::new("-");
+    if let Some(path) = args.json.as_deref().filter(|path| *path != on_screen) {
+        outputs.add(path, format!("{json:#}\n").as_bytes())?;
+    }
+    outputs.commit()?;
+    if args.json.as_deref() == Some(on_screen) {
+        println!("{json:#}");
+    } else if args.table {
+        println!("{}", report::table(&proved.report, &facts));
+    } else {
+        println!(
+            "{}: proof made and checked in {:.3} s on {}",
+            args.proof.display(),
+            proved.report.wall.as_secs_f64(),
+            facts.device
+        );
+    }
+    for job in proved.report.moved() {
+        eprintln!("millrace: {} ran on {} instead of {}", job.label, job.engine, job.planned);
+    }
+    if let Some(blame) = &proved.report.blame {
+        eprintln!("millrace: a wrong answer was found and repaired: {blame}");
+    }
+    Ok(())
+}
+
+/// A prover whose trusted engine is the CPU, or the device itself where that is one.
+pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> Prover {
+    let (engines, device, trusted): (Vec<Arc<dyn Engine>>, _, _) = match opened.driver {
+        Some(_) => {
+            (vec![opened.engine.clone(), Arc::new(CpuEngine::default())], EngineSlot(0), EngineSlot(1))
+        }
+        None => (vec![opened.engine.clone()], EngineSlot(0), EngineSlot(0)),
+    };
+    let placement = match split {
+        None => Placement::On(device),
+        Some(Split::Measured) => Placement::Split { device, share: Share::Measured },
+        Some(Split::Ratio(ratio)) => Placement::Split { device, share: Share::Ratio(ratio) },
+    };
+    let options =
+        ProverOptions { placement, trusted, fallback, retries: 1, buckets: Some(millrace_oracle::buckets) };
+    Prover::new(EngineSet::new(engines), options)
+}
+
+/// A progress line that shows a simulation's cycles and starts the waveform that was asked for.
+fn progress(args: &ProveArgs, opened: &Opened) -> Progress {
+    let Some(sim) = opened.behind.simulation() else { return Progress::new(None) };
+    let progress = Progress::new(Some(sim.cycle_count()));
+    let Some(path) = args.trace.clone() else { return progress };
+    let (wanted, limit) = (args.trace_job.clone(), args.trace_cycles);
+    let traced = AtomicBool::new(false);
+    progress.on_job_start(move |label| {
+        let asked_for = match &wanted {
+            Some(wanted) => wanted == label,
+            None => label.starts_with("msm") || label.starts_with("ntt"),
+        };
+        if asked_for && !traced.swap(true, Ordering::Relaxed) {
+            match sim.trace(&path, limit) {
+                Ok(()) => eprintln!("millrace: waveform of {label}: {}", path.display()),
+                Err(failure) => eprintln!("millrace: {failure}"),
+            }
+        }
+    })
+}
+
+fn facts(opened: &Opened, args: &ProveArgs) -> DeviceFacts {
+    let simulation = opened.behind.simulation();
+    let behavioural = opened.driver.as_ref().is_some_and(|d| d.identity().behavioural);
+    let multiplier = match simulation {
+        None => "none",
+        Some(_) if behavioural => "behavioural",
+        Some(_) => "structural",
+    };
+    let cycles_per_second = simulation.and_then(|s| s.cycles_per_second());
+    DeviceFacts { device: args.device.as_str(), multiplier, cycles_per_second, clock_mhz: args.clock_mhz }
+}
+
+pub(crate) fn load_failure(error: LoadError) -> Failure {
+    let code = match &error {
+        LoadError::Engine { .. } => Code::DeviceFailed,
+        _ => Code::BadFile,
+    };
+    Err::<(), _>(error).or_fail(code).expect_err("made from an error")
+}
+
+pub(crate) fn prove_failure(error: ProveError) -> Failure {
+    let code = match &error {
+        ProveError::WitnessLength { .. } => Code::BadWitness,
+        ProveError::OtherConstraints { .. } | ProveError::R1cs(_) => Code::BadFile,
+        ProveError::UnsatisfiedOrDamaged => Code::UnsatisfiedOrDamaged,
+        ProveError::Unsatisfied(_) => Code::Unsatisfied,
+        ProveError::KeyDamaged(_) => Code::DamagedKey,
+        ProveError::Run(RunError::Cancelled) => Code::Cancelled,
+        _ => Code::DeviceFailed,
+    };
+    Err::<(), _>(error).or_fail(code).expect_err("made from an error")
+}

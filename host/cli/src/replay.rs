@@ -1,0 +1,25 @@
+//! `millrace replay`
+
+use millrace_cosim::{Recording, ReplayOutcome, replay};
+
+use crate::{
+    args::ReplayArgs,
+    exit::{Code, Failure, OrFail},
+};
+
+pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(&args.recording)
+        .map_err(|e| Failure::new(Code::BadFile, format!("{}: {e}", args.recording.display())))?;
+    let recording = Recording::from_text(&text).or_fail(Code::BadFile)?;
+    let trace = args.trace.as_deref().map(|path| (path, args.trace_cycles));
+    match replay(&recording, trace).or_fail(Code::Output)? {
+        ReplayOutcome::Identical { cycles } => {
+            println!("identical: {} accesses over {cycles} cycles", recording.events.len());
+            Ok(())
+        }
+        ReplayOutcome::Differs { cycle, expected, got } => Err(Failure::new(
+            Code::Mismatch,
+            format!("differs at cycle {cycle}: expected {expected}, got {got}"),
+        )),
+    }
+}

@@ -1,0 +1,114 @@
+//! `millrace submit`
+
+use millrace_bn254::FrCanonical;
+use millrace_groth16::{Proof, ProvingKey};
+use millrace_l1::{
+    Address, VerifierKey, VerifyCall,
+    evm::{Evm, Verdict},
+    revert,
+    rpc::{self, Limits, SecretKey, Sender, SubmitError, Target},
+    solc::{self, CompileError},
+};
+
+use crate::{
+    args::SubmitArgs,
+    exit::{Code, Failure, OrFail},
+    export, input,
+};
+
+const CONTRACT: &str = "Groth16Verifier";
+const KEY_VARIABLE: &str = "MILLRACE_L1_KEY";
+
+pub(crate) fn run(args: &SubmitArgs) -> Result<(), Failure> {
+    let (public, proof) = (input::public(&args.public)?, input::proof(&args.proof)?);
+    match (&args.embedded, &args.rpc) {
+        (Some(key), _) => embedded(&input::key(key)?, &proof, &public, args.dev),
+        (None, Some(url)) => to_node(args, url, &proof, &public),
+        (None, None) => Err(Failure::new(Code::Usage, "expected --rpc or --embedded, got neither")),
+    }
+}
+
+fn bytecode(key: &ProvingKey, dev: bool) -> Result<Vec<u8>, Failure> {
+    let source = export::verifier(key, CONTRACT, dev)?;
+    let compiled = solc::compile(&source, CONTRACT).map_err(|error| {
+        let code = match error {
+            CompileError::Source { .. }
+            | CompileError::NoBytecode { .. }
+            | CompileError::CodeTooLarge { .. } => Code::L1Rejected,
+            _ => Code::L1Unavailable,
+        };
+        Failure::new(code, error)
+    })?;
+    Ok(compiled.bytecode)
+}
+
+fn embedded(key: &ProvingKey, proof: &Proof, public: &[FrCanonical], dev: bool) -> Result<(), Failure> {
+    let mut evm = Evm::new();
+    let verifier = evm.deploy(&bytecode(key, dev)?).or_fail(Code::L1Rejected)?;
+    match evm.verify(verifier, &VerifyCall::new(proof, public).encode()).or_fail(Code::L1Rejected)? {
+        Verdict::Accepted { gas } => {
+            println!("accepted by the verifier contract in the embedded EVM; {gas} gas");
+            Ok(())
+        }
+        Verdict::Rejected { gas } => {
+            Err(Failure::new(Code::L1Rejected, format!("the contract rejects the proof ({gas} gas)")))
+        }
+        Verdict::Reverted { data, gas } => {
+            let why = revert::describe(&data);
+            Err(Failure::new(Code::L1Rejected, format!("the contract reverts: {why} ({gas} gas)")))
+        }
+    }
+}
+
+fn address(text: &str) -> Result<Address, Failure> {
+    text.parse()
+        .map_err(|_| Failure::new(Code::Usage, format!("expected an address of 20 bytes, got {text}")))
+}
+
+fn sender(args: &SubmitArgs) -> Result<Sender, Failure> {
+    if let Some(from) = &args.from {
+        return Ok(Sender::Unlocked(address(from)?));
+    }
+    let key = match &args.key_file {
+        Some(path) => SecretKey::from_file(path),
+        None => SecretKey::from_env(KEY_VARIABLE),
+    };
+    key.map(Sender::Key).or_fail(Code::Usage)
+}
+
+fn submit_failure(error: SubmitError) -> Failure {
+    let code = match error {
+        SubmitError::Rejected
+        | SubmitError::Reverted { .. }
+        | SubmitError::TransactionReverted { .. }
+        | SubmitError::WrongKey { .. } => Code::L1Rejected,
+        SubmitError::Url { .. } | SubmitError::Key(_) => Code::Usage,
+        _ => Code::L1Unavailable,
+    };
+    Failure::new(code, error)
+}
+
+fn to_node(args: &SubmitArgs, url: &str, proof: &Proof, public: &[FrCanonical]) -> Result<(), Failure> {
+    let (sender, limits) = (sender(args)?, Limits::default());
+    let (contract, key_hash) = match (&args.deploy, &args.contract) {
+        (Some(path), _) => {
+            let key = input::key(path)?;
+            let code = bytecode(&key, args.dev)?;
+            let (contract, receipt) = rpc::deploy(url, &code, &sender, &limits).map_err(submit_failure)?;
+            println!("verifier deployed at {contract}; {} gas", receipt.gas_used);
+            (contract, Some(VerifierKey::from(key.verifying_key()).hash()))
+        }
+        (None, Some(text)) => (address(text)?, None),
+        (None, None) => {
+            return Err(Failure::new(Code::Usage, "expected --contract or --deploy, got neither"));
+        }
+    };
+    let target = Target { url: url.to_owned(), contract, chain_id: args.chain_id, key_hash };
+    let calldata = VerifyCall::new(proof, public).encode();
+    let (checked, receipt) = rpc::submit(&target, &calldata, &sender, &limits).map_err(submit_failure)?;
+    println!(
+        "accepted by {contract} on chain {}: transaction {}, block {}, {} gas",
+        checked.chain_id, receipt.transaction, receipt.block, receipt.gas_used
+    );
+    Ok(())
+}

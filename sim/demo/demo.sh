@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The main job on real input: the Semaphore key (depth 20, made by a public ceremony; nobody here had a part in it) is proven on the CPU and
+# on the simulated accelerator, both proofs are compared byte for byte, checked by snarkjs and by us, and accepted by L1 in an embedded EVM.
+#
+#     sim/demo/demo.sh            MILLRACE=path/to/millrace; CLOCK_MHZ=250 adds a projection for a card at that clock
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+millrace=${MILLRACE:-target/release/millrace}
+modules=${MILLRACE_NODE_MODULES:-.tools/node_modules}
+artifacts=$modules/@zk-kit/semaphore-artifacts
+out=${CARGO_TARGET_DIR:-target}/demo
+clock=${CLOCK_MHZ:-250}
+snarkjs=(node "$modules/snarkjs/build/cli.cjs")
+# Any 32 bytes: the same on both sides, so that the proofs can be compared.
+seed=4d696c6c726163652064656d6f3a206e6f7420666f7220736563726574732121
+
+step() { printf '\n== %s\n' "$*"; }
+
+rm -rf "$out"; mkdir -p "$out/cpu" "$out/sim"
+
+step "Key and witness: @zk-kit/semaphore-artifacts 4.13.0, depth 20"
+(cd "$artifacts" && sha256sum --quiet -c -) < sim/demo/semaphore-20.sha256
+"${snarkjs[@]}" wtns calculate "$artifacts/semaphore-20.wasm" sim/demo/semaphore-20.input.json "$out/witness.wtns" >/dev/null
+key=$artifacts/semaphore-20.zkey
+"$millrace" info "$key"
+
+step "The CPU's proof"
+"$millrace" prove "$key" "$out/witness.wtns" --device cpu --seed $seed -o "$out/cpu/proof.json" -p "$out/cpu/public.json"
+
+step "The accelerator's proof: the RTL, simulated by Verilator"
+"$millrace" prove "$key" "$out/witness.wtns" --device sim --no-fallback --seed $seed \
+  -o "$out/sim/proof.json" -p "$out/sim/public.json" --json "$out/sim/report.json" --table --clock-mhz "$clock" | tee "$out/table.txt"
+
+step "Byte for byte the same"
+cmp "$out/cpu/proof.json" "$out/sim/proof.json"
+cmp "$out/cpu/public.json" "$out/sim/public.json"
+sha256sum "$out"/{cpu,sim}/proof.json
+
+step "Judged by snarkjs, by us, and by L1"
+"${snarkjs[@]}" zkey export verificationkey "$key" "$out/vkey.json" >/dev/null
+"${snarkjs[@]}" groth16 verify "$out/vkey.json" "$out/sim/public.json" "$out/sim/proof.json"
+"$millrace" verify "$key" "$out/sim/public.json" "$out/sim/proof.json"
+"$millrace" submit --embedded "$key" "$out/sim/public.json" "$out/sim/proof.json"
+
+step "Jobs of the accelerator's proof"
+cat "$out/table.txt"
