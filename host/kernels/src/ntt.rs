@@ -2,7 +2,8 @@
 //!
 //! Forward: the values are read in bit-reversed order, then every level joins two transforms of half the length
 //! (decimation in time): with E, O the transforms of the even and the odd coefficients at the squares of the points,
-//! X(p) = E(p²) + p·O(p²) and X(−p) = E(p²) − p·O(p²). Inverse: each level undone, last first, and 1/n at the end.
+//! X(p) = E(p²) + p·O(p²) and X(−p) = E(p²) − p·O(p²). Inverse: each level undone, last first; the very last multiplies
+//! by 1/n as well.
 //!
 //! The coset costs nothing: level m has the points g^(n/m)·ω_m^k, and as g = ω_2n these are ω_2m^(2k+1), odd powers in
 //! place of even ones. So only the factors differ, and there is a table of them for each direction, coset and size.
@@ -133,27 +134,31 @@ fn halves(x: &mut [FrLazy], table: &[FrLazy], level: fn(&mut [FrLazy], &mut [FrL
 }
 
 fn forward(x: &mut [FrLazy], table: &[FrLazy]) {
-    recurse(x, table, forward);
+    if x.len() > 2 {
+        in_halves(x, |half| forward(half, table));
+    }
     halves(x, table, join);
 }
 
-fn inverse(x: &mut [FrLazy], table: &[FrLazy]) {
-    halves(x, table, part);
-    recurse(x, table, inverse);
-}
-
-/// Calls `next` on both halves of `x`, if they have levels of their own.
-fn recurse(x: &mut [FrLazy], table: &[FrLazy], next: fn(&mut [FrLazy], &[FrLazy])) {
-    if x.len() <= 2 {
+/// `last` holds what the two results of the last level are multiplied by: the scale, and the scale times the factor.
+fn inverse(x: &mut [FrLazy], table: &[FrLazy], last: &[FrLazy; 2]) {
+    if let [a, b] = x {
+        (*a, *b) = (a.add(*b).mul(last[0]), a.sub(*b).mul(last[1]));
         return;
     }
+    halves(x, table, part);
+    in_halves(x, |half| inverse(half, table, last));
+}
+
+/// Does both halves of `x`, on different threads where they are long.
+fn in_halves(x: &mut [FrLazy], next: impl Fn(&mut [FrLazy]) + Sync) {
     let parallel = x.len() > 2 * SERIAL;
     let (low, high) = x.split_at_mut(x.len() / 2);
     if parallel {
-        rayon::join(|| next(low, table), || next(high, table));
+        rayon::join(|| next(low), || next(high));
     } else {
-        next(low, table);
-        next(high, table);
+        next(low);
+        next(high);
     }
 }
 
@@ -186,10 +191,10 @@ pub(crate) fn transform(
         NttDirection::Inverse => {
             let mut x: Vec<FrLazy> = values.into_par_iter().with_min_len(SERIAL).map(FrLazy::from).collect();
             if n > 1 {
-                inverse(&mut x, &table);
+                let scale = FrLazy::from(Fr::from(n as u64)).invert();
+                inverse(&mut x, &table, &[scale, scale.mul(table[0])]);
             }
-            let scale = FrLazy::from(Fr::from(n as u64)).invert();
-            positions.map(|i| x[reversed(i, log_n)].mul(scale).into()).collect()
+            positions.map(|i| x[reversed(i, log_n)].into()).collect()
         }
     })
 }
