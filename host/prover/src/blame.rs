@@ -166,3 +166,32 @@ fn first_wrong_value(right: &JobValue, got: &JobValue) -> Option<Option<usize>> 
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dump(window_bits: u32, windows: u32, len: usize) -> BucketDump {
+        BucketDump { window_bits, windows, buckets: vec![G1Affine::default(); len] }
+    }
+
+    #[test]
+    fn dumps_whose_figures_contradict_each_other_are_not_computed_with() {
+        assert!(is_plausible(&dump(4, 64, 64 * 8)));
+        assert!(!is_plausible(&dump(4, 64, 64 * 8 - 1)), "a bucket is missing");
+        assert!(!is_plausible(&dump(4, 63, 63 * 8)), "the windows do not cover a scalar");
+        assert!(!is_plausible(&dump(0, 300, 0)));
+        assert!(!is_plausible(&dump(u32::MAX, u32::MAX, 0)));
+    }
+
+    #[test]
+    fn the_first_wrong_value_is_found_in_either_product() {
+        let v = |x: &[u64]| x.iter().map(|x| Fr::from(*x)).collect::<Vec<_>>();
+        let values = |x: &[u64]| JobValue::Values(v(x));
+        assert_eq!(first_wrong_value(&values(&[1, 2]), &values(&[1, 2])), None);
+        assert_eq!(first_wrong_value(&values(&[1, 2]), &values(&[1, 3])), Some(Some(1)));
+        let rows = |a: &[u64], b: &[u64]| JobValue::Rows { a: v(a), b: v(b) };
+        assert_eq!(first_wrong_value(&rows(&[1], &[2]), &rows(&[1], &[3])), Some(Some(0)));
+        assert_eq!(first_wrong_value(&JobValue::G1(G1Affine::default()), &values(&[])), Some(None));
+    }
+}

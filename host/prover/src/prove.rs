@@ -106,8 +106,9 @@ impl Prover {
         let (graph, ports) = planner.plan(key, witness);
         let untrusted = graph.jobs().any(|(_, slot, _)| slot != self.options.trusted);
         let policy = RunPolicy {
-            retries: self.options.retries,
-            fallback: self.options.fallback.then_some(self.options.trusted),
+            // The trusted engine fails for reasons that another try would not change, and needs no copies kept for one.
+            retries: if untrusted { self.options.retries } else { 0 },
+            fallback: (untrusted && self.options.fallback).then_some(self.options.trusted),
             digests: untrusted,
             ..RunPolicy::default()
         };
