@@ -1,15 +1,20 @@
 //! Inputs that benchmarks share, made from a fixed seed.
 //!
-//! The benchmarks themselves are in `benches/`: `cargo bench -p millrace-harness`, or `cargo bench -p
-//! millrace-harness -- --test` to run each once. Every one has arkworks beside it as a competitor.
+//! The benchmarks themselves are in `benches/`, the cases they run in `bench/definitions/`: `cargo bench -p
+//! millrace-harness`, or with `-- --test` to run each once. Every one has arkworks beside it as a competitor.
 
 #![forbid(unsafe_code)]
+
+mod definition;
 
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{One, UniformRand, Zero};
 use ark_std::rand::{Rng, SeedableRng, rngs::StdRng};
 use millrace_bn254::{Fr, FrCanonical};
 use millrace_job::{Engine, EngineError, Job, JobOutput};
+use serde::Deserialize;
+
+pub use definition::{Case, Input};
 
 /// The generator that all inputs come from.
 pub fn rng() -> impl Rng {
@@ -29,7 +34,7 @@ pub fn points<A: AffineRepr>(n: usize) -> Vec<A> {
 }
 
 /// How scalars are distributed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Scalars {
     /// Uniform below r.
     Random,

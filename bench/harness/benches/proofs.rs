@@ -1,0 +1,104 @@
+//! Whole proofs of the same files: the CPU engine beside arkworks' own prover, taken in turns.
+//!
+//! `MILLRACE_VECTORS` (or `target/vectors`) is searched for every `x.zkey` with an `x.wtns` beside it. Prints a JSON line per
+//! proof made: wall time and processor time, of loading and of proving, pairing check of ours included. Both provers keep their key
+//! loaded; both use all processors. The first round of each is not printed.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use millrace_groth16::{ProvingKey, Witness};
+use millrace_job::{CancelToken, EngineSet, EngineSlot};
+use millrace_kernels::CpuEngine;
+use millrace_prover::{Placement, Prover, ProverOptions, Randomness};
+use millrace_rivals::ArkworksKey;
+
+const SEED: Randomness = Randomness::Seed([7; 32]);
+
+/// Milliseconds of wall and of processor time since the process began.
+fn clocks(start: Instant) -> [f64; 2] {
+    // Fields 14 and 15 of the kernel's line, after the name in brackets: ticks of 10 ms in user and system mode.
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok());
+    [start.elapsed().as_secs_f64() * 1e3, ticks.sum::<f64>() * 10.0]
+}
+
+/// Runs `work` `times` times and prints what one took.
+fn report<T>(what: &str, prover: &str, times: usize, start: Instant, mut work: impl FnMut() -> T) -> T {
+    let before = clocks(start);
+    let mut last = work();
+    for _ in 1..times {
+        last = work();
+    }
+    let after = clocks(start);
+    let [wall, cpu] = [0, 1].map(|i| (after[i] - before[i]) / times as f64);
+    println!(r#"{{"what":"{what}","prover":"{prover}","wall_ms":{wall:.1},"cpu_ms":{cpu:.1}}}"#);
+    last
+}
+
+fn keys(folder: &Path, found: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            keys(&path, found);
+        } else if path.extension().is_some_and(|e| e == "zkey") && path.with_extension("wtns").exists() {
+            found.push(path);
+        }
+    }
+}
+
+fn main() {
+    let folder =
+        env::var_os("MILLRACE_VECTORS").map_or_else(|| PathBuf::from("target/vectors"), PathBuf::from);
+    let mut found = Vec::new();
+    keys(&folder, &mut found);
+    found.sort();
+    if found.is_empty() {
+        println!("skipped: no key with a witness in {}", folder.display());
+    }
+    let once = env::args().any(|arg| arg == "--test");
+    let (rounds, times) = if once { (1, 1) } else { (5, 4) };
+    let start = Instant::now();
+    for path in found {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let (zkey, wtns) = (fs::read(&path), fs::read(path.with_extension("wtns")));
+        let (zkey, wtns) = (zkey.expect("a readable key"), wtns.expect("a readable witness"));
+        let rival_witness = millrace_oracle::Witness::read(&wtns).expect("a good witness");
+        let witness = Witness::from_bytes(&wtns).expect("a good witness");
+
+        let slot = EngineSlot(0);
+        let options = ProverOptions {
+            placement: Placement::On(slot),
+            trusted: slot,
+            fallback: false,
+            retries: 0,
+            buckets: None,
+        };
+        let prover = Prover::new(EngineSet::new(vec![Arc::new(CpuEngine::new())]), options);
+        let what = format!("load {name}");
+        let ours = report(&what, "millrace cpu", 1, start, || {
+            prover.load(ProvingKey::open(&path).expect("a good key")).expect("a good key")
+        });
+        let rival = report(&what, "arkworks", 1, start, || ArkworksKey::read(&zkey).expect("a good key"));
+
+        let blinding = SEED.draw().expect("a seed needs no system");
+        let make = || {
+            prover
+                .prove(&ours, &witness, None, &SEED, &(), &CancelToken::default())
+                .expect("a good witness")
+                .proof
+        };
+        let make_rival = || rival.prove(&rival_witness, blinding.r, blinding.s).expect("a good witness");
+        let (proof, rival_proof) = (make(), make_rival());
+        assert!(proof.a == rival_proof.a && proof.b == rival_proof.b && proof.c == rival_proof.c, "{name}");
+        let what = format!("prove {name}");
+        for _ in 0..rounds {
+            report(&what, "millrace cpu", times, start, make);
+            report(&what, "arkworks", times, start, make_rival);
+        }
+    }
+}
