@@ -43,7 +43,7 @@ prove() {
 
 # Packages by name, in an order that reads each after those it names; $1 is replaced by the tiny one of the same name.
 packages() {
-  local names=(mr_field_pkg mr_curve_pkg mr_job_pkg mr_ntt_pkg mr_msm_pkg)
+  local names=(mr_field_pkg mr_curve_pkg mr_job_pkg mr_axi_pkg mr_ntt_pkg mr_msm_pkg)
   printf '%s.sv ' "${names[@]}"
 }
 
