@@ -14,7 +14,8 @@
 // Operands: coordinates below q, points on the curve; others give an unspecified result after the same time.
 // Result: canonical; infinity is (0 : y : 0).
 // Latency PointAddLatency, one addition a cycle, no back-pressure; tag_o is the tag_i of the same addition.
-//   1 sums   2-3 columns   4 combinations of columns   5-13 reduction   14 combinations   15-16 columns   17 pairs   18-26 reduction   27-29 canonical
+//   1 sums   2-3 columns   4 combinations of columns   5-13 reduction
+//   14 combinations   15-16 columns   17 pairs   18-26 reduction   27-29 canonical
 module mr_point_add
   import mr_curve_pkg::*;
   import mr_field_pkg::*;

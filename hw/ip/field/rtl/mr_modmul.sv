@@ -1,8 +1,8 @@
 // Modular multiplier: p_o = a_i * b_i mod m, plain integers (no Montgomery form).
 //
-// a_i, b_i canonical (below m); p_o canonical. Latency ModMulLatency, one product a cycle, no back-pressure: the product of
-// operands given with valid_i leaves with valid_o. Operands out of range give an unspecified word after the same time. Columns of the product, Barrett's reduction, one conditional subtraction: see
-// the three modules.
+// a_i, b_i canonical (below m); p_o canonical. Operands out of range give an unspecified word after the same time.
+// Latency ModMulLatency, one product a cycle, no back-pressure: the product of operands given with valid_i leaves with valid_o.
+// Columns of the product (mr_mul_cols), Barrett's reduction (mr_reduce), one conditional subtraction (mr_canon).
 module mr_modmul
   import mr_field_pkg::*;
 #(

@@ -3,21 +3,22 @@
 // x = sum of c_i[k] * 2^(29 k), each column below 2^64 - 2^36, x < 2^(Split + 261). Result: r = x - q*m with 0 <= r < 2m, limbs of 29 bits.
 //
 //   h  = floor-like(x / 2^Split)                     nine limbs of at most 31 bits, carries resolved one limb far only
-//   q  = floor-like(h * mu / 2^261), mu = floor(2^(Split + 261) / m)     columns 7..16 of the product only
+//   q  = floor-like(h * mu / 2^261)                  columns 7..16 only; mu = floor(2^(Split + 261) / m)
 //   r  = (x - q * m) mod 2^261                       columns 0..8 only, exact
 //
 // Why 0 <= r < 2m. Every step rounds down and the sum of what is dropped is bounded, in units of q:
-//   1. h drops (below its limb 0) the low o = Split - 232 bits of column 8 with the carry of column 7, and 29 bits of column 7, and columns 0..6:
+//   1. h drops the low Split - 232 bits of column 8 (with the carry of column 7), 29 bits of column 7, and columns 0..6:
 //      less than (2^Split + 2^232 + 2^239) / m                                    < 0.166 (Split 251), < 0.331 (Split 252)
 //   2. mu drops frac(2^(Split + 261) / m) * x / 2^(Split + 261)                   < 0.142 (251), < 0.283 (252), as x < 2^(Split + 261)
 //   3. columns 0..6 of h * mu: 7 * 2^(30.1 + 29 + 174) * 1.01 / 2^261             < 2^-24
 //   4. q drops the low 29 bits of column 8 and of column 7                        < 1 + 2^-29
-// Nothing is rounded up, so q <= x/m and r >= 0; the sum is below 1.62, so r < 1.62 m. For x <= 3 m^2 and Split 251, item 2 is below 0.016 and
-// r < 1.19 m. (hw/ip/field/dv/bounds.py recomputes these figures with exact fractions.)
+// Nothing is rounded up, so q <= x/m and r >= 0; the sum is below 1.62, so r < 1.62 m. For x <= 3 m^2 and Split 251, item 2 is
+// below 0.016 and r < 1.19 m. (hw/ip/field/dv/bounds.py recomputes these figures with exact fractions.)
 // Since 2m < 2^256 < 2^261, r is right although only its low 261 bits are computed.
 //
 // Latency 9, one a cycle:
-//   1 h limbs, low columns to 36 bits   2-3 columns of h * mu   4 q limbs   5-6 columns of q * m   7-9 difference with carries, three limbs each
+//   1 h limbs, low columns to 36 bits   2-3 columns of h * mu   4 q limbs   5-6 columns of q * m
+//   7-9 difference with carries, three limbs each
 // Not in waveforms: a model built for tracing would keep every product as a signal. Its users' ports are traced.
 /* verilator tracing_off */
 module mr_reduce
