@@ -3,9 +3,8 @@
 // Points are known multiples a_j of the generator, so that a job's result is (sum k_j a_j mod r) times the generator and every
 // bucket of a dump is checked the same way.
 //
-// dv: c4 -GWindowBits=4 -GWindows=64
 // dv: c5 -GWindowBits=5 -GWindows=51 -GRamLatency=4
-// dv: q2 -GWindowBits=4 -GWindows=64 -GQueueDepth=2
+// dv: c4 -GWindowBits=4 -GWindows=64 -GQueueDepth=2
 // dv: c8 -GWindowBits=8 -GWindows=32
 // dv: c9 -GWindowBits=9 -GWindows=29 -GRamLatency=1
 #include <cstdio>
@@ -26,8 +25,10 @@ constexpr unsigned kC = G_WindowBits, kW = G_Windows, kHalf = 1u << (kC - 1);
 constexpr uint64_t kSrc0 = 0x10000, kSrc1 = 0x4000000, kDst = 0x8000;
 #ifdef G_QueueDepth
 constexpr double kRate = 0;   // a queue too short for the rate: only the answers count
+constexpr size_t kRatePoints = 256;
 #else
 constexpr double kRate = 0.98;
+constexpr size_t kRatePoints = 4096;
 #endif
 constexpr uint64_t kDumpBytes = 128ull * kW * kHalf;
 
@@ -93,7 +94,7 @@ struct Points {
 class Bench {
   public:
     Bench()
-        : sc({400, 200, 64, 10}, 1), pt({120, 80, 128, 10}, 2), wr({400, 200, 0, 30}, 3), dut_(new Vdut) {
+        : sc({400, 200, 256, 10}, 1), pt({120, 80, 256, 10}, 2), wr({400, 200, 0, 30}, 3), dut_(new Vdut) {
         dut_->cmd_valid_i = dut_->done_ready_i = 0;
         reset();
     }
@@ -483,7 +484,7 @@ void rates(Bench& bench, const Points& p) {
 
 int main(int argc, char** argv) {
     Verilated::commandArgs(argc, argv);
-    size_t n = getenv("MSM_POINTS") ? strtoul(getenv("MSM_POINTS"), nullptr, 10) : 4096;
+    size_t n = getenv("MSM_POINTS") ? strtoul(getenv("MSM_POINTS"), nullptr, 10) : kRatePoints;
     Bench bench;
     Points few(300);
     printf("c=%u W=%u\n", kC, kW);
