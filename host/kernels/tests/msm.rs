@@ -11,7 +11,7 @@ use millrace_bn254::FrCanonical;
 use millrace_job::{Engine, EngineError, Group, Job, Resident};
 use millrace_kernels::CpuEngine;
 
-const SIZES: [usize; 11] = [0, 1, 2, 3, 31, 32, 33, 63, 1000, 4096, 4097];
+const SIZES: [usize; 13] = [0, 1, 2, 3, 31, 32, 33, 159, 160, 161, 1000, 4096, 4097];
 
 /// Distinct points, cheaply: P, P + Q, P + 2Q, ….
 fn points<A: AffineRepr>(n: usize) -> Vec<A> {
@@ -90,7 +90,7 @@ fn every_size_g2() {
 #[test]
 fn every_distribution() {
     for engine in engines() {
-        for n in [7, 300, 2000] {
+        for n in [7, 150, 300, 2000] {
             let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (points(n), points(n.min(300)));
             for (name, scalars) in distributions(n) {
                 MsmCase::g1(&g1, &scalars).check(&engine, &format!("{n} scalars, {name}"));

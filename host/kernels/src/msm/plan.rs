@@ -5,12 +5,14 @@
 //! looking at the others. The top digit is left as it is. For k < 2^b and c·W ≥ b + 1 it is at most 2^(c−1): k' is
 //! below 2^b + 2^(c(W−1)), and b − c(W−1) ≤ c − 1.
 
-/// Cost of a point's addition to a bucket, sorting and reading included, in field products.
-const POINT_COST: usize = 7;
-/// Cost of a bucket when a window is weighed, in field products.
-const BUCKET_COST: usize = 15;
+/// Below this many points, batches are too small for their inversions: buckets are summed without.
+pub(super) const FEW: usize = 160;
+/// Cost of a point's addition to a bucket, sorting and reading included, in field products; in batches, and without.
+const POINT_COST: (usize, usize) = (7, 10);
+/// Cost of a bucket when a window is weighed, in field products; likewise.
+const BUCKET_COST: (usize, usize) = (15, 28);
 /// Widths tried. The widest has 2^15 buckets of G2 in 4 MiB.
-const WIDTHS: std::ops::RangeInclusive<u32> = 3..=16;
+const WIDTHS: std::ops::RangeInclusive<u32> = 2..=16;
 
 /// How scalars below 2^bits are cut into windows.
 pub(super) struct Plan {
@@ -26,7 +28,9 @@ impl Plan {
     /// A plan for so many scalars below 2^`scalar_bits`, `scalar_bits` ≤ 253.
     pub(super) fn new(points: usize, scalar_bits: u32) -> Self {
         let windows = |c: u32| if points == 0 { 0 } else { (scalar_bits + 1).div_ceil(c) };
-        let cost = |c: u32| windows(c) as usize * (points * POINT_COST + (BUCKET_COST << (c - 1)));
+        let (point, bucket) =
+            if points < FEW { (POINT_COST.1, BUCKET_COST.1) } else { (POINT_COST.0, BUCKET_COST.0) };
+        let cost = |c: u32| windows(c) as usize * (points * point + (bucket << (c - 1)));
         let bits = WIDTHS.min_by_key(|c| cost(*c)).unwrap_or(*WIDTHS.start());
         let windows = windows(bits);
         let mut offset = [0; 4];
@@ -91,7 +95,7 @@ mod tests {
     #[test]
     fn digits_give_the_scalar_back_at_every_width() {
         for bits in [2, 3, 8, 63, 64, 65, 127, 252, 253] {
-            for points in [1, 100, 10_000, 1_000_000, 100_000_000] {
+            for points in [1, 10, 100, 1000, 10_000, 1_000_000, 100_000_000] {
                 let plan = Plan::new(points, bits);
                 let ones = [0, 1, 2, 3].map(|i: u32| match bits.saturating_sub(64 * i) {
                     0 => 0,

@@ -8,7 +8,10 @@ use millrace_bn254::{
 };
 use millrace_job::{CancelToken, EngineError};
 
-use super::{plan::Plan, scalars::Block};
+use super::{
+    plan::{FEW, Plan},
+    scalars::Block,
+};
 
 /// Points that are summed together: few enough for the second-level cache, enough to share an inversion a round.
 const BATCH_BYTES: usize = 1 << 19;
@@ -119,6 +122,9 @@ where
     F: Field,
     for<'a> Affine<F>: From<&'a P>,
 {
+    if blocks.iter().map(Block::len).sum::<usize>() < FEW {
+        return Ok(sum_few(bases, blocks, plan, w));
+    }
     let mut buckets = Buckets::new(plan.buckets());
     let (mut digits, mut ids) = (Vec::new(), Vec::new());
     let mut counts = vec![0u32; plan.buckets() + 1];
@@ -146,6 +152,29 @@ where
         buckets.add(bases, &counts[1..], &ids, cancel)?;
     }
     Ok(weighted_sum(&buckets.finish(cancel)?))
+}
+
+/// The same without inversions, sorting or batches.
+fn sum_few<P, F>(bases: &[P], blocks: &[Block], plan: &Plan, w: u32) -> Xyzz<F>
+where
+    F: Field,
+    for<'a> Affine<F>: From<&'a P>,
+{
+    let mut buckets = vec![Xyzz::INFINITY; plan.buckets()];
+    for (value, id) in blocks.iter().flat_map(|block| block.values.iter().zip(&block.ids)) {
+        let digit = plan.digit(value, w);
+        if digit != 0 {
+            let bucket = &mut buckets[digit.unsigned_abs() as usize - 1];
+            let negative = (id & 1 == 1) != (digit < 0);
+            *bucket = bucket.add_affine(&Affine::from(&bases[(id >> 1) as usize]).neg_if(negative));
+        }
+    }
+    let (mut total, mut sum) = (Xyzz::INFINITY, Xyzz::INFINITY);
+    for bucket in buckets.iter().rev() {
+        total = total.add(bucket);
+        sum = sum.add(&total);
+    }
+    sum
 }
 
 /// Σ of the points whose scalar is 1, less those whose scalar is −1.
