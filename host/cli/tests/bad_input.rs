@@ -1,0 +1,163 @@
+//! Bad input: one line, an exit code of its own, no output file, no panic.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{Job, fails, ok, vectors};
+
+/// `prove` with these files fails with `code` and leaves nothing behind.
+fn refused(code: i32, key: &Path, witness: &Path, extra: &[&str]) -> String {
+    let job = Job::new();
+    let line = fails(code, &job.prove_args(key, witness, extra));
+    assert_eq!(job.files(), Vec::<String>::new(), "{line}");
+    line
+}
+
+fn changed(job: &Job, from: &Path, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+    let mut bytes = std::fs::read(from).expect("vectors");
+    change(&mut bytes);
+    let path = job.folder.path().join(name);
+    std::fs::write(&path, bytes).expect("writes");
+    path
+}
+
+#[test]
+fn damaged_keys() {
+    let Some(vectors) = vectors() else { return };
+    let (key, witness) = (vectors.join("tiny.zkey"), vectors.join("tiny.wtns"));
+    let job = Job::new();
+    let len = std::fs::metadata(&key).expect("vectors").len() as usize;
+    for keep in [0, 3, 11, 40, len / 2, len - 1] {
+        refused(3, &changed(&job, &key, "short.zkey", |b| b.truncate(keep)), &witness, &[]);
+    }
+    refused(3, &changed(&job, &key, "long.zkey", |b| b.extend([0; 7])), &witness, &[]);
+    refused(3, &changed(&job, &key, "magic.zkey", |b| b[0] ^= 1), &witness, &[]);
+    refused(3, &changed(&job, &key, "version.zkey", |b| b[4] = 9), &witness, &[]);
+    refused(3, &changed(&job, &key, "size.zkey", |b| b[16] ^= 0x80), &witness, &[]);
+    assert!(refused(3, &vectors.join("tiny_plonk.zkey"), &witness, &[]).contains("PLONK"));
+    assert!(refused(3, &vectors.join("tiny_fflonk.zkey"), &witness, &[]).contains("FFLONK"));
+    refused(3, &witness, &witness, &[]);
+    refused(3, Path::new("/nonexistent/key"), &witness, &[]);
+    refused(3, Path::new("/"), &witness, &[]);
+}
+
+#[test]
+fn a_point_off_the_curve() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    let key = vectors.join("many.zkey");
+    // The last points of a key are those of the contributions; flip a low bit in the middle, where bases lie.
+    let bad = changed(&job, &key, "bent.zkey", |b| {
+        let middle = b.len() / 2;
+        b[middle] ^= 1;
+    });
+    let line = refused(3, &bad, &vectors.join("many.wtns"), &[]);
+    assert!(line.contains("curve") || line.contains("modulus") || line.contains("subgroup"), "{line}");
+}
+
+#[test]
+fn wrong_witnesses() {
+    let Some(vectors) = vectors() else { return };
+    let (key, witness) = (vectors.join("tiny.zkey"), vectors.join("tiny.wtns"));
+    let job = Job::new();
+    refused(4, &key, &vectors.join("many.wtns"), &[]);
+    refused(3, &key, &changed(&job, &witness, "short.wtns", |b| b.truncate(80)), &[]);
+    let out_of_range = changed(&job, &witness, "range.wtns", |b| {
+        let end = b.len();
+        b[end - 32..].fill(0xff);
+    });
+    refused(4, &key, &out_of_range, &[]);
+
+    // A value that breaks a constraint: nobody can tell from the key alone; the constraint system can.
+    let unsatisfied = changed(&job, &witness, "wrong.wtns", |b| {
+        let end = b.len();
+        b[end - 32] ^= 1;
+    });
+    refused(7, &key, &unsatisfied, &[]);
+    let r1cs = vectors.join("tiny.r1cs").display().to_string();
+    let line = refused(5, &key, &unsatisfied, &["--r1cs", &r1cs]);
+    assert!(line.contains("constraint 0") || line.contains("constraint 1"), "{line}");
+    let other = vectors.join("many.r1cs").display().to_string();
+    refused(3, &key, &witness, &["--r1cs", &other]);
+}
+
+#[test]
+fn a_key_that_is_damaged_in_a_valid_way() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    // Swapping two different bases of the quotient leaves every check of form and curve content.
+    let bad = changed(&job, &vectors.join("many.zkey"), "swapped.zkey", |b| {
+        let section = h_section(b);
+        let (first, second) = (b[section..section + 64].to_vec(), b[section + 64..section + 128].to_vec());
+        b[section..section + 64].copy_from_slice(&second);
+        b[section + 64..section + 128].copy_from_slice(&first);
+    });
+    let witness = vectors.join("many.wtns");
+    refused(7, &bad, &witness, &[]);
+    let r1cs = vectors.join("many.r1cs").display().to_string();
+    refused(6, &bad, &witness, &["--r1cs", &r1cs]);
+}
+
+/// Offset of section 9's contents.
+fn h_section(file: &[u8]) -> usize {
+    let u = |at: usize, len: usize| file[at..at + len].iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b));
+    let mut at = 12;
+    while u(at, 4) != 9 {
+        at += 12 + u(at + 4, 8);
+    }
+    at + 12
+}
+
+#[test]
+fn outputs_that_cannot_be_written() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    let mut args = job.prove_args(&vectors.join("tiny.zkey"), &vectors.join("tiny.wtns"), &[]);
+    args[6] = job.path("no/such/folder/public.json");
+    fails(9, &args);
+    assert_eq!(job.files(), Vec::<String>::new());
+    args[6] = "/dev/full".to_owned();
+    fails(9, &args);
+    assert_eq!(job.files(), Vec::<String>::new());
+}
+
+#[test]
+fn command_lines_that_make_no_sense() {
+    for args in [&["prove"][..], &["prove", "a", "b", "--seed", "12"], &["prove", "a", "b", "--split", "2"], &["frob"]] {
+        assert_eq!(common::millrace(args).status.code(), Some(2), "{args:?}");
+    }
+    let Some(vectors) = vectors() else { return };
+    let (key, witness) = (vectors.join("tiny.zkey"), vectors.join("tiny.wtns"));
+    refused(2, &key, &witness, &["--split", "0.5"]);
+    refused(2, &key, &witness, &["--trace", "x.fst"]);
+}
+
+#[test]
+fn json_that_is_none() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    let key = vectors.join("tiny.zkey").display().to_string();
+    ok(&job.prove_args(&vectors.join("tiny.zkey"), &vectors.join("tiny.wtns"), &[]));
+    let proof = job.read("proof.json");
+    for (i, text) in ["", "{}", "[", "null", &proof.replace("groth16", "plonk"), &proof.replace("\"1\"", "\"x\"")].iter().enumerate() {
+        let path = job.path(&format!("bad{i}.json"));
+        std::fs::write(&path, text).expect("writes");
+        fails(3, &["verify", &key, &job.path("public.json"), &path]);
+        fails(3, &["verify", &key, &path, &job.path("proof.json")]);
+    }
+}
+
+#[test]
+fn keys_of_no_ceremony_are_refused() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    let (dev, out) = (vectors.join("tiny_dev.zkey").display().to_string(), job.path("V.sol"));
+    fails(15, &["export", "solidity", &dev, "-o", &out]);
+    assert_eq!(job.files(), Vec::<String>::new());
+    ok(&["export", "solidity", &dev, "-o", &out, "--dev"]);
+    assert!(job.read("V.sol").contains("IS_DEV_SETUP"));
+    assert!(ok(&["info", &dev]).contains("NOT SAFE"));
+    let real = vectors.join("tiny.zkey").display().to_string();
+    assert!(ok(&["info", &real]).contains("contributions: 2"));
+}

@@ -1,0 +1,62 @@
+//! `validate`, `replay` and `bench` as a user runs them.
+
+mod common;
+
+use common::{Job, fails, ok};
+
+#[test]
+fn the_model_is_right() {
+    let job = Job::new();
+    let junit = job.path("junit.xml");
+    let text = ok(&["validate", "--device", "model", "--points", "64", "--junit", &junit]);
+    assert!(text.contains(" 0 failed"), "{text}");
+    let xml = job.read("junit.xml");
+    assert!(xml.contains("msm/adversarial/all-equal/64") && !xml.contains("<failure"), "{xml}");
+}
+
+#[test]
+fn a_wrong_answer_is_found_and_placed() {
+    let job = Job::new();
+    let (junit, artifacts) = (job.path("junit.xml"), job.path("artifacts"));
+    let args = ["validate", "--device", "model", "--points", "32", "--only", "msm/adversarial/all-equal"];
+    let more = ["--inject-wrong", "0", "--junit", &junit, "--artifacts", &artifacts];
+    fails(12, &[&args[..], &more[..]].concat());
+    assert!(job.read("junit.xml").contains("smallest failing job: 1 inputs"), "{}", job.read("junit.xml"));
+    let folder = job.folder.path().join("artifacts/msm_adversarial_all-equal_32");
+    assert!(folder.join("report.txt").is_file());
+    assert!(folder.join("0000-msm_adversarial_all-equal_32/scalars.hex").is_file());
+}
+
+#[test]
+fn stimulus_and_answers_for_a_testbench() {
+    let job = Job::new();
+    let folder = job.path("cases");
+    ok(&["validate", "--points", "8", "--log-n", "3", "--random", "1", "--export", &folder]);
+    fails(3, &["validate", "--check", &folder]);
+    let cases: Vec<_> = std::fs::read_dir(&folder).expect("exported").map(|e| e.expect("readable").path()).collect();
+    assert!(cases.len() > 20);
+    for case in &cases {
+        std::fs::copy(case.join("expected.hex"), case.join("response.hex")).expect("copies");
+    }
+    assert!(ok(&["validate", "--check", &folder]).contains(" 0 failed"));
+    std::fs::write(cases[0].join("response.hex"), format!("{:0128x}\n", 1)).expect("writes");
+    fails(12, &["validate", "--check", &folder]);
+}
+
+#[test]
+fn the_rtl_is_right_on_a_few_jobs() {
+    let text = ok(&["validate", "--device", "sim", "--points", "24", "--log-n", "5", "--random", "1", "--only", "adversarial"]);
+    assert!(text.contains("10 passed, 0 failed"), "{text}");
+    let text = ok(&["validate", "--device", "sim", "--log-n", "4", "--random", "1", "--only", "ntt/boundary"]);
+    assert!(text.contains(" 0 failed"), "{text}");
+}
+
+#[test]
+fn a_report_with_plots() {
+    let job = Job::new();
+    let out = job.path("bench");
+    ok(&["bench", "--devices", "cpu,model", "--sizes", "4,5", "--runs", "1", "--out", &out]);
+    let page = job.read("bench/report.html");
+    assert!(page.contains("<svg") && page.contains("model"));
+    assert_eq!(job.read("bench/report.csv").lines().count(), 1 + 2 * 2 * 2);
+}
