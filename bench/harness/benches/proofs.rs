@@ -8,10 +8,11 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Instant,
+    time::Duration,
 };
 
 use millrace_groth16::{ProvingKey, Witness};
+use millrace_harness::timed;
 use millrace_job::{CancelToken, EngineSet, EngineSlot};
 use millrace_kernels::CpuEngine;
 use millrace_prover::{Placement, Prover, ProverOptions, Randomness};
@@ -19,25 +20,10 @@ use millrace_rivals::ArkworksKey;
 
 const SEED: Randomness = Randomness::Seed([7; 32]);
 
-/// Milliseconds of wall and of processor time since the process began.
-fn clocks(start: Instant) -> [f64; 2] {
-    // Fields 14 and 15 of the kernel's line, after the name in brackets: ticks of 10 ms in user and system mode.
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok());
-    [start.elapsed().as_secs_f64() * 1e3, ticks.sum::<f64>() * 10.0]
-}
-
-/// Runs `work` `times` times and prints what one took.
-fn report<T>(what: &str, prover: &str, times: usize, start: Instant, mut work: impl FnMut() -> T) -> T {
-    let before = clocks(start);
-    let mut last = work();
-    for _ in 1..times {
-        last = work();
-    }
-    let after = clocks(start);
-    let [wall, cpu] = [0, 1].map(|i| (after[i] - before[i]) / times as f64);
-    println!(r#"{{"what":"{what}","prover":"{prover}","wall_ms":{wall:.1},"cpu_ms":{cpu:.1}}}"#);
+/// Runs `work` and prints what it took.
+fn report<T>(what: &str, prover: &str, at_least: Duration, work: impl FnMut() -> T) -> T {
+    let (last, took) = timed(at_least, work);
+    println!(r#"{{"what":"{what}","prover":"{prover}",{}}}"#, took.json());
     last
 }
 
@@ -61,8 +47,7 @@ fn main() {
         println!("skipped: no key with a witness in {}", folder.display());
     }
     let once = env::args().any(|arg| arg == "--test");
-    let (rounds, times) = if once { (1, 1) } else { (5, 4) };
-    let start = Instant::now();
+    let (rounds, at_least) = if once { (1, Duration::ZERO) } else { (5, Duration::from_millis(600)) };
     for path in found {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let (zkey, wtns) = (fs::read(&path), fs::read(path.with_extension("wtns")));
@@ -80,10 +65,11 @@ fn main() {
         };
         let prover = Prover::new(EngineSet::new(vec![Arc::new(CpuEngine::new())]), options);
         let what = format!("load {name}");
-        let ours = report(&what, "millrace cpu", 1, start, || {
+        let ours = report(&what, "millrace cpu", Duration::ZERO, || {
             prover.load(ProvingKey::open(&path).expect("a good key")).expect("a good key")
         });
-        let rival = report(&what, "arkworks", 1, start, || ArkworksKey::read(&zkey).expect("a good key"));
+        let rival =
+            report(&what, "arkworks", Duration::ZERO, || ArkworksKey::read(&zkey).expect("a good key"));
 
         let blinding = SEED.draw().expect("a seed needs no system");
         let make = || {
@@ -97,8 +83,8 @@ fn main() {
         assert!(proof.a == rival_proof.a && proof.b == rival_proof.b && proof.c == rival_proof.c, "{name}");
         let what = format!("prove {name}");
         for _ in 0..rounds {
-            report(&what, "millrace cpu", times, start, make);
-            report(&what, "arkworks", times, start, make_rival);
+            report(&what, "millrace cpu", at_least, make);
+            report(&what, "arkworks", at_least, make_rival);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod clock;
 mod definition;
 
 use ark_ec::{AffineRepr, CurveGroup};
@@ -14,6 +15,7 @@ use millrace_bn254::{Fr, FrCanonical};
 use millrace_job::{Engine, EngineError, Job, JobOutput};
 use serde::Deserialize;
 
+pub use clock::{Took, timed};
 pub use definition::{Case, Input};
 
 /// The generator that all inputs come from.
