@@ -1,15 +1,15 @@
 //! Many independent affine additions with one inversion: 5 products and 1 square an addition.
 //!
 //! The denominators are multiplied up, the product is inverted, and the inverses are taken apart on the way back
-//! (Montgomery's trick). Both ways run in [`LANES`] interleaved chains, as one chain would wait for the latency of each
-//! product. Doublings share the inversion; additions that need none (infinity, opposite points) are answered at once.
+//! (Montgomery's trick), in [`Field::CHAINS`] interleaved chains. Doublings share the inversion; additions that need none
+//! (infinity, opposite points) are answered at once.
 
 use crate::{
     curve::Affine,
     field::{Field, invert_all},
 };
 
-const LANES: usize = 4;
+const MAX_CHAINS: usize = 2;
 
 #[derive(Clone, Copy)]
 struct Sum {
@@ -21,15 +21,16 @@ struct Sum {
 /// Collects additions with [`BatchAdder::push`], does them in [`BatchAdder::finish`]; keeps its memory between uses.
 pub struct BatchAdder<F> {
     sums: Vec<Sum>,
-    /// Denominator of each sum, and the product of the earlier ones of its lane.
+    /// Denominator of each sum, and the product of the earlier ones of its chain.
     factors: Vec<(F, F)>,
-    lanes: [F; LANES],
+    chains: [F; MAX_CHAINS],
     scratch: Vec<F>,
 }
 
 impl<F: Field> Default for BatchAdder<F> {
     fn default() -> Self {
-        Self { sums: Vec::new(), factors: Vec::new(), lanes: [F::ONE; LANES], scratch: Vec::new() }
+        const { assert!(F::CHAINS >= 1 && F::CHAINS <= MAX_CHAINS) }
+        Self { sums: Vec::new(), factors: Vec::new(), chains: [F::ONE; MAX_CHAINS], scratch: Vec::new() }
     }
 }
 
@@ -62,9 +63,9 @@ impl<F: Field> BatchAdder<F> {
                 doubling = true;
             }
         }
-        let lane = &mut self.lanes[self.sums.len() % LANES];
-        self.factors.push((denominator, *lane));
-        *lane = lane.mul(denominator);
+        let chain = &mut self.chains[self.sums.len() % F::CHAINS];
+        self.factors.push((denominator, *chain));
+        *chain = chain.mul(denominator);
         self.sums.push(Sum { src: src as u32, dst: dst as u32, doubling });
     }
 
@@ -74,12 +75,12 @@ impl<F: Field> BatchAdder<F> {
     /// If `points` or `out` is shorter than it was for [`BatchAdder::push`].
     pub fn finish(&mut self, points: &[Affine<F>], out: &mut [Affine<F>]) {
         if !self.sums.is_empty() {
-            invert_all(&mut self.lanes, &mut self.scratch);
+            invert_all(&mut self.chains[..F::CHAINS], &mut self.scratch);
         }
         for (index, (sum, (denominator, before))) in self.sums.iter().zip(&self.factors).enumerate().rev() {
-            let lane = &mut self.lanes[index % LANES];
-            let inverse = lane.mul(*before);
-            *lane = lane.mul(*denominator);
+            let chain = &mut self.chains[index % F::CHAINS];
+            let inverse = chain.mul(*before);
+            *chain = chain.mul(*denominator);
             let (p, q) = (&points[sum.src as usize], &points[sum.src as usize + 1]);
             let numerator = if sum.doubling {
                 let xx = p.x.square();
@@ -93,6 +94,6 @@ impl<F: Field> BatchAdder<F> {
         }
         self.sums.clear();
         self.factors.clear();
-        self.lanes = [F::ONE; LANES];
+        self.chains = [F::ONE; MAX_CHAINS];
     }
 }
