@@ -73,14 +73,14 @@ impl Shared {
         Ok((work, first_points))
     }
 
-    /// The buckets of a dump.
+    /// The buckets of a dump. A bucket off the curve is kept as it is: a dump is taken to see what went wrong.
     ///
     /// # Errors
-    /// The index of the first bucket that is out of range or off the curve.
+    /// The index of the first bucket that is no three coordinates below q.
     pub(crate) fn decode_dump(&self, bytes: &[u8]) -> Result<BucketDump, u64> {
         let buckets = bytes.chunks_exact(POINT_BYTES).enumerate();
         let decoded: Result<Vec<_>, u64> =
-            buckets.map(|(i, point)| decode_point(point).ok_or(i as u64)).collect();
+            buckets.map(|(i, point)| Ok(decode_homogeneous(point).ok_or(i as u64)?.0)).collect();
         let mut decoded = decoded?;
         // An MSM of no points is not sent at all: its buckets are empty.
         decoded.resize(bucket_count(&self.identity), G1Projective::ZERO);
@@ -97,6 +97,11 @@ impl Shared {
 /// `None` unless all three are below q, the rest is zero, and Y²Z = X³ + 3Z³ (for Z = 0: X = 0). The curve's order is
 /// prime, so a point on it is in the group.
 pub(crate) fn decode_point(bytes: &[u8]) -> Option<G1Projective> {
+    decode_homogeneous(bytes).and_then(|(point, on_curve)| on_curve.then_some(point))
+}
+
+/// As [`decode_point`], but says whether the point is on the curve rather than refuse it.
+fn decode_homogeneous(bytes: &[u8]) -> Option<(G1Projective, bool)> {
     let coordinate = |i: usize| -> Option<Fq> {
         let bytes = bytes.get(32 * i..32 * (i + 1))?;
         FqCanonical(bytes.try_into().ok()?).to_fq()
@@ -106,12 +111,12 @@ pub(crate) fn decode_point(bytes: &[u8]) -> Option<G1Projective> {
         return None;
     }
     if z.is_zero() {
-        return x.is_zero().then_some(G1Projective::ZERO);
+        return x.is_zero().then_some((G1Projective::ZERO, true));
     }
     let z2 = z.square();
     let on_curve = y.square() * z == x.square() * x + Fq::from(3u64) * z2 * z;
     // Homogeneous to Jacobian without an inversion: (XZ) / Z² = X/Z and (YZ²) / Z³ = Y/Z.
-    on_curve.then(|| G1Projective::new_unchecked(x * z, y * z2, z))
+    Some((G1Projective::new_unchecked(x * z, y * z2, z), on_curve))
 }
 
 /// The sum of the parts' results, affine, by one inversion.
