@@ -14,6 +14,7 @@ export MILLRACE_VECTORS := $(CARGO_TARGET_DIR)/vectors
 export PATH := $(PATH):$(ROOT)/.tools/venv/bin
 PYTHON := $(ROOT)/.tools/venv/bin/python
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
+SEMAPHORE := $(MILLRACE_NODE_MODULES)/@zk-kit/semaphore-artifacts/semaphore-20
 CARGO_FLAGS := --release --locked
 
 .PHONY: help setup build demo test test-rust test-rtl check fmt bench figures formal fuzz generate clean vectors
@@ -55,8 +56,18 @@ fmt: ## Format the Rust sources
 generate: setup ## Write again what comes from hw/data
 	$(PYTHON) hw/data/generate.py
 
-bench: build vectors ## Time engines and whole proofs; report under target/bench
-	$(MILLRACE) bench --devices cpu,sim --out $(CARGO_TARGET_DIR)/bench
+bench: build ## Time engines and whole proofs beside arkworks; report under target/bench
+	@bash sim/demo/witness.sh $(CARGO_TARGET_DIR)/demo
+	$(MILLRACE) bench --devices cpu,cpu-oracle,sim --sizes 8,10,12 --throughput \
+	  --proof $(SEMAPHORE).zkey $(CARGO_TARGET_DIR)/demo/witness.wtns --out $(CARGO_TARGET_DIR)/bench
+
+figures: build ## Measure what is promised: GROUP=hw or GROUP=cpu; exits non-zero where a figure is not met
+	@bash sim/demo/witness.sh $(CARGO_TARGET_DIR)/demo
+	@$(MILLRACE) figures $(or $(GROUP),hw) --proof $(SEMAPHORE).zkey $(CARGO_TARGET_DIR)/demo/witness.wtns
+
+fuzz: setup ## Fuzz the parsers, a minute each (wants a nightly toolchain with cargo-fuzz)
+	@for target in $$(cd host/groth16 && cargo fuzz list); do \
+	  (cd host/groth16 && cargo +nightly fuzz run $$target -- -max_total_time=60); done
 
 formal: setup ## Proofs of small RTL cells and of the slot scheduler
 	@bash hw/formal/run.sh

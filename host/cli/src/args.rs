@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Bench(BenchArgs),
     /// Say what a device is.
     Device(DeviceArgs),
+    /// Measure the figures that are promised, and say which are met.
+    Figures(FiguresArgs),
 }
 
 /// Where jobs are done.
@@ -171,6 +173,9 @@ pub(crate) struct InfoArgs {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// List every contribution, not only the first and last few.
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 /// `millrace export`
@@ -274,7 +279,8 @@ pub(crate) struct ValidateArgs {
     /// Judge the `response.hex` files that a testbench wrote, and run nothing.
     #[arg(long, value_name = "DIR")]
     pub(crate) check: Option<PathBuf>,
-    /// Damage the device on purpose, to see that validation finds it (`--device model`): the n-th MSM, from 0, and all after it are wrong.
+    /// Damage the device on purpose, to see that validation finds it: with `model` the n-th MSM, from 0, and all after it are wrong; with `sim` a
+    /// bit of device memory flips under the bases of those jobs.
     #[arg(long, value_name = "N")]
     pub(crate) inject_wrong: Option<u64>,
 }
@@ -322,6 +328,26 @@ pub(crate) struct DeviceArgs {
     /// Which.
     #[arg(long, value_enum, default_value = "sim")]
     pub(crate) device: DeviceName,
+}
+
+/// A group of figures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum FigureGroup {
+    /// The RTL, by its own counters.
+    Hw,
+    /// The CPU engine, beside arkworks.
+    Cpu,
+}
+
+/// `millrace figures`
+#[derive(Args)]
+pub(crate) struct FiguresArgs {
+    /// Which.
+    #[arg(value_enum)]
+    pub(crate) group: FigureGroup,
+    /// A key and its witness for whole proofs.
+    #[arg(long, num_args = 2, value_names = ["ZKEY", "WTNS"])]
+    pub(crate) proof: Vec<PathBuf>,
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `millrace bench`
 
 mod measure;
-mod proofs;
+pub(crate) mod proofs;
 mod report;
 
 use millrace_kernels::CpuEngine;
@@ -10,6 +10,7 @@ use crate::{
     args::BenchArgs,
     device::{self, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
+    output::say,
 };
 
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let engines: Vec<_> = opened.iter().map(|o| o.engine.clone()).collect();
     let told = |s: &measure::Sample| {
         let cycles = s.cycles.map_or(String::new(), |c| format!(", {c} cycles"));
-        println!("{:<8} {:>8} {:<12} {:>12.6} s{cycles}", s.kind, s.size, s.engine, s.seconds);
+        say!("{:<8} {:>8} {:<12} {:>12.6} s{cycles}", s.kind, s.size, s.engine, s.seconds);
     };
     let mut samples =
         measure::kernels(&engines, &args.sizes, args.runs, &told).or_fail(Code::DeviceFailed)?;
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         samples.extend(proofs::time(&opened, &files[0], &files[1], args.runs, &told)?);
         if args.throughput {
             let rate = proofs::throughput(&files[0], &files[1], args.runs)?;
-            println!(
+            say!(
                 "throughput on cpu: one witness at a time {:.1} proofs a minute, two in flight {:.1}: {:.2} times",
                 rate.one,
                 rate.two,
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     report::write(&args.out, &setting, &samples)?;
-    println!("{}: report.html, report.json, report.csv", args.out.display());
+    say!("{}: report.html, report.json, report.csv", args.out.display());
     Ok(())
 }
 

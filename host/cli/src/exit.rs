@@ -6,6 +6,8 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Code {
+    /// A promised figure is not met.
+    NotMet = 1,
     /// The command line makes no sense.
     Usage = 2,
     /// A file cannot be read, or is not what it should be.
@@ -41,7 +43,8 @@ pub(crate) enum Code {
 impl Code {
     /// All of them, with what the table says.
     #[cfg(test)]
-    pub(crate) const ALL: [(Code, &'static str); 15] = [
+    pub(crate) const ALL: [(Code, &'static str); 16] = [
+        (Code::NotMet, "not met"),
         (Code::Usage, "usage"),
         (Code::BadFile, "bad file"),
         (Code::BadWitness, "bad witness"),

@@ -11,7 +11,8 @@ use millrace_l1::{
 use crate::{
     args::ExportCommand,
     exit::{Code, Failure},
-    input, output,
+    input,
+    output::{self, say},
 };
 
 pub(crate) fn run(command: &ExportCommand) -> Result<(), Failure> {
@@ -19,10 +20,10 @@ pub(crate) fn run(command: &ExportCommand) -> Result<(), Failure> {
         ExportCommand::Solidity { key, output: to, name, dev } => {
             let source = verifier(&input::key(key)?, name, *dev)?;
             output::write(to, source.as_bytes())?;
-            println!("{}: contract {name}", to.display());
+            say!("{}: contract {name}", to.display());
         }
         ExportCommand::Calldata { public, proof } => {
-            println!("{}", solidity_calldata(&input::proof(proof)?, &input::public(public)?));
+            say!("{}", solidity_calldata(&input::proof(proof)?, &input::public(public)?));
         }
         ExportCommand::Vkey { key, output: to } => write_vkey(&input::key(key)?, to)?,
     }
@@ -45,6 +46,6 @@ pub(crate) fn verifier(key: &ProvingKey, name: &str, dev: bool) -> Result<String
 
 fn write_vkey(key: &ProvingKey, to: &Path) -> Result<(), Failure> {
     output::write(to, verifying_key_to_json(key.verifying_key()).as_bytes())?;
-    println!("{}: {} public inputs", to.display(), key.header().n_public);
+    say!("{}: {} public inputs", to.display(), key.header().n_public);
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::{
     args::InfoArgs,
     exit::{Code, Failure},
     input,
+    output::say,
 };
 
 pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
@@ -28,9 +29,9 @@ pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
         }
     };
     if args.json {
-        println!("{facts:#}");
+        say!("{facts:#}");
     } else {
-        print_plain(&facts, 0);
+        print_plain(&facts, args.all);
     }
     Ok(())
 }
@@ -88,20 +89,31 @@ fn of_r1cs(path: &Path) -> Result<Value, Failure> {
     }))
 }
 
-fn print_plain(value: &Value, indent: usize) {
+/// Contributions shown from the front and from the back.
+const SHOWN: usize = 3;
+
+fn print_plain(value: &Value, all: bool) {
     let Value::Object(fields) = value else { return };
     for (name, value) in fields {
         match value {
-            Value::Array(items) => {
-                println!("{:indent$}{name}: {}", "", items.len());
-                for (i, item) in items.iter().enumerate() {
-                    let word = |k: &str| item[k].as_str().unwrap_or_default().to_owned();
-                    let name = if word("name").is_empty() { "(no name)".to_owned() } else { word("name") };
-                    println!("{:indent$}  {}. {name}, {}, {}", "", i + 1, word("kind"), word("hash"));
-                }
-            }
-            Value::String(text) => println!("{:indent$}{name}: {text}", ""),
-            other => println!("{:indent$}{name}: {other}", ""),
+            Value::Array(items) => print_contributions(name, items, all),
+            Value::String(text) => say!("{name}: {text}"),
+            other => say!("{name}: {other}"),
         }
+    }
+}
+
+fn print_contributions(name: &str, items: &[Value], all: bool) {
+    say!("{name}: {}", items.len());
+    for (i, item) in items.iter().enumerate() {
+        if !all && i == SHOWN && items.len() > 2 * SHOWN {
+            say!("  … {} more (--all)", items.len() - 2 * SHOWN);
+        }
+        if !all && items.len() > 2 * SHOWN && (SHOWN..items.len() - SHOWN).contains(&i) {
+            continue;
+        }
+        let word = |key: &str| item[key].as_str().unwrap_or_default();
+        let name = if word("name").is_empty() { "(no name)" } else { word("name") };
+        say!("  {}. {name}, {}, {}", i + 1, word("kind"), word("hash"));
     }
 }

@@ -11,6 +11,7 @@ mod device;
 mod device_info;
 mod exit;
 mod export;
+mod figures;
 mod info;
 mod input;
 mod output;
@@ -78,5 +79,6 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Device(args) => device_info::run(args),
+        Command::Figures(args) => figures::run(args),
     }
 }

@@ -7,6 +7,16 @@ use std::{
 
 use crate::exit::{Code, Failure, OrFail};
 
+/// A line on standard output. Who reads it may leave early (`| head`): then there is nobody to talk to, and the work goes on.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        // The only error that a terminal or pipe gives here is that the reader has gone.
+        let _ = writeln!(std::io::stdout(), $($words)*);
+    }};
+}
+pub(crate) use say;
+
 /// Files written beside their targets, not yet in place.
 #[derive(Default)]
 pub(crate) struct Outputs(Vec<(tempfile::NamedTempFile, PathBuf)>);

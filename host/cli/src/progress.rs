@@ -15,13 +15,16 @@ use millrace_job::{Event, Observer};
 /// What a simulated device adds to the line: its cycles so far.
 pub(crate) type CycleCount = Arc<dyn Fn() -> u64 + Send + Sync>;
 
+/// Wants to know of a job's start, by its name.
+type JobStart = Box<dyn Fn(&str) + Send + Sync>;
+
 /// One line with the jobs done, those running, and a simulation's cycles.
 pub(crate) struct Progress {
     bar: ProgressBar,
     running: Mutex<Vec<String>>,
     done: AtomicUsize,
     /// Called with a job's name when it goes to an engine.
-    on_job_start: Option<Box<dyn Fn(&str) + Send + Sync>>,
+    on_job_start: Option<JobStart>,
 }
 
 impl Progress {

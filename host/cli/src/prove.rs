@@ -19,7 +19,7 @@ use crate::{
     device::{self, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
     input,
-    output::Outputs,
+    output::{Outputs, say},
     progress::Progress,
     report::{self, DeviceFacts},
 };
@@ -71,11 +71,11 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     }
     outputs.commit()?;
     if args.json.as_deref() == Some(on_screen) {
-        println!("{json:#}");
+        say!("{json:#}");
     } else if args.table {
-        println!("{}", report::table(&proved.report, &facts));
+        say!("{}", report::table(&proved.report, &facts));
     } else {
-        println!(
+        say!(
             "{}: proof made and checked in {:.3} s on {}",
             args.proof.display(),
             proved.report.wall.as_secs_f64(),

@@ -5,6 +5,7 @@ use millrace_cosim::{Recording, ReplayOutcome, replay};
 use crate::{
     args::ReplayArgs,
     exit::{Code, Failure, OrFail},
+    output::say,
 };
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
@@ -14,7 +15,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let trace = args.trace.as_deref().map(|path| (path, args.trace_cycles));
     match replay(&recording, trace).or_fail(Code::Output)? {
         ReplayOutcome::Identical { cycles } => {
-            println!("identical: {} accesses over {cycles} cycles", recording.events.len());
+            say!("identical: {} accesses over {cycles} cycles", recording.events.len());
             Ok(())
         }
         ReplayOutcome::Differs { cycle, expected, got } => Err(Failure::new(

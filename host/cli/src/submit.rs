@@ -14,6 +14,7 @@ use crate::{
     args::SubmitArgs,
     exit::{Code, Failure, OrFail},
     export, input,
+    output::say,
 };
 
 const CONTRACT: &str = "Groth16Verifier";
@@ -47,7 +48,7 @@ fn embedded(key: &ProvingKey, proof: &Proof, public: &[FrCanonical], dev: bool) 
     let verifier = evm.deploy(&bytecode(key, dev)?).or_fail(Code::L1Rejected)?;
     match evm.verify(verifier, &VerifyCall::new(proof, public).encode()).or_fail(Code::L1Rejected)? {
         Verdict::Accepted { gas } => {
-            println!("accepted by the verifier contract in the embedded EVM; {gas} gas");
+            say!("accepted by the verifier contract in the embedded EVM; {gas} gas");
             Ok(())
         }
         Verdict::Rejected { gas } => {
@@ -95,7 +96,7 @@ fn to_node(args: &SubmitArgs, url: &str, proof: &Proof, public: &[FrCanonical]) 
             let key = input::key(path)?;
             let code = bytecode(&key, args.dev)?;
             let (contract, receipt) = rpc::deploy(url, &code, &sender, &limits).map_err(submit_failure)?;
-            println!("verifier deployed at {contract}; {} gas", receipt.gas_used);
+            say!("verifier deployed at {contract}; {} gas", receipt.gas_used);
             (contract, Some(VerifierKey::from(key.verifying_key()).hash()))
         }
         (None, Some(text)) => (address(text)?, None),
@@ -106,9 +107,12 @@ fn to_node(args: &SubmitArgs, url: &str, proof: &Proof, public: &[FrCanonical]) 
     let target = Target { url: url.to_owned(), contract, chain_id: args.chain_id, key_hash };
     let calldata = VerifyCall::new(proof, public).encode();
     let (checked, receipt) = rpc::submit(&target, &calldata, &sender, &limits).map_err(submit_failure)?;
-    println!(
+    say!(
         "accepted by {contract} on chain {}: transaction {}, block {}, {} gas",
-        checked.chain_id, receipt.transaction, receipt.block, receipt.gas_used
+        checked.chain_id,
+        receipt.transaction,
+        receipt.block,
+        receipt.gas_used
     );
     Ok(())
 }

@@ -4,8 +4,11 @@ mod cases;
 mod exchange;
 mod judge;
 
+pub(crate) use cases::random_points;
+
 use std::{
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -14,13 +17,13 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use self::{
     cases::{Case, Plan},
     exchange::Response,
-    judge::Verdict,
+    judge::{Subject, Verdict},
 };
 use crate::{
     args::ValidateArgs,
     device::{self, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
-    output,
+    output::{self, say},
 };
 
 /// Runs that the search for the smallest failing job may take.
@@ -41,7 +44,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
     if let Some(folder) = &args.export {
         let cases = selected(&plan, args);
         exchange::export(&cases, folder)?;
-        println!("{} jobs written to {}", cases.len(), folder.display());
+        say!("{} jobs written to {}", cases.len(), folder.display());
         return Ok(());
     }
     let device = device::open(args.device, OpenOptions { record: false, inject_wrong: args.inject_wrong })?;
@@ -52,25 +55,26 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
     if cases.is_empty() {
         return Err(Failure::new(Code::Usage, "expected at least one job, got none: --only matches no name"));
     }
-    println!("validating {} with {} jobs, seed {}", args.device.as_str(), cases.len(), args.seed);
+    say!("validating {} with {} jobs, seed {}", args.device.as_str(), cases.len(), args.seed);
     let mut junit = Junit::new(args.device.as_str());
+    let subject = subject(&device, args);
     let mut wrong = 0;
     for case in &cases {
         let started = Instant::now();
-        let verdict = judge::judge(device.engine.as_ref(), &case.input);
+        let verdict = judge::judge(&subject, &case.input);
         let took = started.elapsed();
-        println!("{:<48} {}", case.name, line(&verdict, took));
+        say!("{:<48} {}", case.name, line(&verdict, took));
         let details = match &verdict {
             Verdict::Right(_) => None,
             _ => {
                 wrong += 1;
-                Some(investigate(args, &device, case, &verdict)?)
+                Some(investigate(args, &device, &subject, case, &verdict)?)
             }
         };
         junit.add(&case.name, took, details);
     }
     junit.write(args.junit.as_deref())?;
-    println!("{} passed, {wrong} failed", cases.len() - wrong);
+    say!("{} passed, {wrong} failed", cases.len() - wrong);
     match wrong {
         0 => Ok(()),
         _ => Err(Failure::new(
@@ -78,6 +82,20 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
             format!("{wrong} of {} jobs differ from the oracle", cases.len()),
         )),
     }
+}
+
+/// The device, damaged if that was asked for. The model damages its own answers.
+fn subject(device: &Opened, args: &ValidateArgs) -> Subject {
+    let seen = AtomicU64::new(0);
+    let damaged = device.behind.simulation().zip(args.inject_wrong);
+    let damage = move || {
+        if let Some((simulation, first)) = &damaged
+            && seen.fetch_add(1, Ordering::Relaxed) >= *first
+        {
+            simulation.damage_first_base();
+        }
+    };
+    Subject { engine: device.engine.clone(), damage: Box::new(damage) }
 }
 
 fn selected(plan: &Plan, args: &ValidateArgs) -> Vec<Case> {
@@ -100,18 +118,18 @@ fn line(verdict: &Verdict, took: Duration) -> String {
 fn investigate(
     args: &ValidateArgs,
     device: &Opened,
+    subject: &Subject,
     case: &Case,
     verdict: &Verdict,
 ) -> Result<String, Failure> {
-    let engine = device.engine.as_ref();
-    let smallest = judge::shrink(engine, &case.input, SHRINK_TRIES);
+    let smallest = judge::shrink(subject, &case.input, SHRINK_TRIES);
     let mut report =
         vec![line(verdict, Duration::ZERO), format!("smallest failing job: {} inputs", smallest.size())];
-    report.push(match judge::judge(engine, &smallest) {
+    report.push(match judge::judge(subject, &smallest) {
         Verdict::Right(_) => "it did not fail again: the fault is transient".to_owned(),
         again => line(&again, Duration::ZERO),
     });
-    match judge::first_wrong_bucket(engine, &smallest) {
+    match judge::first_wrong_bucket(subject, &smallest) {
         Ok(Some(place)) => report.push(place),
         Ok(None) => {}
         Err(error) => report.push(format!("no dump of the buckets: {error}")),
@@ -126,16 +144,16 @@ fn investigate(
     let text = report.join("\n");
     output::write(&folder.join("report.txt"), text.as_bytes())?;
     for line in text.lines().skip(1) {
-        println!("      {line}");
+        say!("      {line}");
     }
-    println!("      stimulus and report in {}", folder.display());
+    say!("      stimulus and report in {}", folder.display());
     Ok(text)
 }
 
 /// Runs the smallest failing job once more on a fresh device that records.
 fn record(args: &ValidateArgs, case: &Case, folder: &Path) -> Result<String, Failure> {
     let device = device::open(args.device, OpenOptions { record: true, inject_wrong: args.inject_wrong })?;
-    let verdict = judge::judge(device.engine.as_ref(), &case.input);
+    let verdict = judge::judge(&subject(&device, args), &case.input);
     let recording = device.behind.simulation().and_then(|simulation| simulation.recording());
     let path = folder.join("recording.txt");
     output::write(&path, recording.unwrap_or_default().as_bytes())?;
@@ -156,19 +174,19 @@ fn check(folder: &Path, junit_path: Option<&Path>) -> Result<(), Failure> {
             }
             Response::Wrong(what) => {
                 wrong += 1;
-                println!("{name:<48} WRONG {what}");
+                say!("{name:<48} WRONG {what}");
                 Some(what.clone())
             }
             Response::Missing => {
                 missing += 1;
-                println!("{name:<48} skipped: no response.hex");
+                say!("{name:<48} skipped: no response.hex");
                 continue;
             }
         };
         junit.add(name, Duration::ZERO, details);
     }
     junit.write(junit_path)?;
-    println!("{right} passed, {wrong} failed, {missing} skipped");
+    say!("{right} passed, {wrong} failed, {missing} skipped");
     if wrong > 0 {
         return Err(Failure::new(Code::Mismatch, format!("{wrong} of {} answers are wrong", right + wrong)));
     }

@@ -4,6 +4,7 @@ use crate::{
     args::VerifyArgs,
     exit::{Code, Failure, OrFail},
     input,
+    output::say,
 };
 
 pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
@@ -11,6 +12,6 @@ pub(crate) fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let public = input::public(&args.public)?;
     let proof = input::proof(&args.proof)?;
     millrace_groth16::verify(&key, &public, &proof).or_fail(Code::ProofRejected)?;
-    println!("OK: the proof is valid for these {} public inputs", public.len());
+    say!("OK: the proof is valid for these {} public inputs", public.len());
     Ok(())
 }

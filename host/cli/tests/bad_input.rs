@@ -101,7 +101,8 @@ fn a_key_that_is_damaged_in_a_valid_way() {
 
 /// Offset of section 9's contents.
 fn h_section(file: &[u8]) -> usize {
-    let u = |at: usize, len: usize| file[at..at + len].iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b));
+    let u =
+        |at: usize, len: usize| file[at..at + len].iter().rev().fold(0usize, |n, b| n << 8 | usize::from(*b));
     let mut at = 12;
     while u(at, 4) != 9 {
         at += 12 + u(at + 4, 8);
@@ -124,7 +125,12 @@ fn outputs_that_cannot_be_written() {
 
 #[test]
 fn command_lines_that_make_no_sense() {
-    for args in [&["prove"][..], &["prove", "a", "b", "--seed", "12"], &["prove", "a", "b", "--split", "2"], &["frob"]] {
+    for args in [
+        &["prove"][..],
+        &["prove", "a", "b", "--seed", "12"],
+        &["prove", "a", "b", "--split", "2"],
+        &["frob"],
+    ] {
         assert_eq!(common::millrace(args).status.code(), Some(2), "{args:?}");
     }
     let Some(vectors) = vectors() else { return };
@@ -140,7 +146,11 @@ fn json_that_is_none() {
     let key = vectors.join("tiny.zkey").display().to_string();
     ok(&job.prove_args(&vectors.join("tiny.zkey"), &vectors.join("tiny.wtns"), &[]));
     let proof = job.read("proof.json");
-    for (i, text) in ["", "{}", "[", "null", &proof.replace("groth16", "plonk"), &proof.replace("\"1\"", "\"x\"")].iter().enumerate() {
+    for (i, text) in
+        ["", "{}", "[", "null", &proof.replace("groth16", "plonk"), &proof.replace("\"1\"", "\"x\"")]
+            .iter()
+            .enumerate()
+    {
         let path = job.path(&format!("bad{i}.json"));
         std::fs::write(&path, text).expect("writes");
         fails(3, &["verify", &key, &job.path("public.json"), &path]);

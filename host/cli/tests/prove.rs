@@ -19,10 +19,16 @@ fn proof_on(circuit: &str, device: &str, extra: &[&str]) -> Option<(String, Valu
     all.extend(extra);
     let file = |end: &str| vectors.join(format!("{circuit}.{end}"));
     ok(&job.prove_args(&file("zkey"), &file("wtns"), &all));
-    let verified = ok(&["verify", &file("vk.json").display().to_string(), &job.path("public.json"), &job.path("proof.json")]);
+    let verified = ok(&[
+        "verify",
+        &file("vk.json").display().to_string(),
+        &job.path("public.json"),
+        &job.path("proof.json"),
+    ]);
     assert!(verified.starts_with("OK"), "{verified}");
     let public: Value = serde_json::from_str(&job.read("public.json")).expect("JSON");
-    let theirs: Value = serde_json::from_str(&std::fs::read_to_string(file("public.json")).expect("vectors")).expect("JSON");
+    let theirs: Value =
+        serde_json::from_str(&std::fs::read_to_string(file("public.json")).expect("vectors")).expect("JSON");
     assert_eq!(public, theirs, "{circuit}: snarkjs' public inputs");
     let report = serde_json::from_str(&job.read("report.json")).expect("JSON");
     Some((job.read("proof.json"), report))
@@ -94,7 +100,12 @@ fn without_a_seed_proofs_differ_and_verify() {
     let (first, second) = (Job::new(), Job::new());
     for job in [&first, &second] {
         ok(&job.prove_args(&vectors.join("tiny.zkey"), &vectors.join("tiny.wtns"), &[]));
-        ok(&["verify", &vectors.join("tiny.zkey").display().to_string(), &job.path("public.json"), &job.path("proof.json")]);
+        ok(&[
+            "verify",
+            &vectors.join("tiny.zkey").display().to_string(),
+            &job.path("public.json"),
+            &job.path("proof.json"),
+        ]);
     }
     assert_ne!(first.read("proof.json"), second.read("proof.json"));
     assert_eq!(first.read("public.json"), second.read("public.json"));

@@ -5,26 +5,50 @@ use std::{path::Path, time::Instant};
 use millrace_groth16::Witness;
 use millrace_job::CancelToken;
 use millrace_prover::{LoadedKey, Prover, Randomness};
+use millrace_rivals::ArkworksKey;
 
 use super::measure::Sample;
 use crate::{
     args::DeviceName,
     device::{self, OpenOptions, Opened},
-    exit::Failure,
+    exit::{Code, Failure, OrFail},
     input,
     prove::{load_failure, prove_failure, prover},
 };
 
 const SEED: [u8; 32] = [7; 32];
 
-fn once(prover: &Prover, key: &LoadedKey, witness: &Witness) -> Result<f64, Failure> {
+pub(crate) fn once(prover: &Prover, key: &LoadedKey, witness: &Witness) -> Result<f64, Failure> {
     let started = Instant::now();
     let cancel = CancelToken::default();
     prover.prove(key, witness, None, &Randomness::Seed(SEED), &(), &cancel).map_err(prove_failure)?;
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// Times whole proofs, key ready, one run not counted.
+/// arkworks' own prover over the same files, read by its own reader.
+pub(crate) struct Rival {
+    key: ArkworksKey,
+    witness: millrace_oracle::Witness,
+}
+
+impl Rival {
+    /// Reads both files whole.
+    pub(crate) fn read(key: &Path, witness: &Path) -> Result<Self, Failure> {
+        let bytes = |path: &Path| std::fs::read(path).or_fail(Code::BadFile);
+        let key = ArkworksKey::read(&bytes(key)?).or_fail(Code::BadFile)?;
+        Ok(Self { key, witness: millrace_oracle::Witness::read(&bytes(witness)?).or_fail(Code::BadFile)? })
+    }
+
+    /// Seconds of one proof; the blinding is the one of our runs.
+    pub(crate) fn once(&self) -> Result<f64, Failure> {
+        let blinding = Randomness::Seed(SEED).draw().map_err(prove_failure)?;
+        let started = Instant::now();
+        self.key.prove(&self.witness, blinding.r, blinding.s).or_fail(Code::BadFile)?;
+        Ok(started.elapsed().as_secs_f64())
+    }
+}
+
+/// Times whole proofs, key ready, one run not counted; arkworks' own prover takes its turn.
 pub(super) fn time(
     opened: &[Opened],
     key: &Path,
@@ -32,30 +56,28 @@ pub(super) fn time(
     runs: usize,
     told: &dyn Fn(&Sample),
 ) -> Result<Vec<Sample>, Failure> {
+    let rival = Rival::read(key, witness)?;
     let witness = input::witness(witness)?;
     let provers: Vec<Prover> = opened.iter().map(|o| prover(o, None, false)).collect();
     let keys = provers
         .iter()
         .map(|p| p.load(input::key(key)?).map_err(load_failure))
         .collect::<Result<Vec<_>, _>>()?;
+    let size = input::key(key)?.header().domain_size as usize;
     let mut samples = Vec::new();
+    let mut keep = |run: usize, engine: &str, seconds| {
+        if run > 0 {
+            let engine = engine.to_owned();
+            let sample =
+                Sample { kind: "proof", size, engine, run: run - 1, seconds, cycles: None, issued: None };
+            told(&sample);
+            samples.push(sample);
+        }
+    };
     for run in 0..=runs {
+        keep(run, "arkworks", rival.once()?);
         for ((opened, prover), key) in opened.iter().zip(&provers).zip(&keys) {
-            let seconds = once(prover, key, &witness)?;
-            if run > 0 {
-                let engine = opened.engine.name().to_owned();
-                let sample = Sample {
-                    kind: "proof",
-                    size: key.key().header().domain_size as usize,
-                    engine,
-                    run: run - 1,
-                    seconds,
-                    cycles: None,
-                    issued: None,
-                };
-                told(&sample);
-                samples.push(sample);
-            }
+            keep(run, opened.engine.name(), once(prover, key, &witness)?);
         }
     }
     Ok(samples)

@@ -62,7 +62,7 @@ pub(crate) fn canonical(values: &[Fr]) -> Vec<FrCanonical> {
 }
 
 /// Points k·G for random k; cheap enough for thousands.
-fn random_points(rng: &mut ChaCha20Rng, n: usize) -> Vec<G1Affine> {
+pub(crate) fn random_points(rng: &mut ChaCha20Rng, n: usize) -> Vec<G1Affine> {
     let start = G1Projective::generator() * random_scalar(rng);
     let step = G1Projective::generator() * random_scalar(rng);
     let sums: Vec<G1Projective> = std::iter::successors(Some(start), |p| Some(*p + step)).take(n).collect();

@@ -8,6 +8,14 @@ use millrace_job::{Engine, EngineError, Group, Job, JobOutput, JobReport, JobVal
 
 use super::cases::{Input, canonical};
 
+/// Who is judged.
+pub(crate) struct Subject {
+    /// The engine.
+    pub(crate) engine: Arc<dyn Engine>,
+    /// Called when a case's bases are in place: damages them where validation itself is to be tested.
+    pub(crate) damage: Box<dyn Fn()>,
+}
+
 /// What the oracle says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Expected {
@@ -82,11 +90,12 @@ pub(crate) fn difference(expected: &Expected, got: &JobValue) -> Option<String> 
     }
 }
 
-fn job(engine: &dyn Engine, input: &Input) -> Result<(Job, Option<millrace_job::BufferId>), EngineError> {
+fn job(subject: &Subject, input: &Input) -> Result<(Job, Option<millrace_job::BufferId>), EngineError> {
     Ok(match input {
         Input::Msm { points, scalars } => {
             let bases: Vec<G1Mont> = points.iter().map(G1Mont::from).collect();
-            let bases = engine.load(Resident::G1(bases.into()))?;
+            let bases = subject.engine.load(Resident::G1(bases.into()))?;
+            (subject.damage)();
             let scalars: Arc<[FrCanonical]> = canonical(scalars).into();
             (Job::Msm { group: Group::G1, bases, range: 0..points.len(), scalars }, Some(bases))
         }
@@ -97,18 +106,18 @@ fn job(engine: &dyn Engine, input: &Input) -> Result<(Job, Option<millrace_job::
 }
 
 /// Runs the case once.
-pub(crate) fn run(engine: &dyn Engine, input: &Input) -> Result<JobOutput, EngineError> {
-    let (job, bases) = job(engine, input)?;
-    let output = engine.submit(job).and_then(|ticket| engine.wait(ticket));
+pub(crate) fn run(subject: &Subject, input: &Input) -> Result<JobOutput, EngineError> {
+    let (job, bases) = job(subject, input)?;
+    let output = subject.engine.submit(job).and_then(|ticket| subject.engine.wait(ticket));
     if let Some(bases) = bases {
-        engine.unload(bases);
+        subject.engine.unload(bases);
     }
     output
 }
 
 /// Runs the case and judges the answer.
-pub(crate) fn judge(engine: &dyn Engine, input: &Input) -> Verdict {
-    match run(engine, input) {
+pub(crate) fn judge(subject: &Subject, input: &Input) -> Verdict {
+    match run(subject, input) {
         Err(error) => Verdict::Failed(error),
         Ok(output) => match difference(&expected(input), &output.value) {
             None => Verdict::Right(output.report),
@@ -128,11 +137,11 @@ fn part(input: &Input, range: std::ops::Range<usize>) -> Option<Input> {
 }
 
 /// The smallest job found that still fails, by halving, then by leaving out one point at a time; at most `tries` runs.
-pub(crate) fn shrink(engine: &dyn Engine, input: &Input, mut tries: usize) -> Input {
+pub(crate) fn shrink(subject: &Subject, input: &Input, mut tries: usize) -> Input {
     let mut smallest = input.clone();
     let mut fails = |candidate: &Input| {
         tries = tries.saturating_sub(1);
-        tries > 0 && !judge(engine, candidate).is_right()
+        tries > 0 && !judge(subject, candidate).is_right()
     };
     while smallest.size() > 1 {
         let n = smallest.size();
@@ -157,12 +166,12 @@ pub(crate) fn shrink(engine: &dyn Engine, input: &Input, mut tries: usize) -> In
 /// Where an MSM goes wrong first: its first wrong window and bucket, by the engine's dump after the bucket phase.
 ///
 /// `None` for a transform, and where the engine has no dump.
-pub(crate) fn first_wrong_bucket(engine: &dyn Engine, input: &Input) -> Result<Option<String>, EngineError> {
+pub(crate) fn first_wrong_bucket(subject: &Subject, input: &Input) -> Result<Option<String>, EngineError> {
     let Input::Msm { points, scalars } = input else { return Ok(None) };
-    let (job, bases) = job(engine, input)?;
-    let dump = engine.dump_buckets(job);
+    let (job, bases) = job(subject, input)?;
+    let dump = subject.engine.dump_buckets(job);
     if let Some(bases) = bases {
-        engine.unload(bases);
+        subject.engine.unload(bases);
     }
     let Some(dump) = dump? else { return Ok(None) };
     let right = millrace_oracle::buckets(points, scalars, dump.window_bits, dump.windows);

@@ -9,10 +9,10 @@ use std::{
 };
 
 /// 32 bytes for `--seed`.
-pub const SEED: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+pub(crate) const SEED: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
 /// Where `sim/vectors/circuits/make.sh` puts its files, or `None` with the reason printed.
-pub fn vectors() -> Option<PathBuf> {
+pub(crate) fn vectors() -> Option<PathBuf> {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/vectors");
     let folder = std::env::var_os("MILLRACE_VECTORS").map_or(default, PathBuf::from);
     if folder.join("complete").is_file() {
@@ -23,12 +23,12 @@ pub fn vectors() -> Option<PathBuf> {
 }
 
 /// A run of the command.
-pub fn millrace<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Output {
+pub(crate) fn millrace<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_millrace")).args(args).output().expect("the binary starts")
 }
 
 /// A run that has to end well; its standard output.
-pub fn ok<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> String {
+pub(crate) fn ok<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> String {
     let output = millrace(args);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{:?}: {error}", args.iter().map(|a| a.as_ref()).collect::<Vec<_>>());
@@ -36,36 +36,37 @@ pub fn ok<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> String {
 }
 
 /// A run that has to end with `code`; its one line on standard error.
-pub fn fails<S: AsRef<std::ffi::OsStr>>(code: i32, args: &[S]) -> String {
+pub(crate) fn fails<S: AsRef<std::ffi::OsStr>>(code: i32, args: &[S]) -> String {
     let output = millrace(args);
     let error = String::from_utf8(output.stderr).expect("UTF-8");
     let shown: Vec<_> = args.iter().map(|a| a.as_ref()).collect();
     assert_eq!(output.status.code(), Some(code), "{shown:?}: {error}");
-    let lines: Vec<&str> = error.lines().filter(|l| l.starts_with("millrace: ") && !l.contains("--seed")).collect();
+    let lines: Vec<&str> =
+        error.lines().filter(|l| l.starts_with("millrace: ") && !l.contains("--seed")).collect();
     assert_eq!(lines.len(), 1, "one clear line: {error}");
     assert!(!error.contains("panicked"), "{error}");
     lines[0].to_owned()
 }
 
 /// A folder for outputs, and the files of a proof in it.
-pub struct Job {
+pub(crate) struct Job {
     /// Removed when dropped.
-    pub folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Job {
     /// An empty folder.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
     /// A path in it.
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
     /// `prove KEY WITNESS -o proof.json -p public.json EXTRA…`
-    pub fn prove_args(&self, key: &Path, witness: &Path, extra: &[&str]) -> Vec<String> {
+    pub(crate) fn prove_args(&self, key: &Path, witness: &Path, extra: &[&str]) -> Vec<String> {
         let mut args = vec!["prove".to_owned(), key.display().to_string(), witness.display().to_string()];
         args.extend(["-o".to_owned(), self.path("proof.json"), "-p".to_owned(), self.path("public.json")]);
         args.extend(extra.iter().map(|s| (*s).to_owned()));
@@ -73,7 +74,7 @@ impl Job {
     }
 
     /// What is in it, sorted.
-    pub fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).expect("readable");
         let mut names: Vec<String> =
             entries.map(|e| e.expect("readable").file_name().to_string_lossy().into_owned()).collect();
@@ -82,7 +83,7 @@ impl Job {
     }
 
     /// A file's text.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name)).expect(name)
     }
 }
