@@ -40,7 +40,7 @@ fn processor_time() -> Duration {
 
 /// Does `work` so often that it takes about `at_least`; the answer of the last, and what one took.
 ///
-/// Processor time is exact to [`TICK`] in all, so `at_least` should be many of them.
+/// Processor time is exact to 10 ms in all, so `at_least` should be many times that.
 pub fn timed<T>(at_least: Duration, mut work: impl FnMut() -> T) -> (T, Took) {
     let (cpu, start) = (processor_time(), Instant::now());
     let mut times = 0;

@@ -18,6 +18,7 @@ use std::{
 use millrace_bn254::{Fr, field::Field, mont::FrLazy};
 use millrace_job::{CancelToken, EngineError, NttDirection};
 use rayon::prelude::*;
+use zeroize::Zeroize;
 
 /// Largest transform: r − 1 holds 2^28, and the coset needs a root of twice the order.
 pub(crate) const MAX_LOG_N: u32 = 27;
@@ -162,7 +163,8 @@ fn in_halves(x: &mut [FrLazy], next: impl Fn(&mut [FrLazy]) + Sync) {
     }
 }
 
-/// Transforms 2^log_n values, `log_n` ≤ [`MAX_LOG_N`], on the current thread pool.
+/// Transforms 2^log_n values, `log_n` ≤ [`MAX_LOG_N`], on the current thread pool. Wipes what it was given and what it
+/// worked on: both come from a witness.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`].
@@ -170,7 +172,7 @@ pub(crate) fn transform(
     tables: &Tables,
     direction: NttDirection,
     coset: bool,
-    values: Vec<Fr>,
+    mut values: Vec<Fr>,
     cancel: &CancelToken,
 ) -> Result<Vec<Fr>, EngineError> {
     let (n, log_n) = (values.len(), values.len().ilog2());
@@ -182,19 +184,27 @@ pub(crate) fn transform(
     Ok(match direction {
         NttDirection::Forward => {
             let mut x: Vec<FrLazy> = positions.map(|i| values[reversed(i, log_n)].into()).collect();
+            values.iter_mut().zeroize();
             drop(values);
             if n > 1 {
                 forward(&mut x, &table);
             }
-            x.into_par_iter().with_min_len(SERIAL).map(Fr::from).collect()
+            let values = x.par_iter().with_min_len(SERIAL).map(|value| Fr::from(*value)).collect();
+            x.iter_mut().zeroize();
+            values
         }
         NttDirection::Inverse => {
-            let mut x: Vec<FrLazy> = values.into_par_iter().with_min_len(SERIAL).map(FrLazy::from).collect();
+            let mut x: Vec<FrLazy> =
+                values.par_iter().with_min_len(SERIAL).map(|value| FrLazy::from(*value)).collect();
+            values.iter_mut().zeroize();
+            drop(values);
             if n > 1 {
                 let scale = FrLazy::from(Fr::from(n as u64)).invert();
                 inverse(&mut x, &table, &[scale, scale.mul(table[0])]);
             }
-            positions.map(|i| x[reversed(i, log_n)].into()).collect()
+            let values = positions.map(|i| x[reversed(i, log_n)].into()).collect();
+            x.iter_mut().zeroize();
+            values
         }
     })
 }

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use millrace_bn254::{Fr, FrCanonical, field::Field, mont::FrLazy};
 use millrace_job::{CancelToken, Coefficient, EngineError, Lent};
 use rayon::prelude::*;
+use zeroize::Zeroize;
 
 /// Coefficients of an index entry.
 const BLOCK: usize = 1 << 10;
@@ -97,8 +98,10 @@ impl Matrix {
             }
             Ok(())
         })?;
-        let both: Vec<Fr> = sums.into_par_iter().with_min_len(BLOCK).map(Fr::from).collect();
-        let (a, b) = both.split_at(self.rows);
-        Ok((a.to_vec(), b.to_vec()))
+        let (a, b) = sums.split_at(self.rows);
+        let [a, b] =
+            [a, b].map(|half| half.par_iter().with_min_len(BLOCK).map(|sum| Fr::from(*sum)).collect());
+        sums.iter_mut().zeroize();
+        Ok((a, b))
     }
 }

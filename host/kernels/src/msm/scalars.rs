@@ -12,7 +12,6 @@ use zeroize::Zeroize;
 const BLOCK: usize = 1 << 12;
 
 /// What is left of up to [`BLOCK`] scalars. Wiped when dropped.
-#[derive(Default)]
 pub(super) struct Block {
     /// Twice the point's index, plus 1 where the point is negated: for each of `values`.
     pub(super) ids: Vec<u32>,
@@ -45,8 +44,9 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        self.values.zeroize();
-        self.ones.zeroize();
+        self.values.iter_mut().zeroize();
+        self.ones.iter_mut().zeroize();
+        self.ids.iter_mut().zeroize();
     }
 }
 
@@ -77,7 +77,13 @@ pub(super) fn split(scalars: &[FrCanonical]) -> Result<Vec<Block>, EngineError> 
     let blocks = scalars.par_chunks(BLOCK).enumerate();
     blocks
         .map(|(number, chunk)| {
-            let mut block = Block::default();
+            // Room for all, so that nothing grows and leaves copies of scalars behind.
+            let mut block = Block {
+                ids: Vec::with_capacity(chunk.len()),
+                values: Vec::with_capacity(chunk.len()),
+                ones: Vec::with_capacity(chunk.len()),
+                bits: 0,
+            };
             for (i, scalar) in chunk.iter().enumerate() {
                 let (k, index) = (scalar.limbs(), number * BLOCK + i);
                 if !below(&k, &R::M) {
