@@ -84,6 +84,12 @@ fn csv(samples: &[Sample]) -> String {
     out
 }
 
+/// The same colour for an engine in every plot.
+fn colour(engine: &str) -> RGBColor {
+    const NAMES: [&str; 5] = ["cpu", "sim", "model", "cpu-oracle", "arkworks"];
+    COLOURS[NAMES.iter().position(|name| *name == engine).unwrap_or(0)]
+}
+
 const COLOURS: [RGBColor; 5] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 39, 40),
@@ -130,8 +136,8 @@ fn plot(title: &str, y_name: &str, series: &Series) -> Result<String, Box<dyn st
             .x_label_formatter(&|x| format!("{x:.0}"))
             .y_label_formatter(&|y| if *y >= 1.0 { format!("{y:.0}") } else { format!("{y:.1e}") })
             .draw()?;
-        for (i, (engine, points)) in series.iter().enumerate() {
-            let colour = COLOURS[i % COLOURS.len()];
+        for (engine, points) in series {
+            let colour = colour(engine);
             chart
                 .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?
                 .label(engine.clone())
@@ -140,6 +146,7 @@ fn plot(title: &str, y_name: &str, series: &Series) -> Result<String, Box<dyn st
         }
         chart
             .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK.mix(0.3))
             .draw()?;
