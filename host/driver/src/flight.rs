@@ -116,8 +116,11 @@ impl Tracked {
     fn end_one(&mut self, part: usize, state: PartState) {
         let part = &mut self.parts[part];
         part.work.inputs.clear();
-        if matches!(state, PartState::Failed(_)) {
-            part.work.output = None;
+        if matches!(state, PartState::Failed(_))
+            && let Some(output) = part.work.output.take()
+        {
+            // Not given back: who knows whether the completion was the device's, and whether it has stopped writing.
+            output.staging.unmap();
         }
         part.state = state;
         self.open -= 1;

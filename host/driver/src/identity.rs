@@ -157,7 +157,7 @@ impl Identity {
             layout_hash,
             behavioural,
             window_bits: in_range("window bits of MSM_PARAMS", "2..=24", (2..=24).contains(&c), c)?,
-            windows: in_range("windows of MSM_PARAMS", "windows × bits ≥ 254", w * c >= 254, w)?,
+            windows: in_range("windows of MSM_PARAMS", "windows × bits ≥ 255", w * c >= 255, w)?,
             adders: in_range("adders of MSM_PARAMS", "at least 1", adders >= 1, adders)?,
             ntt_log_max: in_range("NTT_PARAMS", "1..=27", (1..=27).contains(&log_max), log_max)?,
             memory_bytes: 1 << in_range("MEM_PARAMS", "12..=48", (12..=48).contains(&log_bytes), log_bytes)?,

@@ -1,5 +1,7 @@
 //! What came back → output or typed error. Nothing that the device wrote is believed unseen.
 
+use std::time::Duration;
+
 use millrace_bn254::FrCanonical;
 use millrace_job::{BucketDump, DeviceCycles, EngineError, JobOutput, JobReport, JobValue};
 use millrace_regs::{Cause, Completion};
@@ -14,9 +16,28 @@ use crate::{
 
 impl Shared {
     /// Judges what came back. Outputs are read here, outside the engine's lock, and wiped with the ticket.
+    ///
+    /// After a failure they are unmapped as well: a completion that came too early, or was never the device's, looks like any other, and a device
+    /// that still writes must not hit memory of the next job.
     pub(crate) fn judge(&self, tracked: Tracked) -> Result<JobOutput, EngineError> {
-        let Tracked { purpose, parts, wall, .. } = tracked;
-        let results = self.read_parts(&parts);
+        let Tracked { purpose, mut parts, wall, .. } = tracked;
+        let outcome = self.judge_parts(purpose, &parts, wall);
+        if outcome.is_err() {
+            parts
+                .iter_mut()
+                .filter_map(|part| part.work.output.take())
+                .for_each(|output| output.staging.unmap());
+        }
+        outcome
+    }
+
+    fn judge_parts(
+        &self,
+        purpose: Purpose,
+        parts: &[Part],
+        wall: Duration,
+    ) -> Result<JobOutput, EngineError> {
+        let results = self.read_parts(parts);
         let job_id = |part: usize| parts.get(part).map_or(0, Part::job_id);
         let range =
             |part, position| DeviceFault::Untrue { job_id: job_id(part), what: "RESULT_RANGE", position };
@@ -48,7 +69,7 @@ impl Shared {
                 return Err(self.bad_job("the ticket of a job", "the ticket of an upload"));
             }
         };
-        let report = JobReport { engine: self.name.clone(), kind, wall, cycles: Some(cycles(&parts)) };
+        let report = JobReport { engine: self.name.clone(), kind, wall, cycles: Some(cycles(parts)) };
         Ok(JobOutput { value, report })
     }
 
