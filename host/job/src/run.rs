@@ -220,8 +220,10 @@ pub fn run(
         for slot in set.slots().filter(|slot| planned.contains(slot)) {
             for _ in 0..set.engine(slot).depth().clamp(1, job_count.max(1)) {
                 let worker = Worker { set, slot, policy, observer, cancel, stop: &stop };
-                let (queue, sender) = (&queues[slot.0], sender.clone());
+                let (queue, sender, queues) = (&queues[slot.0], sender.clone(), queues.as_slice());
+                let stop = &stop;
                 scope.spawn(move || {
+                    let _home = SendHome { queues, stop, only_on_panic: true };
                     while let Some(ready) = queue.take() {
                         if sender.send(worker.run(ready)).is_err() {
                             break;
@@ -231,14 +233,32 @@ pub fn run(
             }
         }
         drop(sender);
+        // In every case, a panic here included: threads that wait for work end, and after a failure jobs in flight are cancelled.
+        let _home = SendHome { queues: &queues, stop: &stop, only_on_panic: false };
         let result = Driver::new(graph, set, policy, observer, cancel, &queues).drive(&finished);
-        // In every case: threads that wait for work end, and after a failure jobs in flight are cancelled.
         if result.is_err() {
             stop.cancel();
         }
-        queues.iter().for_each(Queue::close);
         result
     })
+}
+
+/// Ends all waiting when it goes: at the end of a graph, or when a thread of it panics (which the scope then passes on).
+struct SendHome<'a> {
+    queues: &'a [Queue],
+    stop: &'a CancelToken,
+    only_on_panic: bool,
+}
+
+impl Drop for SendHome<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.stop.cancel();
+        }
+        if thread::panicking() || !self.only_on_panic {
+            self.queues.iter().for_each(Queue::close);
+        }
+    }
 }
 
 struct Driver<'a, 'g> {
@@ -289,7 +309,8 @@ impl<'a, 'g> Driver<'a, 'g> {
             if self.in_flight == 0 {
                 break;
             }
-            let Ok(next) = finished.recv() else { break };
+            // All senders go only when workers went home early, which they do when one of them panicked; the scope passes that on.
+            let Ok(next) = finished.recv() else { return Err(RunError::Cancelled) };
             self.take_in(next)?;
             while let Ok(next) = finished.try_recv() {
                 self.take_in(next)?;
