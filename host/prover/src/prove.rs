@@ -128,6 +128,10 @@ impl Prover {
             attempt = self.finish(key, publics, &trusted_ports, &mut trusted, &blinding)?;
         }
         if let Err(why) = attempt.checked {
+            // Loading checks curves only: a point outside the subgroup shows here, and is then the cause.
+            if let Err(error) = key.key.check_subgroups() {
+                return Err(ProveError::DamagedPoint(error));
+            }
             return Err(self.explain(witness, r1cs, why));
         }
         output.jobs.iter().for_each(|job| self.rates.record(job.ran, &job.report));
