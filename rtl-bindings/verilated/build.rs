@@ -120,10 +120,6 @@ fn verilate(root: &Path, verilator: &Path, generated: &Path) {
         command.arg("-y").arg(folder);
     }
     command.arg("+libext+.sv").arg("-Mdir").arg(generated);
-    let waivers = root.join("sim/verilator/model.vlt");
-    if waivers.is_file() {
-        command.arg(waivers);
-    }
     command.args(packages).arg(root.join("hw/top/mr_device.sv"));
     let output = command.output().unwrap_or_else(|e| panic!("{}: {e}", verilator.display()));
     let messages = String::from_utf8_lossy(&output.stderr);

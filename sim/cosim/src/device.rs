@@ -28,7 +28,7 @@ pub struct CosimConfig {
     pub record: bool,
 }
 
-/// Cycles between two looks at who waits for the registers: 2 to 10 ms on the machines we know.
+/// Cycles between two looks at who waits for the registers: about a millisecond.
 const CYCLES_PER_TURN: u64 = 256;
 
 struct Shared {

@@ -160,16 +160,19 @@ impl Recording {
 
 fn parse_head(line: &str) -> Option<SimConfig> {
     let mut words = line.strip_prefix("millrace-recording 1 ")?.split(' ');
-    let mut next = || words.next()?.parse::<u64>().ok();
+    let next = |words: &mut std::str::Split<'_, char>| words.next()?.parse::<u64>().ok();
     let config = SimConfig {
-        seed: next()?,
-        memory_bytes: next()?,
-        host_latency: u32::try_from(next()?).ok()?..=u32::try_from(next()?).ok()?,
-        memory_latency: u32::try_from(next()?).ok()?..=u32::try_from(next()?).ok()?,
-        stall_per_1024: u32::try_from(next()?).ok()?,
+        seed: next(&mut words)?,
+        memory_bytes: next(&mut words)?,
+        host_latency: u32::try_from(next(&mut words)?).ok()?..=u32::try_from(next(&mut words)?).ok()?,
+        memory_latency: u32::try_from(next(&mut words)?).ok()?..=u32::try_from(next(&mut words)?).ok()?,
+        stall_per_1024: u32::try_from(next(&mut words)?).ok()?,
     };
     let sane = config.memory_bytes.is_multiple_of(64)
-        && config.memory_bytes <= 1 << 34
+        && config.memory_bytes <= 1 << 30
+        && config.stall_per_1024 < 1024
+        && [&config.host_latency, &config.memory_latency].iter().all(|latency| *latency.end() <= 1 << 20)
+        && words.next().is_none()
         && !config.host_latency.is_empty()
         && !config.memory_latency.is_empty();
     sane.then_some(config)

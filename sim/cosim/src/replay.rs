@@ -77,6 +77,29 @@ impl HostPort for ReplayPort {
     }
 }
 
+/// A device that works moves data more often than this; a recording of one that hung, or a forged one, must not run for ever.
+const QUIET_CYCLES: u64 = 1 << 23;
+
+/// Watches for the last DMA access.
+struct Quiet {
+    left: usize,
+    since: Option<u64>,
+}
+
+impl Quiet {
+    fn new(script: &Mutex<Script>) -> Self {
+        Self { left: script.lock().dma.len(), since: None }
+    }
+
+    fn is_over(&mut self, sim: &Simulation, script: &Mutex<Script>) -> bool {
+        let left = script.lock().dma.len();
+        if left != self.left || self.since.is_none() {
+            (self.left, self.since) = (left, Some(sim.cycles()));
+        }
+        self.since.is_some_and(|since| sim.cycles() - since > QUIET_CYCLES)
+    }
+}
+
 /// Replays a recording; with `trace`, the first so many cycles go into an FST file.
 ///
 /// # Errors
@@ -98,10 +121,15 @@ pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<Repl
     let difference = || script.lock().difference.clone();
 
     for event in mmio {
+        let mut quiet = Quiet::new(&script);
         while sim.cycles() < event.cycle {
-            let step = sim.step(event.cycle - sim.cycles());
+            let step = sim.step((event.cycle - sim.cycles()).min(QUIET_CYCLES / 8));
             if let Some((expected, got)) = difference() {
                 return Ok(differs(sim.cycles(), expected, got));
+            }
+            if quiet.is_over(&sim, &script) {
+                let expected = format!("a register access at cycle {}", event.cycle);
+                return Ok(differs(sim.cycles(), expected, format!("no DMA for {QUIET_CYCLES} cycles")));
             }
             if step.cycles == 0 && !step.busy {
                 return Ok(differs(
@@ -123,7 +151,12 @@ pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<Repl
             Access::DmaRead { .. } | Access::DmaWrite { .. } => unreachable!("partitioned away above"),
         }
     }
-    while sim.step(4096).busy && !script.lock().dma.is_empty() {}
+    let mut quiet = Quiet::new(&script);
+    while sim.step(4096).busy
+        && !script.lock().dma.is_empty()
+        && difference().is_none()
+        && !quiet.is_over(&sim, &script)
+    {}
     if let Some((expected, got)) = difference() {
         return Ok(differs(sim.cycles(), expected, got));
     }
