@@ -50,14 +50,24 @@ const INJECTED: u64 = 4096;
 /// How to open.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct OpenOptions {
+    /// Give the device one job at a time, so that a waveform is of one job.
+    pub(crate) one_at_a_time: bool,
     /// Record every access of a simulated device.
     pub(crate) record: bool,
     /// Let the n-th MSM of the model, and all after it, be wrong.
     pub(crate) inject_wrong: Option<u64>,
 }
 
-fn with_driver(function: millrace_pcie::Function, behind: Behind) -> Result<Opened, Failure> {
-    let driver = Arc::new(DeviceEngine::open(function, DriverConfig::default()).or_fail(Code::DeviceOpen)?);
+fn with_driver(
+    function: millrace_pcie::Function,
+    behind: Behind,
+    options: OpenOptions,
+) -> Result<Opened, Failure> {
+    let mut config = DriverConfig::default();
+    if options.one_at_a_time {
+        config.depth = 1;
+    }
+    let driver = Arc::new(DeviceEngine::open(function, config).or_fail(Code::DeviceOpen)?);
     Ok(Opened { engine: driver.clone(), driver: Some(driver), behind })
 }
 
@@ -75,11 +85,11 @@ pub(crate) fn open(name: DeviceName, options: OpenOptions) -> Result<Opened, Fai
             for nth in options.inject_wrong.into_iter().flat_map(|first| first..first + INJECTED) {
                 model.inject(JobClass::Msm, nth, Fault::WrongResult);
             }
-            with_driver(model.function(), Behind::Model)
+            with_driver(model.function(), Behind::Model, options)
         }
         DeviceName::Sim => {
             let (function, simulation) = Simulation::start(options.record)?;
-            with_driver(function, Behind::Sim(simulation))
+            with_driver(function, Behind::Sim(simulation), options)
         }
     }
 }

@@ -1,7 +1,5 @@
 //! `millrace export`
 
-use std::path::Path;
-
 use millrace_groth16::{ProvingKey, solidity_calldata, verifying_key_to_json};
 use millrace_l1::{
     VerifierKey,
@@ -12,20 +10,28 @@ use crate::{
     args::ExportCommand,
     exit::{Code, Failure},
     input,
-    output::{self, say},
+    output::{Outputs, say},
 };
 
 pub(crate) fn run(command: &ExportCommand) -> Result<(), Failure> {
     match command {
         ExportCommand::Solidity { key, output: to, name, dev } => {
             let source = verifier(&input::key(key)?, name, *dev)?;
-            output::write(to, source.as_bytes())?;
+            let mut outputs = Outputs::beside([key.as_path()]);
+            outputs.add(to, source.as_bytes())?;
+            outputs.commit()?;
             say!("{}: contract {name}", to.display());
         }
         ExportCommand::Calldata { public, proof } => {
             say!("{}", solidity_calldata(&input::proof(proof)?, &input::public(public)?));
         }
-        ExportCommand::Vkey { key, output: to } => write_vkey(&input::key(key)?, to)?,
+        ExportCommand::Vkey { key, output: to } => {
+            let mut outputs = Outputs::beside([key.as_path()]);
+            let key = input::key(key)?;
+            outputs.add(to, verifying_key_to_json(key.verifying_key()).as_bytes())?;
+            outputs.commit()?;
+            say!("{}: {} public inputs", to.display(), key.header().n_public);
+        }
     }
     Ok(())
 }
@@ -42,10 +48,4 @@ pub(crate) fn verifier(key: &ProvingKey, name: &str, dev: bool) -> Result<String
         };
         Failure::new(code, error)
     })
-}
-
-fn write_vkey(key: &ProvingKey, to: &Path) -> Result<(), Failure> {
-    output::write(to, verifying_key_to_json(key.verifying_key()).as_bytes())?;
-    say!("{}: {} public inputs", to.display(), key.header().n_public);
-    Ok(())
 }

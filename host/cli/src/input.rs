@@ -25,13 +25,20 @@ fn at<E: std::error::Error>(path: &Path, code: Code) -> impl FnOnce(E) -> Failur
     }
 }
 
+/// Whether a path is a regular file: what is mapped or read whole must be one (a FIFO would block for ever, `/dev/zero` has no end).
+pub(crate) fn regular(path: &Path) -> std::io::Result<()> {
+    if path.metadata()?.is_file() { Ok(()) } else { Err(std::io::Error::other("expected a regular file")) }
+}
+
 /// A mapped key, its structure checked.
 pub(crate) fn key(path: &Path) -> Result<ProvingKey, Failure> {
+    regular(path).map_err(at(path, Code::BadFile))?;
     ProvingKey::open(path).map_err(at(path, Code::BadFile))
 }
 
 /// A witness.
 pub(crate) fn witness(path: &Path) -> Result<Witness, Failure> {
+    regular(path).map_err(at(path, Code::BadFile))?;
     Witness::open(path).map_err(|error| {
         // Another prime or a value out of range is a wrong witness; all else is a damaged file.
         let code = match error {
@@ -46,17 +53,21 @@ pub(crate) fn witness(path: &Path) -> Result<Witness, Failure> {
 
 /// The constraints of a circuit.
 pub(crate) fn r1cs(path: &Path) -> Result<R1cs, Failure> {
+    regular(path).map_err(at(path, Code::BadFile))?;
     R1cs::open(path).map_err(at(path, Code::BadFile))
 }
 
 fn text(path: &Path) -> Result<String, Failure> {
-    let length = path.metadata().map_err(at(path, Code::BadFile))?.len();
-    if length > MAX_JSON_BYTES {
-        let message =
-            format!("{}: expected at most {MAX_JSON_BYTES} bytes of JSON, got {length}", path.display());
+    use std::io::Read;
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(at(path, Code::BadFile))?;
+    // The length that the system tells is 0 for pipes and devices, so the reading itself is bounded.
+    file.take(MAX_JSON_BYTES + 1).read_to_string(&mut text).map_err(at(path, Code::BadFile))?;
+    if text.len() as u64 > MAX_JSON_BYTES {
+        let message = format!("{}: expected at most {MAX_JSON_BYTES} bytes of JSON", path.display());
         return Err(Failure::new(Code::BadFile, message));
     }
-    std::fs::read_to_string(path).map_err(at(path, Code::BadFile))
+    Ok(text)
 }
 
 /// `proof.json`
@@ -81,6 +92,7 @@ pub(crate) fn verifying_key(path: &Path) -> Result<VerifyingKey, Failure> {
 pub(crate) fn magic(path: &Path) -> Result<[u8; 4], Failure> {
     use std::io::Read;
     let mut bytes = Vec::new();
+    regular(path).map_err(at(path, Code::BadFile))?;
     let file = std::fs::File::open(path).map_err(at(path, Code::BadFile))?;
     file.take(4).read_to_end(&mut bytes).map_err(at(path, Code::BadFile))?;
     bytes.resize(4, 0);

@@ -33,6 +33,7 @@ use millrace_job::CancelToken;
 use crate::{
     args::{Cli, Command},
     exit::{Code, Failure, OrFail},
+    output::tell,
 };
 
 fn main() -> ExitCode {
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     match dispatch(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("millrace: {failure}");
+            tell!("{failure}");
             ExitCode::from(failure.code as u8)
         }
     }

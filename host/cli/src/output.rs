@@ -2,47 +2,96 @@
 
 use std::{
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use crate::exit::{Code, Failure, OrFail};
 
-/// A line on standard output. Who reads it may leave early (`| head`): then there is nobody to talk to, and the work goes on.
+/// A line on standard output. Who reads it may leave early (`| head`): then there is nobody to talk to, and the work goes on. A full disk
+/// behind it is an output that cannot be written.
 macro_rules! say {
     ($($words:tt)*) => {{
         use std::io::Write as _;
-        // The only error that a terminal or pipe gives here is that the reader has gone.
-        let _ = writeln!(std::io::stdout(), $($words)*);
+        let written = writeln!(std::io::stdout(), $($words)*);
+        if written.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+            $crate::output::tell!("cannot write standard output");
+            std::process::exit($crate::exit::Code::Output as i32);
+        }
     }};
 }
 pub(crate) use say;
 
+/// A line on standard error, after the program's name. Where that cannot be written there is nobody left to tell.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), "millrace: {}", format_args!($($words)*));
+    }};
+}
+pub(crate) use tell;
+
 /// Files written beside their targets, not yet in place.
 #[derive(Default)]
-pub(crate) struct Outputs(Vec<(tempfile::NamedTempFile, PathBuf)>);
+pub(crate) struct Outputs {
+    files: Vec<(tempfile::NamedTempFile, PathBuf)>,
+    taken: Vec<PathBuf>,
+}
+
+/// The file that a path names, links followed, whether it exists yet or not.
+fn identity(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let in_folder = || Some(folder.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
+}
 
 impl Outputs {
-    /// Writes `bytes` beside `path`; nothing is at `path` before [`Outputs::commit`]. What is no regular file (a pipe, a terminal, `/dev/null`) is
-    /// written at once.
+    /// None of the outputs may be one of these files, which are read.
+    pub(crate) fn beside<'a>(inputs: impl IntoIterator<Item = &'a Path>) -> Self {
+        Self { files: Vec::new(), taken: inputs.into_iter().map(identity).collect() }
+    }
+
+    /// Claims a path for something that another part of the program writes.
+    pub(crate) fn claim(&mut self, path: &Path) -> Result<(), Failure> {
+        let file = identity(path);
+        if self.taken.contains(&file) && !is_special(path) {
+            let message =
+                format!("expected a file of its own for each input and output, got {} twice", path.display());
+            return Err(Failure::new(Code::Usage, message));
+        }
+        self.taken.push(file);
+        Ok(())
+    }
+
+    /// Writes `bytes` beside `path` (beside its target, where it is a link); nothing is at `path` before [`Outputs::commit`]. What is no regular file (a
+    /// pipe, a terminal, `/dev/null`) is written at once.
     pub(crate) fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        self.claim(path)?;
         let failed = |error: std::io::Error| {
             Failure::new(Code::Output, format!("cannot write {}: {error}", path.display()))
         };
-        if path.metadata().is_ok_and(|m| !m.is_file()) {
-            return std::fs::write(path, bytes).map_err(failed);
+        if is_special(path) {
+            let opened = std::fs::OpenOptions::new().write(true).open(path);
+            return opened.and_then(|mut file| file.write_all(bytes)).map_err(failed);
         }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".millrace-").tempfile_in(folder).map_err(failed)?;
+        let target = identity(path);
+        let folder = target.parent().unwrap_or(Path::new("."));
+        let mode = std::fs::Permissions::from_mode(0o666);
+        let mut file = tempfile::Builder::new()
+            .prefix(".millrace-")
+            .permissions(mode)
+            .tempfile_in(folder)
+            .map_err(failed)?;
         file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-        self.0.push((file, path.to_owned()));
+        self.files.push((file, target));
         Ok(())
     }
 
     /// Puts all files in place; if one cannot be, none is left.
     pub(crate) fn commit(self) -> Result<(), Failure> {
         let mut done: Vec<PathBuf> = Vec::new();
-        for (file, path) in self.0 {
-            let placed = make_readable(&file).and_then(|()| file.persist(&path).map_err(|e| e.error));
+        for (file, path) in self.files {
+            let placed = file.persist(&path).map_err(|e| e.error);
             if let Err(error) = placed {
                 for path in done {
                     // Nothing better is left to do where even this fails; the first error is the one to tell.
@@ -56,10 +105,9 @@ impl Outputs {
     }
 }
 
-/// Temporary files are private to their owner; results get the ordinary mode.
-fn make_readable(file: &tempfile::NamedTempFile) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
+/// A device, a pipe, or one of the names that the system gives to open files: never replaced.
+fn is_special(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc") || path.metadata().is_ok_and(|m| !m.is_file())
 }
 
 /// One file.
@@ -82,6 +130,21 @@ mod tests {
         assert_eq!(outputs.add(&bad, b"[]").expect_err("no folder").code, Code::Output);
         drop(outputs);
         assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0);
+    }
+
+    #[test]
+    fn links_are_followed_and_inputs_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("real"), "old").expect("writes");
+        std::os::unix::fs::symlink("real", at("link")).expect("links");
+        write(&at("link"), b"new").expect("writes");
+        assert!(at("link").is_symlink());
+        assert_eq!(std::fs::read_to_string(at("real")).expect("reads"), "new");
+        let mut outputs = Outputs::beside([at("real").as_path()]);
+        assert_eq!(outputs.add(&at("link"), b"x").expect_err("an input").code, Code::Usage);
+        outputs.add(&at("a"), b"x").expect("free");
+        assert_eq!(outputs.add(&at("./a"), b"x").expect_err("twice").code, Code::Usage);
     }
 
     #[test]

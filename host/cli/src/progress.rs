@@ -12,11 +12,13 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use millrace_job::{Event, Observer};
 
+use crate::output::tell;
+
 /// What a simulated device adds to the line: its cycles so far.
 pub(crate) type CycleCount = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// Wants to know of a job's start, by its name.
-type JobStart = Box<dyn Fn(&str) + Send + Sync>;
+/// Wants to know of a job's start, by its name and its engine's.
+type JobStart = Box<dyn Fn(&str, &str) + Send + Sync>;
 
 /// One line with the jobs done, those running, and a simulation's cycles.
 pub(crate) struct Progress {
@@ -48,7 +50,7 @@ impl Progress {
     }
 
     /// Also tells somebody of each job's start.
-    pub(crate) fn on_job_start(mut self, told: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    pub(crate) fn on_job_start(mut self, told: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
         self.on_job_start = Some(Box::new(told));
         self
     }
@@ -80,7 +82,7 @@ impl Observer for Progress {
             Event::JobStarted { label, engine, kind } => {
                 tracing::debug!(%label, %engine, ?kind, "job started");
                 if let Some(told) = &self.on_job_start {
-                    told(label);
+                    told(label, engine);
                 }
                 self.show(|running| running.push(format!("{label} on {engine}")));
             }
@@ -94,7 +96,7 @@ impl Observer for Progress {
                 self.show(|running| running.retain(|r| !r.starts_with(&format!("{label} on "))));
             }
             Event::EngineAside { engine, reason } => self.bar.suspend(|| {
-                eprintln!("millrace: {engine} is put aside: {reason}");
+                tell!("{engine} is put aside: {reason}");
             }),
             _ => {}
         }

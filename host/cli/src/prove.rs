@@ -1,7 +1,7 @@
 //! `millrace prove`
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +19,7 @@ use crate::{
     device::{self, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
     input,
-    output::{Outputs, say},
+    output::{Outputs, say, tell},
     progress::Progress,
     report::{self, DeviceFacts},
 };
@@ -28,6 +28,11 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     let key = input::key(&args.key)?;
     let witness = input::witness(&args.witness)?;
     let r1cs = args.r1cs.as_deref().map(input::r1cs).transpose()?;
+    let mut outputs =
+        Outputs::beside([&args.key, &args.witness].into_iter().chain(&args.r1cs).map(PathBuf::as_path));
+    if let Some(path) = &args.trace {
+        outputs.claim(path)?;
+    }
     if args.split.is_some() && !args.device.is_accelerator() {
         let got = args.device.as_str();
         return Err(Failure::new(
@@ -41,17 +46,17 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     }
     let randomness = match args.seed {
         Some(seed) => {
-            eprintln!(
-                "millrace: r and s come from --seed: for tests and validation only, this proof hides nothing"
-            );
+            tell!("r and s come from --seed: for tests and validation only, this proof hides nothing");
             Randomness::Seed(seed)
         }
         None => Randomness::Os,
     };
 
-    let opened = device::open(args.device, OpenOptions::default())?;
+    let one_at_a_time = args.trace.is_some();
+    let opened = device::open(args.device, OpenOptions { one_at_a_time, ..OpenOptions::default() })?;
+    let traced = Arc::new(AtomicBool::new(false));
     let prover = prover(&opened, args.split, !args.no_fallback);
-    let progress = progress(args, &opened);
+    let progress = progress(args, &opened, traced.clone())?;
     let started = Instant::now();
     progress.step("loading the key");
     let loaded = prover.load(key).map_err(load_failure)?;
@@ -60,9 +65,15 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     progress.finish();
     let proved = proved.map_err(prove_failure)?;
 
+    if args.trace.is_some() && !traced.load(Ordering::Relaxed) {
+        let wanted = args.trace_job.as_deref().unwrap_or("any");
+        return Err(Failure::new(
+            Code::Usage,
+            format!("--trace-job: expected the name of a job, got {wanted}"),
+        ));
+    }
     let facts = facts(&opened, args);
     let json = report::json(&proved.report, &facts, load_seconds, args.seed.is_some());
-    let mut outputs = Outputs::default();
     outputs.add(&args.proof, proof_to_json(&proved.proof).as_bytes())?;
     outputs.add(&args.public, public_to_json(&proved.publics).as_bytes())?;
     let on_screen = Path::new("-");
@@ -83,10 +94,10 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         );
     }
     for job in proved.report.moved() {
-        eprintln!("millrace: {} ran on {} instead of {}", job.label, job.engine, job.planned);
+        tell!("{} ran on {} instead of {}", job.label, job.engine, job.planned);
     }
     if let Some(blame) = &proved.report.blame {
-        eprintln!("millrace: a wrong answer was found and repaired: {blame}");
+        tell!("a wrong answer was found and repaired: {blame}");
     }
     Ok(())
 }
@@ -110,24 +121,22 @@ pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> P
 }
 
 /// A progress line that shows a simulation's cycles and starts the waveform that was asked for.
-fn progress(args: &ProveArgs, opened: &Opened) -> Progress {
-    let Some(sim) = opened.behind.simulation() else { return Progress::new(None) };
+fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<AtomicBool>) -> Result<Progress, Failure> {
+    let Some(sim) = opened.behind.simulation() else { return Ok(Progress::new(None)) };
     let progress = Progress::new(Some(sim.cycle_count()));
-    let Some(path) = args.trace.clone() else { return progress };
+    let Some(path) = args.trace.clone() else { return Ok(progress) };
+    sim.can_trace(&path)?;
     let (wanted, limit) = (args.trace_job.clone(), args.trace_cycles);
-    let traced = AtomicBool::new(false);
-    progress.on_job_start(move |label| {
-        let asked_for = match &wanted {
-            Some(wanted) => wanted == label,
-            None => label.starts_with("msm") || label.starts_with("ntt"),
-        };
+    Ok(progress.on_job_start(move |label, engine| {
+        let asked_for =
+            engine == DeviceName::Sim.as_str() && wanted.as_deref().is_none_or(|wanted| wanted == label);
         if asked_for && !traced.swap(true, Ordering::Relaxed) {
             match sim.trace(&path, limit) {
-                Ok(()) => eprintln!("millrace: waveform of {label}: {}", path.display()),
-                Err(failure) => eprintln!("millrace: {failure}"),
+                Ok(()) => tell!("waveform of {label}: {}", path.display()),
+                Err(failure) => tell!("{failure}"),
             }
         }
-    })
+    }))
 }
 
 fn facts(opened: &Opened, args: &ProveArgs) -> DeviceFacts {
@@ -156,7 +165,7 @@ pub(crate) fn prove_failure(error: ProveError) -> Failure {
         ProveError::OtherConstraints { .. } | ProveError::R1cs(_) => Code::BadFile,
         ProveError::UnsatisfiedOrDamaged => Code::UnsatisfiedOrDamaged,
         ProveError::Unsatisfied(_) => Code::Unsatisfied,
-        ProveError::KeyDamaged(_) => Code::DamagedKey,
+        ProveError::KeyDamaged(_) | ProveError::DamagedPoint(_) => Code::DamagedKey,
         ProveError::Run(RunError::Cancelled) => Code::Cancelled,
         _ => Code::DeviceFailed,
     };

@@ -5,12 +5,19 @@ use millrace_cosim::{Recording, ReplayOutcome, replay};
 use crate::{
     args::ReplayArgs,
     exit::{Code, Failure, OrFail},
-    output::say,
+    input,
+    output::{Outputs, say},
+    simulation,
 };
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(&args.recording)
+    let text = input::regular(&args.recording)
+        .and_then(|()| std::fs::read_to_string(&args.recording))
         .map_err(|e| Failure::new(Code::BadFile, format!("{}: {e}", args.recording.display())))?;
+    if let Some(path) = &args.trace {
+        Outputs::beside([args.recording.as_path()]).claim(path)?;
+        simulation::can_trace(path)?;
+    }
     let recording = Recording::from_text(&text).or_fail(Code::BadFile)?;
     let trace = args.trace.as_deref().map(|path| (path, args.trace_cycles));
     match replay(&recording, trace).or_fail(Code::Output)? {

@@ -39,6 +39,11 @@ mod with {
             self.0.cycles_per_second()
         }
 
+        /// Whether a waveform can go there: fails now rather than in the middle of a proof.
+        pub(crate) fn can_trace(&self, path: &Path) -> Result<(), Failure> {
+            super::can_trace(path)
+        }
+
         /// Writes an FST waveform of the next cycles.
         pub(crate) fn trace(&self, path: &Path, max_cycles: u64) -> Result<(), Failure> {
             self.0.trace(path, max_cycles).or_fail(Code::Output)
@@ -85,6 +90,10 @@ mod without {
             match self.0 {}
         }
 
+        pub(crate) fn can_trace(&self, _path: &Path) -> Result<(), Failure> {
+            match self.0 {}
+        }
+
         pub(crate) fn trace(&self, _path: &Path, _max_cycles: u64) -> Result<(), Failure> {
             match self.0 {}
         }
@@ -97,4 +106,19 @@ mod without {
             match self.0 {}
         }
     }
+}
+
+/// A waveform is written by the simulator's own code, which aborts where it cannot: only a regular file that can be made is good enough.
+#[cfg(feature = "sim")]
+pub(crate) fn can_trace(path: &std::path::Path) -> Result<(), crate::exit::Failure> {
+    let failed = |what: String| {
+        crate::exit::Failure::new(
+            crate::exit::Code::Output,
+            format!("cannot write {}: {what}", path.display()),
+        )
+    };
+    if path.metadata().is_ok_and(|m| !m.is_file()) {
+        return Err(failed("expected a regular file".to_owned()));
+    }
+    std::fs::File::create(path).map(|_| ()).map_err(|error| failed(error.to_string()))
 }

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use millrace_job::EngineError;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use self::{
@@ -25,6 +26,9 @@ use crate::{
     exit::{Code, Failure, OrFail},
     output::{self, say},
 };
+
+/// Random jobs of each kind; all are made before the first runs.
+const MAX_RANDOM: usize = 10_000;
 
 /// Runs that the search for the smallest failing job may take.
 const SHRINK_TRIES: usize = 200;
@@ -40,24 +44,30 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
             format!("expected 1..=2^20 points and transforms of 2^1..2^20, got {got}"),
         ));
     }
+    if args.random > MAX_RANDOM {
+        let message = format!("expected at most {MAX_RANDOM} random jobs, got {}", args.random);
+        return Err(Failure::new(Code::Usage, message));
+    }
+    if args.inject_wrong.is_some() && !args.device.is_accelerator() {
+        let got = args.device.as_str();
+        return Err(Failure::new(Code::Usage, format!("--inject-wrong expects model or sim, got {got}")));
+    }
     let mut plan = Plan { seed: args.seed, points: args.points, log_n: args.log_n, random: args.random };
     if let Some(folder) = &args.export {
-        let cases = selected(&plan, args);
+        let cases = some(selected(&plan, args))?;
         exchange::export(&cases, folder)?;
         say!("{} jobs written to {}", cases.len(), folder.display());
         return Ok(());
     }
-    let device = device::open(args.device, OpenOptions { record: false, inject_wrong: args.inject_wrong })?;
+    let device =
+        device::open(args.device, OpenOptions { inject_wrong: args.inject_wrong, ..OpenOptions::default() })?;
     if let Some(driver) = &device.driver {
         plan.log_n = plan.log_n.min(driver.identity().ntt_log_max);
     }
-    let cases = selected(&plan, args);
-    if cases.is_empty() {
-        return Err(Failure::new(Code::Usage, "expected at least one job, got none: --only matches no name"));
-    }
+    let cases = some(selected(&plan, args))?;
     say!("validating {} with {} jobs, seed {}", args.device.as_str(), cases.len(), args.seed);
     let mut junit = Junit::new(args.device.as_str());
-    let subject = subject(&device, args);
+    let subject = subject(&device, args.inject_wrong);
     let mut wrong = 0;
     for case in &cases {
         let started = Instant::now();
@@ -66,6 +76,9 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
         say!("{:<48} {}", case.name, line(&verdict, took));
         let details = match &verdict {
             Verdict::Right(_) => None,
+            Verdict::Failed(error @ EngineError::DeviceLost { .. }) => {
+                return Err(Failure::new(Code::DeviceFailed, error));
+            }
             _ => {
                 wrong += 1;
                 Some(investigate(args, &device, &subject, case, &verdict)?)
@@ -84,10 +97,18 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
     }
 }
 
+/// At least one job.
+fn some(cases: Vec<Case>) -> Result<Vec<Case>, Failure> {
+    if cases.is_empty() {
+        return Err(Failure::new(Code::Usage, "expected at least one job, got none: --only matches no name"));
+    }
+    Ok(cases)
+}
+
 /// The device, damaged if that was asked for. The model damages its own answers.
-fn subject(device: &Opened, args: &ValidateArgs) -> Subject {
+fn subject(device: &Opened, damage_from: Option<u64>) -> Subject {
     let seen = AtomicU64::new(0);
-    let damaged = device.behind.simulation().zip(args.inject_wrong);
+    let damaged = device.behind.simulation().zip(damage_from);
     let damage = move || {
         if let Some((simulation, first)) = &damaged
             && seen.fetch_add(1, Ordering::Relaxed) >= *first
@@ -152,8 +173,11 @@ fn investigate(
 
 /// Runs the smallest failing job once more on a fresh device that records.
 fn record(args: &ValidateArgs, case: &Case, folder: &Path) -> Result<String, Failure> {
-    let device = device::open(args.device, OpenOptions { record: true, inject_wrong: args.inject_wrong })?;
-    let verdict = judge::judge(&subject(&device, args), &case.input);
+    let device = device::open(
+        args.device,
+        OpenOptions { record: true, inject_wrong: args.inject_wrong.map(|_| 0), one_at_a_time: true },
+    )?;
+    let verdict = judge::judge(&subject(&device, args.inject_wrong.map(|_| 0)), &case.input);
     let recording = device.behind.simulation().and_then(|simulation| simulation.recording());
     let path = folder.join("recording.txt");
     output::write(&path, recording.unwrap_or_default().as_bytes())?;

@@ -171,3 +171,46 @@ fn keys_of_no_ceremony_are_refused() {
     let real = vectors.join("tiny.zkey").display().to_string();
     assert!(ok(&["info", &real]).contains("contributions: 2"));
 }
+
+#[test]
+fn an_output_is_no_input_and_no_other_output() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    let key = changed(&job, &vectors.join("tiny.zkey"), "key.zkey", |_| {});
+    let before = std::fs::read(&key).expect("copied");
+    let (witness, out) = (vectors.join("tiny.wtns").display().to_string(), job.path("x"));
+    let key_name = key.display().to_string();
+    for (proof, public) in [(&key_name, &out), (&out, &key_name), (&out, &out)] {
+        fails(2, &["prove", &key_name, &witness, "-o", proof, "-p", public]);
+    }
+    let trace = ["--device", "sim", "--trace", &key_name];
+    fails(2, &[&["prove", &key_name, &witness, "-o", &out, "-p", &job.path("y")], &trace[..]].concat());
+    fails(2, &["export", "vkey", &key_name, "-o", &key_name]);
+    assert_eq!(std::fs::read(&key).expect("still there"), before);
+    assert_eq!(job.files(), ["key.zkey"]);
+}
+
+#[test]
+fn endless_inputs_end() {
+    let Some(vectors) = vectors() else { return };
+    let zero = Path::new("/dev/zero");
+    refused(3, zero, &vectors.join("tiny.wtns"), &[]);
+    refused(3, &vectors.join("tiny.zkey"), zero, &[]);
+    let vk = vectors.join("tiny.vk.json").display().to_string();
+    let public = vectors.join("tiny.public.json").display().to_string();
+    fails(3, &["verify", &vk, &public, "/dev/zero"]);
+    fails(3, &["info", "/dev/zero"]);
+    fails(3, &["replay", "/dev/zero"]);
+}
+
+#[test]
+fn results_that_cannot_be_printed_are_an_error() {
+    let Some(vectors) = vectors() else { return };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_millrace"))
+        .args(["info", "--json"])
+        .arg(vectors.join("tiny.zkey"))
+        .stdout(full)
+        .status();
+    assert_eq!(run.expect("starts").code(), Some(9));
+}
