@@ -72,6 +72,20 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// The error's own words after `prefix`, and those of its causes that it does not repeat itself.
+    pub(crate) fn caused(code: Code, prefix: &str, error: &dyn std::error::Error) -> Self {
+        let mut message = format!("{prefix}{error}");
+        let mut cause = error.source();
+        while let Some(c) = cause {
+            let text = c.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            cause = c.source();
+        }
+        Self::new(code, message)
+    }
+
     /// With a message of one line; line breaks in it are folded.
     pub(crate) fn new(code: Code, message: impl fmt::Display) -> Self {
         Self { code, message: message.to_string().lines().collect::<Vec<_>>().join("; ") }
@@ -92,18 +106,7 @@ pub(crate) trait OrFail<T> {
 
 impl<T, E: std::error::Error> OrFail<T> for Result<T, E> {
     fn or_fail(self, code: Code) -> Result<T, Failure> {
-        self.map_err(|error| {
-            let mut message = error.to_string();
-            let mut cause = error.source();
-            while let Some(c) = cause {
-                let text = c.to_string();
-                if !message.contains(&text) {
-                    message = format!("{message}: {text}");
-                }
-                cause = c.source();
-            }
-            Failure::new(code, message)
-        })
+        self.map_err(|error| Failure::caused(code, "", &error))
     }
 }
 

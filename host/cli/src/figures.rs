@@ -2,10 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use ark_ff::PrimeField;
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
 use millrace_job::{Group, Job, Resident};
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use crate::{
@@ -80,7 +79,7 @@ fn hardware(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(), Failure
     sheet.line("structural multiplier", f64::from(u8::from(structural)), "1 = yes", Bar::AtLeast(1.0));
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     let points = crate::validate::random_points(&mut rng, POINTS);
-    let mut scalar = || Fr::from_le_bytes_mod_order(&rng.random::<[u8; 32]>());
+    let mut scalar = || crate::validate::random_scalar(&mut rng);
     let (one, other) = (scalar(), scalar());
     let random: Vec<Fr> = (0..POINTS).map(|_| scalar()).collect();
     let mut sorted = random.clone();

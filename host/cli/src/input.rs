@@ -11,18 +11,8 @@ use crate::exit::{Code, Failure};
 const MAX_JSON_BYTES: u64 = 64 << 20;
 
 fn at<E: std::error::Error>(path: &Path, code: Code) -> impl FnOnce(E) -> Failure {
-    let path = path.display().to_string();
-    move |error| {
-        let mut message = format!("{path}: {error}");
-        let mut cause = error.source();
-        while let Some(c) = cause {
-            if !message.contains(&c.to_string()) {
-                message = format!("{message}: {c}");
-            }
-            cause = c.source();
-        }
-        Failure::new(code, message)
-    }
+    let prefix = format!("{}: ", path.display());
+    move |error| Failure::caused(code, &prefix, &error)
 }
 
 /// Whether a path is a regular file: what is mapped or read whole must be one (a FIFO would block for ever, `/dev/zero` has no end).

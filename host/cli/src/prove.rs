@@ -17,7 +17,7 @@ use millrace_prover::{LoadError, Placement, ProveError, Prover, ProverOptions, R
 use crate::{
     args::{DeviceName, ProveArgs, Split},
     device::{self, OpenOptions, Opened},
-    exit::{Code, Failure, OrFail},
+    exit::{Code, Failure},
     input,
     output::{Outputs, say, tell},
     progress::Progress,
@@ -156,7 +156,7 @@ pub(crate) fn load_failure(error: LoadError) -> Failure {
         LoadError::Engine { .. } => Code::DeviceFailed,
         _ => Code::BadFile,
     };
-    Err::<(), _>(error).or_fail(code).expect_err("made from an error")
+    Failure::caused(code, "", &error)
 }
 
 pub(crate) fn prove_failure(error: ProveError) -> Failure {
@@ -169,5 +169,5 @@ pub(crate) fn prove_failure(error: ProveError) -> Failure {
         ProveError::Run(RunError::Cancelled) => Code::Cancelled,
         _ => Code::DeviceFailed,
     };
-    Err::<(), _>(error).or_fail(code).expect_err("made from an error")
+    Failure::caused(code, "", &error)
 }

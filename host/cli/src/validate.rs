@@ -4,7 +4,7 @@ mod cases;
 mod exchange;
 mod judge;
 
-pub(crate) use cases::random_points;
+pub(crate) use cases::{random_points, random_scalar};
 
 use std::{
     path::Path,

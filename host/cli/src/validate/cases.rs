@@ -52,7 +52,7 @@ fn minus_one() -> Fr {
 }
 
 /// A scalar that is even enough for tests: 32 random bytes modulo r.
-fn random_scalar(rng: &mut ChaCha20Rng) -> Fr {
+pub(crate) fn random_scalar(rng: &mut ChaCha20Rng) -> Fr {
     Fr::from_le_bytes_mod_order(&rng.random::<[u8; 32]>())
 }
 
