@@ -5,6 +5,7 @@ use std::time::Duration;
 use millrace_bn254::FrCanonical;
 use millrace_job::{BucketDump, DeviceCycles, EngineError, JobOutput, JobReport, JobValue};
 use millrace_regs::{Cause, Completion};
+use zeroize::Zeroizing;
 
 use crate::{
     digest::Digest,
@@ -13,6 +14,16 @@ use crate::{
     msm, ntt,
     shared::Shared,
 };
+
+/// What a device wrote: wiped when dropped, as values of a transform come from a witness.
+type Bytes = Zeroizing<Vec<u8>>;
+
+/// The results of all parts, one after the other.
+fn joined(results: &[Bytes]) -> Bytes {
+    let mut all = Bytes::new(Vec::with_capacity(results.iter().map(|part| part.len()).sum()));
+    results.iter().for_each(|part| all.extend_from_slice(part));
+    all
+}
 
 impl Shared {
     /// Judges what came back. Outputs are read here, outside the engine's lock, and wiped with the ticket.
@@ -60,7 +71,7 @@ impl Shared {
             }
             Purpose::Ntt { kind } => {
                 let values = results.and_then(|results| {
-                    ntt::decode_values(&results.concat()).map_err(|position| (0, range(0, position)))
+                    ntt::decode_values(&joined(&results)).map_err(|position| (0, range(0, position)))
                 });
                 let values = values.map_err(|(_, fault)| self.count(fault).into_error(&self.name))?;
                 (kind, JobValue::Values(values))
@@ -80,7 +91,7 @@ impl Shared {
         };
         let job_id = parts.first().map_or(0, Part::job_id);
         let dump = self.read_parts(&parts).and_then(|results| {
-            let judged = self.decode_dump(&results.concat());
+            let judged = self.decode_dump(&joined(&results));
             judged.map_err(|position| (0, DeviceFault::Untrue { job_id, what: "RESULT_RANGE", position }))
         });
         dump.map_err(|(_, fault)| {
@@ -93,7 +104,7 @@ impl Shared {
 
     /// The outputs of all parts, or the part that failed first and why; parts that were dropped for another's sake say
     /// less than that other one.
-    fn read_parts(&self, parts: &[Part]) -> Result<Vec<Vec<u8>>, (usize, DeviceFault)> {
+    fn read_parts(&self, parts: &[Part]) -> Result<Vec<Bytes>, (usize, DeviceFault)> {
         let mut outputs = Vec::with_capacity(parts.len());
         let mut dropped = None;
         for (i, part) in parts.iter().enumerate() {
@@ -111,8 +122,8 @@ impl Shared {
         dropped.map_or(Ok(outputs), Err)
     }
 
-    fn read_output(&self, output: Option<&Output>, completion: &Completion) -> Result<Vec<u8>, DeviceFault> {
-        let mut bytes = vec![0; output.map_or(0, |o| o.len_bytes)];
+    fn read_output(&self, output: Option<&Output>, completion: &Completion) -> Result<Bytes, DeviceFault> {
+        let mut bytes = Bytes::new(vec![0; output.map_or(0, |o| o.len_bytes)]);
         if let Some(output) = output {
             output.staging.read(0, &mut bytes);
         }

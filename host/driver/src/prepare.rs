@@ -1,10 +1,10 @@
 //! A job as the caller gives it → descriptors and the memory they speak of.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use ark_ec::AffineRepr;
 use millrace_bn254::G1Affine;
-use millrace_job::{BufferId, EngineError, Group, Job, JobValue};
+use millrace_job::{BufferId, EngineError, Group, Job, JobValue, wipe_values};
 
 use crate::{
     flight::{Purpose, Tracked},
@@ -37,14 +37,11 @@ impl Shared {
                 if range.is_empty() && !dump {
                     return ready(JobValue::G1(G1Affine::zero()));
                 }
-                if self.ensure_resident_again(&bases)? {
-                    self.core.lock().anomalies.uploads_again += 1;
-                }
                 let max_points = if dump { usize::MAX } else { self.config.max_points_per_job.max(1) };
                 let (work, first_points) = self.msm_work(&bases, &range, &scalars, max_points, dump)?;
                 Ok(Tracked::new(Purpose::Msm { kind, bases, first_points, scalars }, work))
             }
-            Job::Ntt { direction, coset, values } => {
+            Job::Ntt { direction, coset, mut values } => {
                 if !values.len().is_power_of_two() {
                     return Err(self.bad_job("a power of two of values", format!("{}", values.len())));
                 }
@@ -54,17 +51,13 @@ impl Shared {
                 if values.len() == 1 {
                     return ready(JobValue::Values(values));
                 }
-                let work = self.ntt_work(direction, coset, &values)?;
+                let work = self.ntt_work(direction, coset, &values);
+                wipe_values(&mut values);
+                let work = work?;
                 Ok(Tracked::new(Purpose::Ntt { kind }, vec![work]))
             }
             Job::Msm { group: Group::G2, .. } => Err(self.unsupported("an MSM over G2")),
             Job::Rows { .. } => Err(self.unsupported("sparse rows")),
         }
-    }
-
-    fn ensure_resident_again(&self, bases: &Bases) -> Result<bool, EngineError> {
-        let believed = bases.is_believed(self.memory_generation.load(Ordering::Acquire));
-        self.ensure_resident(bases)?;
-        Ok(!believed)
     }
 }

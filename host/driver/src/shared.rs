@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -12,8 +15,13 @@ use millrace_pcie::Irq;
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    DriverConfig, Identity, allocator::DeviceMemory, core::Core, flight::Tracked, pool::Pool,
-    registers::Registers, upload::Bases,
+    DriverConfig, Identity,
+    allocator::DeviceMemory,
+    core::Core,
+    flight::{Purpose, Tracked},
+    pool::Pool,
+    registers::Registers,
+    upload::Bases,
 };
 
 /// What all threads of the engine share.
@@ -49,8 +57,22 @@ impl Shared {
         self.bad_job("a ticket of this engine", format!("ticket {ticket}"))
     }
 
+    /// Takes a staged job in. Bases of an MSM that are not believed are sent again first; this is looked at under the lock, where
+    /// nothing can reset the device between the look and the doorbell.
     pub(crate) fn submit(&self, tracked: Tracked) -> Result<u64, EngineError> {
-        self.core.lock().submit(tracked).map_err(|reason| self.lost(reason))
+        loop {
+            let mut core = self.core.lock();
+            if let Purpose::Msm { bases, .. } = &tracked.purpose
+                && core.lost.is_none()
+                && !bases.is_believed(self.memory_generation.load(Ordering::Acquire))
+            {
+                core.anomalies.uploads_again += 1;
+                drop(core);
+                self.ensure_resident(bases)?;
+                continue;
+            }
+            return core.submit(tracked).map_err(|reason| self.lost(reason));
+        }
     }
 
     /// Waits as long as the device moves.
