@@ -10,6 +10,7 @@
 //! | `queue` | descriptors in, completions out |
 //! | `device` | the threads: one that dispatches, one for each engine |
 //! | `jobs` | what each opcode does |
+//! | `drill` | any device with one thing wrong between it and the host |
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod config;
 mod cycles;
 mod device;
 mod digest;
+mod drill;
 mod fault;
 mod jobs;
 mod memory;
@@ -25,4 +27,5 @@ mod registers;
 
 pub use config::ModelConfig;
 pub use device::ModelDevice;
+pub use drill::{Drill, Trigger, drilled};
 pub use fault::{Fault, JobClass, Until};
