@@ -23,6 +23,9 @@ pub enum LoadError {
         /// Why.
         source: EngineError,
     },
+    /// Somebody cancelled.
+    #[error("cancelled")]
+    Cancelled,
 }
 
 /// Why a proof was not made. No variant leaves a wrong proof behind.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millrace_groth16::{KeyPart, ProvingKey};
-use millrace_job::{EngineSet, EngineSlot, Group, JobKind, Lent, Placed, Resident};
+use millrace_job::{CancelToken, EngineSet, EngineSlot, Group, JobKind, Lent, Placed, Resident};
 
 use crate::{LoadError, Placement};
 
@@ -34,6 +34,7 @@ impl LoadedKey {
         placement: Placement,
         fallback: bool,
         key: ProvingKey,
+        cancel: &CancelToken,
     ) -> Result<Self, LoadError> {
         let placed = |resident| Arc::new(Placed::new(set.clone(), resident));
         let loaded = Self {
@@ -50,7 +51,7 @@ impl LoadedKey {
         };
         let (checked, sent) = rayon::join(
             || loaded.key.check_coefficients().and_then(|()| loaded.key.check_points()),
-            || loaded.send(set, trusted, placement, fallback),
+            || loaded.send(set, trusted, placement, fallback, cancel),
         );
         // A bad point may also have made an engine refuse; the key's own error says more.
         checked?;
@@ -65,6 +66,7 @@ impl LoadedKey {
         trusted: EngineSlot,
         placement: Placement,
         fallback: bool,
+        cancel: &CancelToken,
     ) -> Result<(), LoadError> {
         let parts = [
             ("the matrices", &self.matrix),
@@ -75,6 +77,9 @@ impl LoadedKey {
             ("the bases of the quotient", &self.h),
         ];
         for (what, part) in parts.into_iter().filter(|(_, part)| !part.is_empty()) {
+            if cancel.is_cancelled() {
+                return Err(LoadError::Cancelled);
+            }
             let device = placement.device();
             let device = if set.engine(device).supports(&kind(part)) { device } else { trusted };
             let both = matches!(placement, Placement::Split { .. }) && matches!(part.data(), Resident::G1(_));

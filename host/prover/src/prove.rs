@@ -9,7 +9,7 @@ use millrace_bn254::FrCanonical;
 use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyError, Witness, verify};
 use millrace_job::{
     CancelToken, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunOutput, RunPolicy,
-    run, split::Rates,
+    run, split::Rates, wipe_scalars,
 };
 
 use crate::{
@@ -77,8 +77,16 @@ impl Prover {
     /// [`LoadError::Key`] for a damaged key, [`LoadError::Engine`] if an engine cannot hold it (with fallback, only if the
     /// trusted engine cannot: another is put aside).
     pub fn load(&self, key: ProvingKey) -> Result<LoadedKey, LoadError> {
+        self.load_or_cancel(key, &CancelToken::default())
+    }
+
+    /// As [`Prover::load`], until somebody cancels; looked at between the parts of the key.
+    ///
+    /// # Errors
+    /// As [`Prover::load`], and [`LoadError::Cancelled`].
+    pub fn load_or_cancel(&self, key: ProvingKey, cancel: &CancelToken) -> Result<LoadedKey, LoadError> {
         let ProverOptions { placement, trusted, fallback, .. } = self.options;
-        LoadedKey::new(&self.set, trusted, placement, fallback, key)
+        LoadedKey::new(&self.set, trusted, placement, fallback, key, cancel)
     }
 
     /// Makes a proof and checks it. With a constraint system it can say why a witness is wrong.
@@ -169,9 +177,11 @@ impl Prover {
         let engine = self.set.engine(slot);
         let points = witness.len().min(SAMPLE);
         let bases = key.a.on(slot).ok()?;
-        let scalars = witness.values().get(..points)?.into();
-        let ticket = engine.submit(Job::Msm { group: Group::G1, bases, range: 0..points, scalars }).ok()?;
-        let mut report = engine.wait(ticket).ok()?.report;
+        let mut scalars: Arc<[FrCanonical]> = witness.values().get(..points)?.into();
+        let job = Job::Msm { group: Group::G1, bases, range: 0..points, scalars: scalars.clone() };
+        let outcome = engine.submit(job).and_then(|ticket| engine.wait(ticket));
+        wipe_scalars(&mut scalars);
+        let mut report = outcome.ok()?.report;
         report.kind = JobKind::Msm { group: Group::G1, points };
         self.rates.record(slot, &report);
         self.rates.get(slot, Group::G1)

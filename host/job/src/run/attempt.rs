@@ -38,8 +38,10 @@ impl Worker<'_> {
                 tries_left -= 1;
                 continue;
             }
-            if error.is_transient() || matches!(error, EngineError::DeviceLost { .. }) {
-                self.put_aside(&error.to_string());
+            match &error {
+                EngineError::DeviceLost { reason, .. } => self.put_aside(reason),
+                error if error.is_transient() => self.put_aside(&error.to_string()),
+                _ => {}
             }
             return Finished::Failed { ready: Box::new(ready), slot: self.slot, error };
         }
