@@ -73,6 +73,23 @@ impl DeviceName {
     }
 }
 
+/// A fault to try out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Injection {
+    /// Scalars of MSMs change on their way: wrong sums that look right.
+    WrongMsm,
+    /// Values of transforms change on their way.
+    WrongNtt,
+    /// The device stands still from the first job on.
+    Hang,
+    /// The link goes down with the first job.
+    Vanish,
+    /// The link is down from the start.
+    Dead,
+    /// The device is built from another register layout.
+    OtherLayout,
+}
+
 /// How a proof is shared between CPU and device.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum Split {
@@ -134,6 +151,9 @@ pub(crate) struct ProveArgs {
     /// Fail rather than let the CPU take over from a device that fails.
     #[arg(long)]
     pub(crate) no_fallback: bool,
+    /// Let a fault happen to the device, to see what it looks like and that no wrong proof comes of it.
+    #[arg(long, value_enum, value_name = "FAULT")]
+    pub(crate) inject: Option<Injection>,
     /// Write a report of every job as JSON (`-` for standard output).
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use millrace_driver::{DeviceEngine, DriverConfig};
 use millrace_job::Engine;
 use millrace_kernels::CpuEngine;
-use millrace_model::{Fault, JobClass, ModelConfig, ModelDevice};
+use millrace_model::{Drill, Fault, JobClass, ModelConfig, ModelDevice, Trigger, drilled};
 use millrace_oracle::OracleEngine;
 
 use crate::{
@@ -42,6 +42,8 @@ pub(crate) struct Opened {
     pub(crate) driver: Option<Arc<DeviceEngine>>,
     /// The device.
     pub(crate) behind: Behind,
+    /// Begins the drill that was asked for.
+    pub(crate) trigger: Option<Trigger>,
 }
 
 /// More MSMs than a validation runs, the search for the smallest failing one included.
@@ -56,10 +58,12 @@ pub(crate) struct OpenOptions {
     pub(crate) record: bool,
     /// Let the n-th MSM of the model, and all after it, be wrong.
     pub(crate) inject_wrong: Option<u64>,
+    /// Let something be wrong between host and device.
+    pub(crate) drill: Option<Drill>,
 }
 
 fn with_driver(
-    function: millrace_pcie::Function,
+    mut function: millrace_pcie::Function,
     behind: Behind,
     options: OpenOptions,
 ) -> Result<Opened, Failure> {
@@ -67,19 +71,24 @@ fn with_driver(
     if options.one_at_a_time {
         config.depth = 1;
     }
+    let mut trigger = None;
+    if let Some(drill) = options.drill {
+        let (other, begins) = drilled(function, drill);
+        (function, trigger) = (other, Some(begins));
+    }
     let driver = Arc::new(DeviceEngine::open(function, config).or_fail(Code::DeviceOpen)?);
-    Ok(Opened { engine: driver.clone(), driver: Some(driver), behind })
+    Ok(Opened { engine: driver.clone(), driver: Some(driver), behind, trigger })
+}
+
+fn without_driver(engine: Arc<dyn Engine>) -> Opened {
+    Opened { engine, driver: None, behind: Behind::Cpu, trigger: None }
 }
 
 /// Opens a device by name.
 pub(crate) fn open(name: DeviceName, options: OpenOptions) -> Result<Opened, Failure> {
     match name {
-        DeviceName::Cpu => {
-            Ok(Opened { engine: Arc::new(CpuEngine::default()), driver: None, behind: Behind::Cpu })
-        }
-        DeviceName::CpuOracle => {
-            Ok(Opened { engine: Arc::new(OracleEngine::new()), driver: None, behind: Behind::Cpu })
-        }
+        DeviceName::Cpu => Ok(without_driver(Arc::new(CpuEngine::default()))),
+        DeviceName::CpuOracle => Ok(without_driver(Arc::new(OracleEngine::new()))),
         DeviceName::Model => {
             let model = ModelDevice::start(ModelConfig::default());
             for nth in options.inject_wrong.into_iter().flat_map(|first| first..first + INJECTED) {

@@ -26,7 +26,7 @@ pub(crate) struct Progress {
     running: Mutex<Vec<String>>,
     done: AtomicUsize,
     /// Called with a job's name when it goes to an engine.
-    on_job_start: Option<JobStart>,
+    on_job_start: Vec<JobStart>,
 }
 
 impl Progress {
@@ -46,12 +46,12 @@ impl Progress {
             },
         ));
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, running: Mutex::default(), done: AtomicUsize::new(0), on_job_start: None }
+        Self { bar, running: Mutex::default(), done: AtomicUsize::new(0), on_job_start: Vec::new() }
     }
 
     /// Also tells somebody of each job's start.
     pub(crate) fn on_job_start(mut self, told: impl Fn(&str, &str) + Send + Sync + 'static) -> Self {
-        self.on_job_start = Some(Box::new(told));
+        self.on_job_start.push(Box::new(told));
         self
     }
 
@@ -81,9 +81,7 @@ impl Observer for Progress {
         match event {
             Event::JobStarted { label, engine, kind } => {
                 tracing::debug!(%label, %engine, ?kind, "job started");
-                if let Some(told) = &self.on_job_start {
-                    told(label, engine);
-                }
+                self.on_job_start.iter().for_each(|told| told(label, engine));
                 self.show(|running| running.push(format!("{label} on {engine}")));
             }
             Event::JobDone { label, report } => {
@@ -92,7 +90,7 @@ impl Observer for Progress {
                 self.show(|running| running.retain(|r| !r.starts_with(&format!("{label} on "))));
             }
             Event::JobFailed { label, engine, error } => {
-                tracing::warn!(%label, %engine, %error, "job failed");
+                tracing::info!(%label, %engine, %error, "job failed");
                 self.show(|running| running.retain(|r| !r.starts_with(&format!("{label} on "))));
             }
             Event::EngineAside { engine, reason } => self.bar.suspend(|| {

@@ -1,6 +1,7 @@
 //! `millrace prove`
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -12,16 +13,18 @@ use std::{
 use millrace_groth16::{proof_to_json, public_to_json};
 use millrace_job::{CancelToken, Engine, EngineSet, EngineSlot, RunError};
 use millrace_kernels::CpuEngine;
+use millrace_model::Drill;
 use millrace_prover::{LoadError, Placement, ProveError, Prover, ProverOptions, Randomness, Share};
 
 use crate::{
-    args::{DeviceName, ProveArgs, Split},
+    args::{DeviceName, Injection, ProveArgs, Split},
     device::{self, OpenOptions, Opened},
     exit::{Code, Failure},
     input,
     output::{Outputs, say, tell},
     progress::Progress,
     report::{self, DeviceFacts},
+    simulation::Simulation,
 };
 
 pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure> {
@@ -44,6 +47,10 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         let got = args.device.as_str();
         return Err(Failure::new(Code::Usage, format!("--trace expects --device sim, got {got}")));
     }
+    if args.inject.is_some() && !args.device.is_accelerator() {
+        let got = args.device.as_str();
+        return Err(Failure::new(Code::Usage, format!("--inject expects a device, got --device {got}")));
+    }
     let randomness = match args.seed {
         Some(seed) => {
             tell!("r and s come from --seed: for tests and validation only, this proof hides nothing");
@@ -53,13 +60,14 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     };
 
     let one_at_a_time = args.trace.is_some();
-    let opened = device::open(args.device, OpenOptions { one_at_a_time, ..OpenOptions::default() })?;
+    let drill = args.inject.map(drill);
+    let opened = device::open(args.device, OpenOptions { one_at_a_time, drill, ..OpenOptions::default() })?;
     let traced = Arc::new(AtomicBool::new(false));
     let prover = prover(&opened, args.split, !args.no_fallback);
     let progress = progress(args, &opened, traced.clone())?;
     let started = Instant::now();
     progress.step("loading the key");
-    let loaded = prover.load(key).map_err(load_failure)?;
+    let loaded = prover.load_or_cancel(key, cancel).map_err(load_failure)?;
     let load_seconds = started.elapsed().as_secs_f64();
     let proved = prover.prove(&loaded, &witness, r1cs.as_ref(), &randomness, &progress, cancel);
     progress.finish();
@@ -93,8 +101,12 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
             facts.device
         );
     }
+    let mut moved: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for job in proved.report.moved() {
-        tell!("{} ran on {} instead of {}", job.label, job.engine, job.planned);
+        moved.entry((&job.engine, &job.planned)).or_default().push(&job.label);
+    }
+    for ((ran, planned), jobs) in moved {
+        tell!("{} jobs ran on {ran} instead of {planned}: {}", jobs.len(), jobs.join(", "));
     }
     if let Some(blame) = &proved.report.blame {
         tell!("a wrong answer was found and repaired: {blame}");
@@ -120,11 +132,30 @@ pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> P
     Prover::new(EngineSet::new(engines), options)
 }
 
-/// A progress line that shows a simulation's cycles and starts the waveform that was asked for.
+fn drill(injection: Injection) -> Drill {
+    match injection {
+        Injection::WrongMsm => Drill::WrongMsm,
+        Injection::WrongNtt => Drill::WrongNtt,
+        Injection::Hang => Drill::Hang,
+        Injection::Vanish => Drill::Vanish,
+        Injection::Dead => Drill::Dead,
+        Injection::OtherLayout => Drill::OtherLayout,
+    }
+}
+
+/// A progress line that shows a simulation's cycles, and starts the drill and the waveform that were asked for.
 fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<AtomicBool>) -> Result<Progress, Failure> {
-    let Some(sim) = opened.behind.simulation() else { return Ok(Progress::new(None)) };
-    let progress = Progress::new(Some(sim.cycle_count()));
-    let Some(path) = args.trace.clone() else { return Ok(progress) };
+    let sim = opened.behind.simulation();
+    let mut progress = Progress::new(sim.as_ref().map(Simulation::cycle_count));
+    if let Some(trigger) = opened.trigger.clone() {
+        let device = args.device.as_str();
+        progress = progress.on_job_start(move |_, engine| {
+            if engine == device {
+                trigger.pull();
+            }
+        });
+    }
+    let (Some(sim), Some(path)) = (sim, args.trace.clone()) else { return Ok(progress) };
     sim.can_trace(&path)?;
     let (wanted, limit) = (args.trace_job.clone(), args.trace_cycles);
     Ok(progress.on_job_start(move |label, engine| {
@@ -154,6 +185,7 @@ fn facts(opened: &Opened, args: &ProveArgs) -> DeviceFacts {
 pub(crate) fn load_failure(error: LoadError) -> Failure {
     let code = match &error {
         LoadError::Engine { .. } => Code::DeviceFailed,
+        LoadError::Cancelled => Code::Cancelled,
         _ => Code::BadFile,
     };
     Failure::caused(code, "", &error)

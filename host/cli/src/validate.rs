@@ -175,7 +175,12 @@ fn investigate(
 fn record(args: &ValidateArgs, case: &Case, folder: &Path) -> Result<String, Failure> {
     let device = device::open(
         args.device,
-        OpenOptions { record: true, inject_wrong: args.inject_wrong.map(|_| 0), one_at_a_time: true },
+        OpenOptions {
+            record: true,
+            inject_wrong: args.inject_wrong.map(|_| 0),
+            one_at_a_time: true,
+            drill: None,
+        },
     )?;
     let verdict = judge::judge(&subject(&device, args.inject_wrong.map(|_| 0)), &case.input);
     let recording = device.behind.simulation().and_then(|simulation| simulation.recording());
