@@ -56,8 +56,8 @@ struct mr_sim {
         context(seeded(c.seed)),
         top(context.get(), "mr_device"),
         host_port(AXI_PINS(top, m_host), Rng(c.seed + 1), c.host_latency_min, c.host_latency_max, c.stall_per_1024,
-                  [c](uint64_t a, uint8_t *to) { return c.host_read(c.context, a, to); },
-                  [c](uint64_t a, const uint8_t *from, uint64_t s) { return c.host_write(c.context, a, from, s); }),
+                  [this, c](uint64_t a, uint8_t *to) { return c.host_read(c.context, cycles, a, to); },
+                  [this, c](uint64_t a, const uint8_t *from, uint64_t s) { return c.host_write(c.context, cycles, a, from, s); }),
         memory_port(AXI_PINS(top, m_mem), Rng(c.seed + 2), c.memory_latency_min, c.memory_latency_max, c.stall_per_1024,
                     [this](uint64_t a, uint8_t *to) { return memory.read(a, to); },
                     [this](uint64_t a, const uint8_t *from, uint64_t s) { return memory.write(a, from, s); }) {

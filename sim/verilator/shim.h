@@ -19,10 +19,10 @@ typedef struct {
   uint32_t memory_latency_min, memory_latency_max;
   uint32_t stall_per_1024;     // chance that a port is not ready in a cycle
   void *context;               // given to the callbacks
-  // One beat of 64 bytes at an IOVA (a multiple of 64). Returns 0, or non-zero for a DMA fault.
-  int (*host_read)(void *context, uint64_t iova, uint8_t *to);
+  // One beat of 64 bytes at an IOVA (a multiple of 64), in cycle `cycle` since reset. Returns 0, or non-zero for a DMA fault.
+  int (*host_read)(void *context, uint64_t cycle, uint64_t iova, uint8_t *to);
   // Bit i of `strobes` set: byte i is written.
-  int (*host_write)(void *context, uint64_t iova, const uint8_t *from, uint64_t strobes);
+  int (*host_write)(void *context, uint64_t cycle, uint64_t iova, const uint8_t *from, uint64_t strobes);
 } mr_sim_config;
 
 typedef struct {

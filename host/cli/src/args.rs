@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use millrace_model::Drill;
 
 /// Groth16/BN254 proofs of snarkjs circuits, on the CPU or on an accelerator, byte for byte the same.
 #[derive(Parser)]
@@ -88,6 +89,20 @@ pub(crate) enum Injection {
     Dead,
     /// The device is built from another register layout.
     OtherLayout,
+}
+
+impl Injection {
+    /// What is done to the device's function.
+    pub(crate) fn drill(self) -> Drill {
+        match self {
+            Injection::WrongMsm => Drill::WrongMsm,
+            Injection::WrongNtt => Drill::WrongNtt,
+            Injection::Hang => Drill::Hang,
+            Injection::Vanish => Drill::Vanish,
+            Injection::Dead => Drill::Dead,
+            Injection::OtherLayout => Drill::OtherLayout,
+        }
+    }
 }
 
 /// How a proof is shared between CPU and device.
@@ -303,6 +318,9 @@ pub(crate) struct ValidateArgs {
     /// bit of device memory flips under the bases of those jobs.
     #[arg(long, value_name = "N")]
     pub(crate) inject_wrong: Option<u64>,
+    /// Let a fault happen between host and device, to see that validation finds it.
+    #[arg(long, value_enum, value_name = "FAULT", conflicts_with = "inject_wrong")]
+    pub(crate) inject: Option<Injection>,
 }
 
 /// `millrace replay`

@@ -13,7 +13,6 @@ use std::{
 use millrace_groth16::{proof_to_json, public_to_json};
 use millrace_job::{CancelToken, Engine, EngineSet, EngineSlot, RunError};
 use millrace_kernels::CpuEngine;
-use millrace_model::Drill;
 use millrace_prover::{LoadError, Placement, ProveError, Prover, ProverOptions, Randomness, Share};
 
 use crate::{
@@ -60,7 +59,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     };
 
     let one_at_a_time = args.trace.is_some();
-    let drill = args.inject.map(drill);
+    let drill = args.inject.map(Injection::drill);
     let opened = device::open(args.device, OpenOptions { one_at_a_time, drill, ..OpenOptions::default() })?;
     let traced = Arc::new(AtomicBool::new(false));
     let prover = prover(&opened, args.split, !args.no_fallback);
@@ -130,17 +129,6 @@ pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> P
     let options =
         ProverOptions { placement, trusted, fallback, retries: 1, buckets: Some(millrace_oracle::buckets) };
     Prover::new(EngineSet::new(engines), options)
-}
-
-fn drill(injection: Injection) -> Drill {
-    match injection {
-        Injection::WrongMsm => Drill::WrongMsm,
-        Injection::WrongNtt => Drill::WrongNtt,
-        Injection::Hang => Drill::Hang,
-        Injection::Vanish => Drill::Vanish,
-        Injection::Dead => Drill::Dead,
-        Injection::OtherLayout => Drill::OtherLayout,
-    }
 }
 
 /// A progress line that shows a simulation's cycles, and starts the drill and the waveform that were asked for.

@@ -21,7 +21,7 @@ use self::{
     judge::{Subject, Verdict},
 };
 use crate::{
-    args::ValidateArgs,
+    args::{Injection, ValidateArgs},
     device::{self, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
     output::{self, say},
@@ -48,9 +48,10 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
         let message = format!("expected at most {MAX_RANDOM} random jobs, got {}", args.random);
         return Err(Failure::new(Code::Usage, message));
     }
-    if args.inject_wrong.is_some() && !args.device.is_accelerator() {
+    if (args.inject_wrong.is_some() || args.inject.is_some()) && !args.device.is_accelerator() {
         let got = args.device.as_str();
-        return Err(Failure::new(Code::Usage, format!("--inject-wrong expects model or sim, got {got}")));
+        let message = format!("--inject and --inject-wrong expect model or sim, got {got}");
+        return Err(Failure::new(Code::Usage, message));
     }
     let mut plan = Plan { seed: args.seed, points: args.points, log_n: args.log_n, random: args.random };
     if let Some(folder) = &args.export {
@@ -59,8 +60,11 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
         say!("{} jobs written to {}", cases.len(), folder.display());
         return Ok(());
     }
-    let device =
-        device::open(args.device, OpenOptions { inject_wrong: args.inject_wrong, ..OpenOptions::default() })?;
+    let (inject_wrong, drill) = (args.inject_wrong, args.inject.map(Injection::drill));
+    let device = device::open(args.device, OpenOptions { inject_wrong, drill, ..OpenOptions::default() })?;
+    if let Some(trigger) = &device.trigger {
+        trigger.pull();
+    }
     if let Some(driver) = &device.driver {
         plan.log_n = plan.log_n.min(driver.identity().ntt_log_max);
     }
@@ -144,8 +148,7 @@ fn investigate(
     verdict: &Verdict,
 ) -> Result<String, Failure> {
     let smallest = judge::shrink(subject, &case.input, SHRINK_TRIES);
-    let mut report =
-        vec![line(verdict, Duration::ZERO), format!("smallest failing job: {} inputs", smallest.size())];
+    let mut report = vec![line(verdict, Duration::ZERO), format!("smallest failing job: {smallest}")];
     report.push(match judge::judge(subject, &smallest) {
         Verdict::Right(_) => "it did not fail again: the fault is transient".to_owned(),
         again => line(&again, Duration::ZERO),
@@ -173,16 +176,11 @@ fn investigate(
 
 /// Runs the smallest failing job once more on a fresh device that records.
 fn record(args: &ValidateArgs, case: &Case, folder: &Path) -> Result<String, Failure> {
-    let device = device::open(
-        args.device,
-        OpenOptions {
-            record: true,
-            inject_wrong: args.inject_wrong.map(|_| 0),
-            one_at_a_time: true,
-            drill: None,
-        },
-    )?;
-    let verdict = judge::judge(&subject(&device, args.inject_wrong.map(|_| 0)), &case.input);
+    let drill = args.inject.map(Injection::drill);
+    let inject_wrong = args.inject_wrong.map(|_| 0);
+    let device =
+        device::open(args.device, OpenOptions { record: true, inject_wrong, one_at_a_time: true, drill })?;
+    let verdict = judge::judge(&subject(&device, inject_wrong), &case.input);
     let recording = device.behind.simulation().and_then(|simulation| simulation.recording());
     let path = folder.join("recording.txt");
     output::write(&path, recording.unwrap_or_default().as_bytes())?;

@@ -48,8 +48,33 @@ fn damage_in_the_device_is_found_placed_recorded_and_replayed() {
     assert!(report.contains("smallest failing job: 1 inputs"), "{report}");
     assert!(report.contains("first wrong bucket: window "), "{report}");
     let recording = folder.join("recording.txt");
-    // The bit flipped behind the device's back, so a replay, which has no such flip, shows where the runs part.
-    fails(12, &["replay", &recording.display().to_string()]);
+    let path = recording.display().to_string();
+    assert!(ok(&["replay", &path]).starts_with("identical"));
+    // Without the bits that flipped, the runs part, and the replay says in which cycle.
+    let text = std::fs::read_to_string(&recording).expect("a recording");
+    let flipped: Vec<&str> = text.lines().filter(|line| line.contains(" F ")).collect();
+    assert!(!flipped.is_empty(), "{text}");
+    let healthy: String =
+        text.lines().filter(|line| !line.contains(" F ")).map(|line| format!("{line}\n")).collect();
+    std::fs::write(&recording, healthy).expect("writes");
+    assert!(fails(12, &["replay", &path]).contains("differs at cycle "));
+}
+
+#[test]
+fn a_wrong_transform_is_made_small_and_its_recording_replays() {
+    let job = Job::new();
+    let artifacts = job.path("artifacts");
+    let args = ["validate", "--device", "sim", "--only", "ntt/random/0", "--log-n", "7", "--random", "1"];
+    fails(12, &[&args[..], &["--inject", "wrong-ntt", "--artifacts", &artifacts]].concat());
+    let folders =
+        std::fs::read_dir(&artifacts).expect("artifacts").map(|entry| entry.expect("readable").path());
+    let folder = folders.last().expect("a folder of the job");
+    let report = std::fs::read_to_string(folder.join("report.txt")).expect("a report");
+    // The drill changes values whatever they are, so nothing of the job is needed but its two shortest values.
+    assert!(report.contains("smallest failing job: 2 values, 0 of them not zero"), "{report}");
+    assert!(report.contains("first wrong value at index 0"), "{report}");
+    let recording = folder.join("recording.txt").display().to_string();
+    assert!(ok(&["replay", &recording]).starts_with("identical"));
 }
 
 #[test]
@@ -57,9 +82,9 @@ fn a_recording_replays_bit_for_bit() {
     // sim/cosim/tests/device.rs replays whole runs; here the command reads the file's text form.
     let job = Job::new();
     let path = job.path("recording.txt");
-    std::fs::write(&path, "millrace-recording 1 1 64 1 2 3 4 5\n0 R 0000 43524c4d\n").expect("writes");
+    std::fs::write(&path, "millrace-recording 2 1 64 1 2 3 4 5\n0 R 0000 43524c4d\n").expect("writes");
     assert!(ok(&["replay", &path]).starts_with("identical"));
-    std::fs::write(&path, "millrace-recording 1 1 64 1 2 3 4 5\n0 R 0000 43524c4e\n").expect("writes");
+    std::fs::write(&path, "millrace-recording 2 1 64 1 2 3 4 5\n0 R 0000 43524c4e\n").expect("writes");
     fails(12, &["replay", &path]);
     std::fs::write(&path, "nothing").expect("writes");
     fails(3, &["replay", &path]);

@@ -22,8 +22,8 @@ struct RawConfig {
     memory_latency_max: u32,
     stall_per_1024: u32,
     context: *mut c_void,
-    host_read: extern "C" fn(*mut c_void, u64, *mut u8) -> c_int,
-    host_write: extern "C" fn(*mut c_void, u64, *const u8, u64) -> c_int,
+    host_read: extern "C" fn(*mut c_void, u64, u64, *mut u8) -> c_int,
+    host_write: extern "C" fn(*mut c_void, u64, u64, *const u8, u64) -> c_int,
 }
 
 #[repr(C)]
@@ -45,18 +45,24 @@ unsafe extern "C" {
     fn mr_sim_flip_memory_bit(sim: *mut RawSim, address: u64, bit: u32);
 }
 
-extern "C" fn host_read(context: *mut c_void, iova: u64, to: *mut u8) -> c_int {
+extern "C" fn host_read(context: *mut c_void, cycle: u64, iova: u64, to: *mut u8) -> c_int {
     // SAFETY: `context` is the `Box<dyn HostPort>` that `Handle` keeps at a stable address as long as the simulation
     // lives, and the simulation calls back only inside calls made with `&mut Handle`, so nobody else holds a
     // reference; `to` points to 64 writable bytes by the contract of shim.h.
     let (port, to) = unsafe { (&mut *context.cast::<Box<dyn HostPort>>(), &mut *to.cast::<[u8; 64]>()) };
-    c_int::from(!port.read(iova, to))
+    c_int::from(!port.read(cycle, iova, to))
 }
 
-extern "C" fn host_write(context: *mut c_void, iova: u64, from: *const u8, strobes: u64) -> c_int {
+extern "C" fn host_write(
+    context: *mut c_void,
+    cycle: u64,
+    iova: u64,
+    from: *const u8,
+    strobes: u64,
+) -> c_int {
     // SAFETY: as in `host_read`; `from` points to 64 readable bytes.
     let (port, from) = unsafe { (&mut *context.cast::<Box<dyn HostPort>>(), &*from.cast::<[u8; 64]>()) };
-    c_int::from(!port.write(iova, from, strobes))
+    c_int::from(!port.write(cycle, iova, from, strobes))
 }
 
 /// Owns one C++ simulation and the port it calls back.

@@ -6,12 +6,13 @@ use thiserror::Error;
 
 use crate::ffi::Handle;
 
-/// Host memory as the device reaches it: one beat of 64 bytes at an IOVA that is a multiple of 64. `false` is a DMA fault.
+/// Host memory as the device reaches it: one beat of 64 bytes at an IOVA that is a multiple of 64, in a cycle counted from reset.
+/// `false` is a DMA fault.
 pub trait HostPort: Send {
     /// The device reads a beat.
-    fn read(&mut self, iova: u64, to: &mut [u8; 64]) -> bool;
+    fn read(&mut self, cycle: u64, iova: u64, to: &mut [u8; 64]) -> bool;
     /// The device writes the bytes whose strobe bit is set.
-    fn write(&mut self, iova: u64, from: &[u8; 64], strobes: u64) -> bool;
+    fn write(&mut self, cycle: u64, iova: u64, from: &[u8; 64], strobes: u64) -> bool;
 }
 
 /// What surrounds the device.

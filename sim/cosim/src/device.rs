@@ -156,7 +156,11 @@ impl CosimHandle {
 
     /// Flips a bit of device memory, as a particle would.
     pub fn flip_memory_bit(&self, address: u64, bit: u32) {
-        self.shared.sim.lock().flip_memory_bit(address, bit);
+        let mut sim = self.shared.sim.lock();
+        if let Some(recorder) = &self.shared.recorder {
+            recorder.push(sim.cycles(), Access::MemoryFlip { address, bit });
+        }
+        sim.flip_memory_bit(address, bit);
     }
 }
 

@@ -34,21 +34,21 @@ pub(crate) fn strobe_runs(strobes: u64, mut f: impl FnMut(usize, usize)) {
 }
 
 impl HostPort for DmaPort {
-    fn read(&mut self, iova: u64, to: &mut [u8; 64]) -> bool {
+    fn read(&mut self, cycle: u64, iova: u64, to: &mut [u8; 64]) -> bool {
         let ok = self.memory.read(Iova(iova), to).is_ok();
         if let Some(recorder) = &self.recorder {
-            recorder.push_dma(Access::DmaRead { iova, data: ok.then_some(*to) });
+            recorder.push(cycle, Access::DmaRead { iova, data: ok.then_some(*to) });
         }
         ok
     }
 
-    fn write(&mut self, iova: u64, from: &[u8; 64], strobes: u64) -> bool {
+    fn write(&mut self, cycle: u64, iova: u64, from: &[u8; 64], strobes: u64) -> bool {
         let mut ok = true;
         strobe_runs(strobes, |at, len| {
             ok &= self.memory.write(Iova(iova + at as u64), &from[at..at + len]).is_ok()
         });
         if let Some(recorder) = &self.recorder {
-            recorder.push_dma(Access::DmaWrite { iova, data: *from, strobes, ok });
+            recorder.push(cycle, Access::DmaWrite { iova, data: *from, strobes, ok });
         }
         ok
     }

@@ -44,9 +44,16 @@ pub enum Access {
         /// Whether host memory took it.
         ok: bool,
     },
+    /// Somebody damaged device memory on purpose.
+    MemoryFlip {
+        /// Byte address in device memory.
+        address: u64,
+        /// Bit of that byte, 0..8.
+        bit: u32,
+    },
 }
 
-/// An access and when. DMA accesses carry the cycle of the last register access before them: their order is what counts.
+/// An access and when.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Event {
     /// Cycle since reset.
@@ -78,28 +85,20 @@ pub struct ParseError {
 
 pub(crate) struct Recorder {
     config: SimConfig,
-    state: Mutex<(u64, Vec<Event>)>,
+    events: Mutex<Vec<Event>>,
 }
 
 impl Recorder {
     pub(crate) fn new(config: SimConfig) -> Self {
-        Self { config, state: Mutex::new((0, Vec::new())) }
+        Self { config, events: Mutex::default() }
     }
 
     pub(crate) fn push(&self, cycle: u64, access: Access) {
-        let mut state = self.state.lock();
-        state.0 = cycle;
-        state.1.push(Event { cycle, access });
-    }
-
-    pub(crate) fn push_dma(&self, access: Access) {
-        let mut state = self.state.lock();
-        let cycle = state.0;
-        state.1.push(Event { cycle, access });
+        self.events.lock().push(Event { cycle, access });
     }
 
     pub(crate) fn take_copy(&self) -> Recording {
-        Recording { config: self.config.clone(), events: self.state.lock().1.clone() }
+        Recording { config: self.config.clone(), events: self.events.lock().clone() }
     }
 }
 
@@ -108,7 +107,7 @@ impl Recording {
     pub fn to_text(&self) -> String {
         let c = &self.config;
         let mut out = format!(
-            "millrace-recording 1 {} {} {} {} {} {} {}\n",
+            "millrace-recording 2 {} {} {} {} {} {} {}\n",
             c.seed,
             c.memory_bytes,
             c.host_latency.start(),
@@ -124,6 +123,7 @@ impl Recording {
                 Access::DmaRead { iova, data } => {
                     format!("{cycle} r {iova:016x} {}", data.map_or("fault".to_owned(), hex::encode))
                 }
+                Access::MemoryFlip { address, bit } => format!("{cycle} F {address:016x} {bit}"),
                 Access::DmaWrite { iova, data, strobes, ok } => {
                     format!("{cycle} w {iova:016x} {} {strobes:016x} {}", hex::encode(data), u8::from(*ok))
                 }
@@ -142,7 +142,7 @@ impl Recording {
         let (_, head) = lines.next().unwrap_or((0, ""));
         let config = parse_head(head).ok_or_else(|| ParseError {
             line: 1,
-            expected: "millrace-recording 1 and seven numbers",
+            expected: "millrace-recording 2 and seven numbers",
             got: head.to_owned(),
         })?;
         let events = lines
@@ -159,7 +159,7 @@ impl Recording {
 }
 
 fn parse_head(line: &str) -> Option<SimConfig> {
-    let mut words = line.strip_prefix("millrace-recording 1 ")?.split(' ');
+    let mut words = line.strip_prefix("millrace-recording 2 ")?.split(' ');
     let next = |words: &mut std::str::Split<'_, char>| words.next()?.parse::<u64>().ok();
     let config = SimConfig {
         seed: next(&mut words)?,
@@ -198,6 +198,9 @@ fn parse_event(line: &str) -> Option<Event> {
             strobes: address(strobes)?,
             ok: ok == "1",
         },
+        ["F", at, bit] => {
+            Access::MemoryFlip { address: address(at)?, bit: bit.parse().ok().filter(|bit| *bit < 8)? }
+        }
         _ => return None,
     };
     Some(Event { cycle, access })
@@ -214,6 +217,7 @@ mod tests {
             Access::DmaRead { iova: 0x10_0000, data: Some([0xab; 64]) },
             Access::DmaRead { iova: 0x20_0000, data: None },
             Access::DmaWrite { iova: 0x40, data: [1; 64], strobes: 0xff, ok: true },
+            Access::MemoryFlip { address: 0x1234, bit: 7 },
             Access::MmioRead { offset: 4, value: u32::MAX },
         ];
         let events = accesses.into_iter().zip(5..).map(|(access, cycle)| Event { cycle, access }).collect();
@@ -226,11 +230,11 @@ mod tests {
     #[test]
     fn bad_lines_are_named() {
         for text in
-            ["", "nonsense", "millrace-recording 1 1 63 1 2 3 4 5", "millrace-recording 1 1 64 9 2 3 4 5"]
+            ["", "nonsense", "millrace-recording 2 1 63 1 2 3 4 5", "millrace-recording 2 1 64 9 2 3 4 5"]
         {
             assert_eq!(Recording::from_text(text).expect_err(text).line, 1);
         }
-        let text = "millrace-recording 1 1 64 1 2 3 4 5\n0 W 0 0\n0 X 1 2\n";
+        let text = "millrace-recording 2 1 64 1 2 3 4 5\n0 W 0 0\n0 X 1 2\n";
         assert_eq!(Recording::from_text(text).expect_err("X").line, 3);
     }
 }

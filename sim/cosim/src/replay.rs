@@ -27,7 +27,7 @@ pub enum ReplayOutcome {
 }
 
 struct Script {
-    dma: VecDeque<Access>,
+    dma: VecDeque<Event>,
     difference: Option<(String, String)>,
 }
 
@@ -35,41 +35,47 @@ struct Script {
 struct ReplayPort(Arc<Mutex<Script>>);
 
 impl ReplayPort {
-    fn differ(script: &mut Script, expected: Option<&Access>, got: String) {
+    fn differ(script: &mut Script, expected: Option<&Event>, got: String) {
         if script.difference.is_none() {
-            let expected = expected.map_or("no further DMA".to_owned(), |e| format!("{e:?}"));
+            let expected = expected
+                .map_or("no further DMA".to_owned(), |e| format!("{:?} in cycle {}", e.access, e.cycle));
             script.difference = Some((expected, got));
         }
     }
 }
 
 impl HostPort for ReplayPort {
-    fn read(&mut self, iova: u64, to: &mut [u8; 64]) -> bool {
+    fn read(&mut self, cycle: u64, iova: u64, to: &mut [u8; 64]) -> bool {
         let mut script = self.0.lock();
         match script.dma.pop_front() {
-            Some(Access::DmaRead { iova: expected, data }) if expected == iova => {
+            Some(Event { cycle: at, access: Access::DmaRead { iova: expected, data } })
+                if (at, expected) == (cycle, iova) =>
+            {
                 if let Some(data) = data {
                     *to = data;
                 }
                 data.is_some()
             }
             other => {
-                Self::differ(&mut script, other.as_ref(), format!("DMA read at {iova:#x}"));
+                Self::differ(&mut script, other.as_ref(), format!("DMA read at {iova:#x} in cycle {cycle}"));
                 false
             }
         }
     }
 
-    fn write(&mut self, iova: u64, from: &[u8; 64], strobes: u64) -> bool {
+    fn write(&mut self, cycle: u64, iova: u64, from: &[u8; 64], strobes: u64) -> bool {
         let mut script = self.0.lock();
         match script.dma.pop_front() {
-            Some(Access::DmaWrite { iova: i, data, strobes: s, ok })
-                if (i, data, s) == (iova, *from, strobes) =>
+            Some(Event { cycle: at, access: Access::DmaWrite { iova: i, data, strobes: s, ok } })
+                if (at, i, data, s) == (cycle, iova, *from, strobes) =>
             {
                 ok
             }
             other => {
-                let got = format!("DMA write at {iova:#x}, strobes {strobes:#x}, {}", hex::encode(from));
+                let got = format!(
+                    "DMA write at {iova:#x} in cycle {cycle}, strobes {strobes:#x}, {}",
+                    hex::encode(from)
+                );
                 Self::differ(&mut script, other.as_ref(), got);
                 false
             }
@@ -105,14 +111,12 @@ impl Quiet {
 /// # Errors
 /// [`TraceError`] if the waveform cannot be written. A difference is an outcome, no error.
 pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<ReplayOutcome, TraceError> {
-    let (mmio, dma): (Vec<&Event>, Vec<&Event>) = recording
+    let (dma, from_outside): (Vec<&Event>, Vec<&Event>) = recording
         .events
         .iter()
-        .partition(|e| matches!(e.access, Access::MmioRead { .. } | Access::MmioWrite { .. }));
-    let script = Arc::new(Mutex::new(Script {
-        dma: dma.into_iter().map(|e| e.access.clone()).collect(),
-        difference: None,
-    }));
+        .partition(|e| matches!(e.access, Access::DmaRead { .. } | Access::DmaWrite { .. }));
+    let dma = dma.into_iter().cloned().collect();
+    let script = Arc::new(Mutex::new(Script { dma, difference: None }));
     let mut sim = Simulation::new(&recording.config, Box::new(ReplayPort(script.clone())));
     if let Some((path, cycles)) = trace {
         sim.trace_start(path, cycles)?;
@@ -120,7 +124,7 @@ pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<Repl
     let differs = |cycle, expected: String, got: String| ReplayOutcome::Differs { cycle, expected, got };
     let difference = || script.lock().difference.clone();
 
-    for event in mmio {
+    for event in from_outside {
         let mut quiet = Quiet::new(&script);
         while sim.cycles() < event.cycle {
             let step = sim.step((event.cycle - sim.cycles()).min(QUIET_CYCLES / 8));
@@ -141,6 +145,7 @@ pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<Repl
         }
         match event.access {
             Access::MmioWrite { offset, value } => sim.write32(offset, value),
+            Access::MemoryFlip { address, bit } => sim.flip_memory_bit(address, bit),
             Access::MmioRead { offset, value } => {
                 let got = sim.read32(offset);
                 if got != value {
@@ -162,7 +167,7 @@ pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<Repl
     }
     let left = script.lock().dma.pop_front();
     Ok(match left {
-        Some(access) => differs(sim.cycles(), format!("{access:?}"), "no such access".to_owned()),
+        Some(event) => differs(sim.cycles(), format!("{:?}", event.access), "no such access".to_owned()),
         None => ReplayOutcome::Identical { cycles: sim.cycles() },
     })
 }

@@ -47,6 +47,18 @@ impl Input {
     }
 }
 
+impl std::fmt::Display for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Input::Msm { points, .. } => write!(f, "{} inputs", points.len()),
+            Input::Ntt { values, .. } => {
+                let not_zero = values.iter().filter(|value| !value.is_zero()).count();
+                write!(f, "{} values, {not_zero} of them not zero", values.len())
+            }
+        }
+    }
+}
+
 fn minus_one() -> Fr {
     -Fr::one()
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ark_ec::CurveGroup;
+use ark_ff::Zero;
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Canonical, G1Mont};
 use millrace_job::{Engine, EngineError, Group, Job, JobOutput, JobReport, JobValue, Resident};
 
@@ -131,12 +132,13 @@ fn part(input: &Input, range: std::ops::Range<usize>) -> Option<Input> {
         Input::Msm { points, scalars } => {
             Some(Input::Msm { points: points[range.clone()].to_vec(), scalars: scalars[range].to_vec() })
         }
-        // A shorter transform is another job, not a part of this one.
-        Input::Ntt { .. } => None,
+        Input::Ntt { values, direction, coset } => (range.len().is_power_of_two() && range.len() > 1)
+            .then(|| Input::Ntt { values: values[range].to_vec(), direction: *direction, coset: *coset }),
     }
 }
 
-/// The smallest job found that still fails, by halving, then by leaving out one point at a time; at most `tries` runs.
+/// The smallest job found that still fails, by halving; then an MSM by leaving out one point at a time, and a transform by
+/// putting zeros for its values, in blocks that get shorter. At most `tries` runs.
 pub(crate) fn shrink(subject: &Subject, input: &Input, mut tries: usize) -> Input {
     let mut smallest = input.clone();
     let mut fails = |candidate: &Input| {
@@ -159,6 +161,21 @@ pub(crate) fn shrink(subject: &Subject, input: &Input, mut tries: usize) -> Inpu
             let candidate = Input::Msm { points, scalars };
             if fails(&candidate) { smallest = candidate } else { i += 1 }
         }
+    }
+    let mut block = smallest.size();
+    while matches!(smallest, Input::Ntt { .. }) && block > 0 {
+        for start in (0..smallest.size()).step_by(block) {
+            let Input::Ntt { mut values, direction, coset } = smallest.clone() else { break };
+            if values[start..start + block].iter().all(Fr::is_zero) {
+                continue;
+            }
+            values[start..start + block].fill(Fr::zero());
+            let candidate = Input::Ntt { values, direction, coset };
+            if fails(&candidate) {
+                smallest = candidate;
+            }
+        }
+        block /= 2;
     }
     smallest
 }
