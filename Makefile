@@ -61,7 +61,7 @@ generate: setup ## Write again what comes from hw/data
 
 bench: build vectors ## Time engines and whole proofs beside arkworks; report under target/bench
 	$(MILLRACE) bench --devices cpu,cpu-oracle,sim --sizes 8,10,12 --throughput \
-	  --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns --out $(CARGO_TARGET_DIR)/bench
+	  --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns $(SEMAPHORE)-other.wtns --out $(CARGO_TARGET_DIR)/bench
 
 figures: build vectors ## Measure what is promised: GROUP=hw or GROUP=cpu; exits non-zero where a figure is not met
 	@$(MILLRACE) figures $(or $(GROUP),hw) --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns

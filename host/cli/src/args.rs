@@ -343,12 +343,15 @@ pub(crate) struct BenchArgs {
     /// Which engines, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "cpu")]
     pub(crate) devices: Vec<DeviceName>,
-    /// A key and its witness for whole proofs.
-    #[arg(long, num_args = 2, value_names = ["ZKEY", "WTNS"])]
+    /// A key and its witness for whole proofs; further witnesses are for `--throughput`.
+    #[arg(long, num_args = 2.., value_names = ["ZKEY", "WTNS"])]
     pub(crate) proof: Option<Vec<PathBuf>>,
-    /// Proofs a minute with several witnesses in flight on one key (needs `--proof`).
+    /// Proofs a minute on one key, one witness at a time and several in flight (needs `--proof`).
     #[arg(long, requires = "proof")]
     pub(crate) throughput: bool,
+    /// Proofs in flight for `--throughput` (2 unless told).
+    #[arg(long, value_name = "N", requires = "throughput")]
+    pub(crate) in_flight: Option<usize>,
     /// log₂ of the sizes of MSMs and transforms.
     #[arg(long, value_delimiter = ',', default_value = "8,10,12")]
     pub(crate) sizes: Vec<u32>,

@@ -13,7 +13,13 @@ use crate::{
     output::say,
 };
 
+/// Proofs at a time when throughput is measured.
+const DEFAULT_IN_FLIGHT: usize = 2;
+
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
+    if args.in_flight.is_some_and(|lanes| !(2..=64).contains(&lanes)) {
+        return Err(Failure::new(Code::Usage, "--in-flight expects 2 to 64 proofs"));
+    }
     if args.runs == 0 || args.sizes.iter().any(|log_n| !(1..=24).contains(log_n)) {
         return Err(Failure::new(Code::Usage, "expected at least one run and sizes of 2^1..2^24"));
     }
@@ -30,15 +36,13 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let mut samples =
         measure::kernels(&engines, &args.sizes, args.runs, &told).or_fail(Code::DeviceFailed)?;
     if let Some(files) = &args.proof {
-        samples.extend(proofs::time(&opened, &files[0], &files[1], args.runs, &told)?);
-        if args.throughput {
-            let rate = proofs::throughput(&files[0], &files[1], args.runs)?;
-            say!(
-                "throughput on cpu: one witness at a time {:.1} proofs a minute, two in flight {:.1}: {:.2} times",
-                rate.one,
-                rate.two,
-                rate.two / rate.one
-            );
+        let (key, witnesses) = (&files[0], &files[1..]);
+        samples.extend(proofs::time(&opened, key, &witnesses[0], args.runs, &told)?);
+        let lanes = args.in_flight.unwrap_or(DEFAULT_IN_FLIGHT);
+        for device in opened.iter().filter(|_| args.throughput) {
+            let new = proofs::throughput(device, key, witnesses, lanes, args.runs, &told)?;
+            say!("{}", report::throughput_line(&new));
+            samples.extend(new);
         }
     }
     let setting = report::Setting {

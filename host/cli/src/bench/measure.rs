@@ -10,12 +10,15 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde::Serialize;
 
+/// The kind of a [`Sample`] that says how long each of several proofs took, `size` of them in flight.
+pub(super) const THROUGHPUT: &str = "throughput";
+
 /// One timed run.
 #[derive(Clone, Serialize)]
 pub(crate) struct Sample {
-    /// `msm_g1`, `ntt`, `proof`.
+    /// `msm_g1`, `ntt`, `proof`, [`THROUGHPUT`].
     pub(crate) kind: &'static str,
-    /// Points or values.
+    /// Points or values; with [`THROUGHPUT`], proofs in flight.
     pub(crate) size: usize,
     /// The engine.
     pub(crate) engine: String,

@@ -1,16 +1,18 @@
 //! Whole proofs: engines in turn on one key and witness, arkworks' own prover beside them, and several witnesses in flight.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use millrace_groth16::Witness;
 use millrace_job::CancelToken;
 use millrace_prover::{LoadedKey, Prover, Randomness};
 use millrace_rivals::ArkworksKey;
 
-use super::measure::Sample;
+use super::measure::{Sample, THROUGHPUT};
 use crate::{
-    args::DeviceName,
-    device::{self, OpenOptions, Opened},
+    device::Opened,
     exit::{Code, Failure, OrFail},
     input,
     prove::{load_failure, prove_failure, prover},
@@ -83,39 +85,58 @@ pub(super) fn time(
     Ok(samples)
 }
 
-/// Proofs a minute.
-pub(super) struct Throughput {
-    /// One witness at a time.
-    pub(super) one: f64,
-    /// Two witnesses in flight on one key.
-    pub(super) two: f64,
-}
-
-/// Proofs a minute on the CPU, one witness at a time and two in flight, in turn; the medians.
-pub(super) fn throughput(key: &Path, witness: &Path, runs: usize) -> Result<Throughput, Failure> {
-    const PROOFS: usize = 4;
-    let opened = device::open(DeviceName::Cpu, OpenOptions::default())?;
-    let prover = prover(&opened, None, false);
+/// Whole proofs one after the other and `lanes` at a time, on one key and in turn; a sample is the time for each proof of a round.
+///
+/// Witnesses are taken in turn, so that neighbours in flight differ where several were given.
+pub(super) fn throughput(
+    opened: &Opened,
+    key: &Path,
+    witnesses: &[PathBuf],
+    lanes: usize,
+    runs: usize,
+    told: &dyn Fn(&Sample),
+) -> Result<Vec<Sample>, Failure> {
+    const PROOFS_A_LANE: usize = 2;
+    let prover = prover(opened, None, false);
     let key = prover.load(input::key(key)?).map_err(load_failure)?;
-    let witness = input::witness(witness)?;
+    let witnesses = witnesses.iter().map(|w| input::witness(w)).collect::<Result<Vec<_>, _>>()?;
+    let proofs = PROOFS_A_LANE * lanes;
     let flight = |lanes: usize| -> Result<f64, Failure> {
         let started = Instant::now();
         std::thread::scope(|scope| {
-            let lane = || (0..PROOFS / lanes).try_for_each(|_| once(&prover, &key, &witness).map(|_| ()));
-            let threads: Vec<_> = (0..lanes).map(|_| scope.spawn(lane)).collect();
+            let (prover, key, witnesses) = (&prover, &key, &witnesses);
+            let lane = |first: usize| {
+                move || {
+                    (first..proofs)
+                        .step_by(lanes)
+                        .try_for_each(|i| once(prover, key, &witnesses[i % witnesses.len()]).map(|_| ()))
+                }
+            };
+            let threads: Vec<_> = (0..lanes).map(|first| scope.spawn(lane(first))).collect();
             threads.into_iter().try_for_each(|t| t.join().expect("a lane does not panic"))
         })?;
-        Ok(60.0 * PROOFS as f64 / started.elapsed().as_secs_f64())
+        Ok(started.elapsed().as_secs_f64() / proofs as f64)
     };
-    let median = |mut rates: Vec<f64>| {
-        rates.sort_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    };
-    let mut rates = (Vec::new(), Vec::new());
-    flight(1)?;
-    for _ in 0..runs {
-        rates.0.push(flight(1)?);
-        rates.1.push(flight(2)?);
+    let mut samples = Vec::new();
+    for run in 0..=runs {
+        for in_flight in [1, lanes] {
+            let seconds = flight(in_flight)?;
+            if run > 0 {
+                let engine = opened.engine.name().to_owned();
+                let run = run - 1;
+                let sample = Sample {
+                    kind: THROUGHPUT,
+                    size: in_flight,
+                    engine,
+                    run,
+                    seconds,
+                    cycles: None,
+                    issued: None,
+                };
+                told(&sample);
+                samples.push(sample);
+            }
+        }
     }
-    Ok(Throughput { one: median(rates.0), two: median(rates.1) })
+    Ok(samples)
 }

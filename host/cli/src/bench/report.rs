@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 use plotters::prelude::*;
 use serde::Serialize;
 
-use super::measure::Sample;
+use super::measure::{Sample, THROUGHPUT};
 use crate::{
     exit::{Code, Failure, OrFail},
     output,
@@ -61,6 +61,50 @@ fn rows(samples: &[Sample]) -> Vec<Row> {
             }
         })
         .collect()
+}
+
+/// Proofs a minute, from the median time for each proof.
+fn proofs_a_minute(row: &Row) -> f64 {
+    60.0 / row.median_seconds
+}
+
+/// What one engine's [`THROUGHPUT`] samples say, in a line.
+pub(super) fn throughput_line(samples: &[Sample]) -> String {
+    let rows = rows(samples);
+    let (Some(one), Some(many)) = (rows.first(), rows.last()) else { return String::new() };
+    format!(
+        "throughput on {}: {:.1} proofs a minute one at a time, {:.1} with {} in flight: {:.2} times",
+        one.engine,
+        proofs_a_minute(one),
+        proofs_a_minute(many),
+        many.size,
+        one.median_seconds / many.median_seconds
+    )
+}
+
+/// The page's part about throughput; empty where none was measured.
+fn throughput_table(rows: &[Row]) -> String {
+    let measured: Vec<&Row> = rows.iter().filter(|row| row.kind == THROUGHPUT).collect();
+    if measured.is_empty() {
+        return String::new();
+    }
+    let mut table = "<h2>Throughput, one key</h2><table><tr><th>engine<th>in flight<th>rounds<th>median s for each proof<th>proofs a minute<th>against one at a time</tr>\n".to_owned();
+    for row in &measured {
+        let alone = measured.iter().find(|r| r.engine == row.engine && r.size == 1);
+        let gain =
+            alone.map_or("–".to_owned(), |r| format!("{:.2} ×", r.median_seconds / row.median_seconds));
+        writeln!(
+            table,
+            "<tr><td>{}<td>{}<td>{}<td>{:.4}<td>{:.1}<td>{gain}</tr>",
+            escape(&row.engine),
+            row.size,
+            row.runs,
+            row.median_seconds,
+            proofs_a_minute(row)
+        )
+        .expect("writing to a String cannot fail");
+    }
+    table + "</table>\n<h2>All runs</h2>\n"
 }
 
 /// Writes the three files.
@@ -174,8 +218,9 @@ fn html(setting: &Setting, rows: &[Row]) -> Result<String, Failure> {
             }
         }
     }
+    let throughput = throughput_table(rows);
     let mut table = String::new();
-    for r in rows {
+    for r in rows.iter().filter(|row| row.kind != THROUGHPUT) {
         let number = |x: Option<u64>| x.map_or("–".to_owned(), |x| x.to_string());
         writeln!(
             table,
@@ -199,7 +244,7 @@ td,th{{border-bottom:1px solid #ddd;padding:.2rem .7rem;text-align:right}}td:fir
 <h1>millrace bench</h1><p>{} · {} threads · version {}<br><code>{}</code></p>
 <p>Times are of this machine; a simulated device's time is the simulator's, not a card's. Cycles of <code>sim</code> are simulated cycles; those of
 <code>model</code> are the model's estimate. Medians of the runs named; runs of different engines are interleaved. Raw samples: report.csv, report.json.</p>
-{plots}<table><tr><th>kind<th>size<th>engine<th>runs<th>min s<th>median s<th>max s<th>cycles<th>issued</tr>
+{plots}{throughput}<table><tr><th>kind<th>size<th>engine<th>runs<th>min s<th>median s<th>max s<th>cycles<th>issued</tr>
 {table}</table></html>\n",
         escape(&setting.processor), setting.threads, setting.version, escape(&setting.command)
     ))
