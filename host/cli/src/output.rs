@@ -1,12 +1,12 @@
 //! Files that appear whole or not at all.
 
 use std::{
-    io::Write,
+    io::Read,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use crate::exit::{Code, Failure, OrFail};
+use crate::exit::{Code, Failure};
 
 /// A line on standard output. Who reads it may leave early (`| head`): then there is nobody to talk to, and the work goes on. A full disk
 /// behind it is an output that cannot be written.
@@ -51,58 +51,87 @@ impl Outputs {
         Self { files: Vec::new(), taken: inputs.into_iter().map(identity).collect() }
     }
 
-    /// Claims a path for something that another part of the program writes.
-    pub(crate) fn claim(&mut self, path: &Path) -> Result<(), Failure> {
-        let file = identity(path);
-        if self.taken.contains(&file) && !is_special(path) {
+    /// Fails now where [`Outputs::add`] would fail after long work: a file in use, a folder that cannot be written.
+    pub(crate) fn probe(&self, path: &Path) -> Result<(), Failure> {
+        self.is_free(path)?;
+        if is_special(path) {
+            return Ok(());
+        }
+        beside(&identity(path)).map(drop).map_err(|error| cannot_write(path, &error))
+    }
+
+    fn is_free(&self, path: &Path) -> Result<(), Failure> {
+        if self.taken.contains(&identity(path)) && !is_special(path) {
             let message =
                 format!("expected a file of its own for each input and output, got {} twice", path.display());
             return Err(Failure::new(Code::Usage, message));
         }
-        self.taken.push(file);
         Ok(())
     }
 
     /// Writes `bytes` beside `path` (beside its target, where it is a link); nothing is at `path` before [`Outputs::commit`]. What is no regular file (a
     /// pipe, a terminal, `/dev/null`) is written at once.
-    pub(crate) fn add(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-        self.claim(path)?;
-        let failed = |error: std::io::Error| {
-            Failure::new(Code::Output, format!("cannot write {}: {error}", path.display()))
-        };
+    pub(crate) fn add(&mut self, path: &Path, mut bytes: &[u8]) -> Result<(), Failure> {
+        self.add_from(path, &mut bytes)
+    }
+
+    /// As [`Outputs::add`], with the bytes of a reader.
+    pub(crate) fn add_from(&mut self, path: &Path, bytes: &mut impl Read) -> Result<(), Failure> {
+        self.is_free(path)?;
+        let target = identity(path);
+        self.taken.push(target.clone());
+        let failed = |error: std::io::Error| cannot_write(path, &error);
         if is_special(path) {
             let opened = std::fs::OpenOptions::new().write(true).open(path);
-            return opened.and_then(|mut file| file.write_all(bytes)).map_err(failed);
+            return opened.and_then(|mut file| std::io::copy(bytes, &mut file)).map(drop).map_err(failed);
         }
-        let target = identity(path);
-        let folder = target.parent().unwrap_or(Path::new("."));
-        let mode = std::fs::Permissions::from_mode(0o666);
-        let mut file = tempfile::Builder::new()
-            .prefix(".millrace-")
-            .permissions(mode)
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        let mut file = beside(&target).map_err(failed)?;
+        std::io::copy(bytes, &mut file).and_then(|_| file.as_file().sync_all()).map_err(failed)?;
         self.files.push((file, target));
         Ok(())
     }
 
-    /// Puts all files in place; if one cannot be, none is left.
+    /// Puts all files in place; if one cannot be, none is, and what was there before is there again.
     pub(crate) fn commit(self) -> Result<(), Failure> {
-        let mut done: Vec<PathBuf> = Vec::new();
+        let mut done: Vec<(PathBuf, Option<tempfile::TempPath>)> = Vec::new();
         for (file, path) in self.files {
-            let placed = file.persist(&path).map_err(|e| e.error);
-            if let Err(error) = placed {
-                for path in done {
+            let before = keep(&path);
+            if let Err(error) = file.persist(&path) {
+                for (path, before) in done {
                     // Nothing better is left to do where even this fails; the first error is the one to tell.
-                    let _ = std::fs::remove_file(path);
+                    let _ = match before {
+                        Some(before) => before.persist(&path).map_err(|e| e.error),
+                        None => std::fs::remove_file(path),
+                    };
                 }
-                return Err(error).or_fail(Code::Output);
+                return Err(cannot_write(&path, &error.error));
             }
-            done.push(path);
+            done.push((path, before));
         }
         Ok(())
     }
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Code::Output, format!("cannot write {}: {error}", path.display()))
+}
+
+/// An empty file in the target's folder.
+fn beside(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mode = std::fs::Permissions::from_mode(0o666);
+    let folder = target.parent().unwrap_or(Path::new("."));
+    tempfile::Builder::new().prefix(".millrace-").permissions(mode).tempfile_in(folder)
+}
+
+/// A second name for what is at `path` now, removed when dropped; `None` if nothing is there, or the file system knows no second names.
+fn keep(path: &Path) -> Option<tempfile::TempPath> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let named = |name: &Path| std::fs::hard_link(path, name);
+    tempfile::Builder::new()
+        .prefix(".millrace-")
+        .make_in(folder, named)
+        .ok()
+        .map(|kept| kept.into_temp_path())
 }
 
 /// A device, a pipe, or one of the names that the system gives to open files: never replaced.
@@ -130,6 +159,26 @@ mod tests {
         assert_eq!(outputs.add(&bad, b"[]").expect_err("no folder").code, Code::Output);
         drop(outputs);
         assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 0);
+    }
+
+    #[test]
+    fn what_was_there_is_there_again_when_one_of_two_cannot_be_placed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("old"), "old").expect("writes");
+        let mut outputs = Outputs::default();
+        for name in ["old", "new", "in the way"] {
+            outputs.add(&at(name), b"x").expect("writable");
+        }
+        std::fs::create_dir(at("in the way")).expect("makes a folder");
+        assert_eq!(outputs.commit().expect_err("a folder is in the way").code, Code::Output);
+        assert_eq!(std::fs::read_to_string(at("old")).expect("reads"), "old");
+        let mut names: Vec<_> = std::fs::read_dir(folder.path())
+            .expect("readable")
+            .map(|e| e.expect("readable").file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["in the way", "old"]);
     }
 
     #[test]

@@ -3,10 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Instant,
 };
 
@@ -33,7 +30,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     let mut outputs =
         Outputs::beside([&args.key, &args.witness].into_iter().chain(&args.r1cs).map(PathBuf::as_path));
     if let Some(path) = &args.trace {
-        outputs.claim(path)?;
+        outputs.probe(path)?;
     }
     if args.split.is_some() && !args.device.is_accelerator() {
         let got = args.device.as_str();
@@ -61,24 +58,35 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     let one_at_a_time = args.trace.is_some();
     let drill = args.inject.map(Injection::drill);
     let opened = device::open(args.device, OpenOptions { one_at_a_time, drill, ..OpenOptions::default() })?;
-    let traced = Arc::new(AtomicBool::new(false));
+    let traced = Arc::new(OnceLock::new());
     let prover = prover(&opened, args.split, !args.no_fallback);
-    let progress = progress(args, &opened, traced.clone())?;
+    let progress = progress(args, &opened, traced.clone());
     let started = Instant::now();
     progress.step("loading the key");
     let loaded = prover.load_or_cancel(key, cancel).map_err(load_failure)?;
     let load_seconds = started.elapsed().as_secs_f64();
     let proved = prover.prove(&loaded, &witness, r1cs.as_ref(), &randomness, &progress, cancel);
     progress.finish();
-    let proved = proved.map_err(prove_failure)?;
+    let proved = match proved {
+        Ok(proved) => proved,
+        Err(error) => {
+            // A waveform is wanted most where a device fails. What it cannot tell, the proof's own error does.
+            match add_waveform(args, &opened, &mut outputs).and_then(|()| outputs.commit()) {
+                Ok(()) => tell_waveform(args, &traced),
+                Err(failure) => tell!("{failure}"),
+            }
+            return Err(prove_failure(error));
+        }
+    };
 
-    if args.trace.is_some() && !traced.load(Ordering::Relaxed) {
+    if args.trace.is_some() && traced.get().is_none() {
         let wanted = args.trace_job.as_deref().unwrap_or("any");
         return Err(Failure::new(
             Code::Usage,
             format!("--trace-job: expected the name of a job, got {wanted}"),
         ));
     }
+    add_waveform(args, &opened, &mut outputs)?;
     let facts = facts(&opened, args);
     let json = report::json(&proved.report, &facts, load_seconds, args.seed.is_some());
     outputs.add(&args.proof, proof_to_json(&proved.proof).as_bytes())?;
@@ -88,6 +96,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         outputs.add(path, format!("{json:#}\n").as_bytes())?;
     }
     outputs.commit()?;
+    tell_waveform(args, &traced);
     if args.json.as_deref() == Some(on_screen) {
         say!("{json:#}");
     } else if args.table {
@@ -132,7 +141,7 @@ pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> P
 }
 
 /// A progress line that shows a simulation's cycles, and starts the drill and the waveform that were asked for.
-fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<AtomicBool>) -> Result<Progress, Failure> {
+fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<OnceLock<String>>) -> Progress {
     let sim = opened.behind.simulation();
     let mut progress = Progress::new(sim.as_ref().map(Simulation::cycle_count));
     if let Some(trigger) = opened.trigger.clone() {
@@ -143,19 +152,31 @@ fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<AtomicBool>) -> Resul
             }
         });
     }
-    let (Some(sim), Some(path)) = (sim, args.trace.clone()) else { return Ok(progress) };
-    sim.can_trace(&path)?;
+    let Some(sim) = sim.filter(|_| args.trace.is_some()) else { return progress };
     let (wanted, limit) = (args.trace_job.clone(), args.trace_cycles);
-    Ok(progress.on_job_start(move |label, engine| {
+    progress.on_job_start(move |label, engine| {
         let asked_for =
             engine == DeviceName::Sim.as_str() && wanted.as_deref().is_none_or(|wanted| wanted == label);
-        if asked_for && !traced.swap(true, Ordering::Relaxed) {
-            match sim.trace(&path, limit) {
-                Ok(()) => tell!("waveform of {label}: {}", path.display()),
-                Err(failure) => tell!("{failure}"),
-            }
+        if asked_for
+            && traced.set(label.to_owned()).is_ok()
+            && let Err(failure) = sim.trace(limit)
+        {
+            tell!("{failure}");
         }
-    }))
+    })
+}
+
+fn add_waveform(args: &ProveArgs, opened: &Opened, outputs: &mut Outputs) -> Result<(), Failure> {
+    match (opened.behind.simulation(), &args.trace) {
+        (Some(simulation), Some(path)) => simulation.add_waveform(path, outputs),
+        _ => Ok(()),
+    }
+}
+
+fn tell_waveform(args: &ProveArgs, traced: &OnceLock<String>) {
+    if let (Some(label), Some(path)) = (traced.get(), &args.trace) {
+        tell!("waveform of {label}: {}", path.display());
+    }
 }
 
 fn facts(opened: &Opened, args: &ProveArgs) -> DeviceFacts {

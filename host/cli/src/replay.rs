@@ -14,13 +14,18 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let text = input::regular(&args.recording)
         .and_then(|()| std::fs::read_to_string(&args.recording))
         .map_err(|e| Failure::new(Code::BadFile, format!("{}: {e}", args.recording.display())))?;
+    let mut outputs = Outputs::beside([args.recording.as_path()]);
     if let Some(path) = &args.trace {
-        Outputs::beside([args.recording.as_path()]).claim(path)?;
-        simulation::can_trace(path)?;
+        outputs.probe(path)?;
     }
     let recording = Recording::from_text(&text).or_fail(Code::BadFile)?;
-    let trace = args.trace.as_deref().map(|path| (path, args.trace_cycles));
-    match replay(&recording, trace).or_fail(Code::Output)? {
+    let trace = args.trace.is_some().then_some(args.trace_cycles);
+    let (outcome, waveform) = replay(&recording, trace).or_fail(Code::Output)?;
+    if let (Some(path), Some(waveform)) = (&args.trace, waveform) {
+        simulation::add_waveform(waveform, path, &mut outputs)?;
+        outputs.commit()?;
+    }
+    match outcome {
         ReplayOutcome::Identical { cycles } => {
             say!("identical: {} accesses over {cycles} cycles", recording.events.len());
             Ok(())

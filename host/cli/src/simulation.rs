@@ -14,6 +14,7 @@ mod with {
 
     use crate::{
         exit::{Code, Failure, OrFail},
+        output::Outputs,
         progress::CycleCount,
     };
 
@@ -39,14 +40,14 @@ mod with {
             self.0.cycles_per_second()
         }
 
-        /// Whether a waveform can go there: fails now rather than in the middle of a proof.
-        pub(crate) fn can_trace(&self, path: &Path) -> Result<(), Failure> {
-            super::can_trace(path)
+        /// Keeps an FST waveform of the next cycles.
+        pub(crate) fn trace(&self, max_cycles: u64) -> Result<(), Failure> {
+            self.0.trace(max_cycles).or_fail(Code::Output)
         }
 
-        /// Writes an FST waveform of the next cycles.
-        pub(crate) fn trace(&self, path: &Path, max_cycles: u64) -> Result<(), Failure> {
-            self.0.trace(path, max_cycles).or_fail(Code::Output)
+        /// Adds the waveform to the outputs, if one was started.
+        pub(crate) fn add_waveform(&self, path: &Path, outputs: &mut Outputs) -> Result<(), Failure> {
+            self.0.trace_stop().map_or(Ok(()), |waveform| super::add_waveform(waveform, path, outputs))
         }
 
         /// Flips a bit of device memory where the first base lies: its x coordinate is another one then.
@@ -69,6 +70,7 @@ mod without {
 
     use crate::{
         exit::{Code, Failure},
+        output::Outputs,
         progress::CycleCount,
     };
 
@@ -90,11 +92,11 @@ mod without {
             match self.0 {}
         }
 
-        pub(crate) fn can_trace(&self, _path: &Path) -> Result<(), Failure> {
+        pub(crate) fn trace(&self, _max_cycles: u64) -> Result<(), Failure> {
             match self.0 {}
         }
 
-        pub(crate) fn trace(&self, _path: &Path, _max_cycles: u64) -> Result<(), Failure> {
+        pub(crate) fn add_waveform(&self, _path: &Path, _outputs: &mut Outputs) -> Result<(), Failure> {
             match self.0 {}
         }
 
@@ -108,17 +110,18 @@ mod without {
     }
 }
 
-/// A waveform is written by the simulator's own code, which aborts where it cannot: only a regular file that can be made is good enough.
+/// Copies a waveform from the memory that the simulator wrote it to.
 #[cfg(feature = "sim")]
-pub(crate) fn can_trace(path: &std::path::Path) -> Result<(), crate::exit::Failure> {
-    let failed = |what: String| {
-        crate::exit::Failure::new(
-            crate::exit::Code::Output,
-            format!("cannot write {}: {what}", path.display()),
-        )
-    };
-    if path.metadata().is_ok_and(|m| !m.is_file()) {
-        return Err(failed("expected a regular file".to_owned()));
+pub(crate) fn add_waveform(
+    mut waveform: millrace_cosim::Waveform,
+    path: &std::path::Path,
+    outputs: &mut crate::output::Outputs,
+) -> Result<(), crate::exit::Failure> {
+    if waveform.cut {
+        crate::output::tell!(
+            "{}: the waveform was cut where it had reached its greatest length",
+            path.display()
+        );
     }
-    std::fs::File::create(path).map(|_| ()).map_err(|error| failed(error.to_string()))
+    outputs.add_from(path, &mut waveform.file)
 }

@@ -150,6 +150,27 @@ fn waveform_of_one_job() {
 }
 
 #[test]
+fn a_waveform_that_does_not_fit_the_disk_is_an_error_and_no_abort() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    let (key, witness) = (vectors.join("tiny.zkey"), vectors.join("tiny.wtns"));
+    let line = fails(9, &job.prove_args(&key, &witness, &["--device", "sim", "--trace", "/dev/full"]));
+    assert!(line.contains("/dev/full"), "{line}");
+    assert_eq!(job.files(), Vec::<String>::new());
+}
+
+#[test]
+fn a_waveform_is_there_where_the_device_was_wrong() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    let (key, witness, trace) = (vectors.join("many.zkey"), vectors.join("many.wtns"), job.path("wrong.fst"));
+    let args = ["--device", "sim", "--no-fallback", "--inject", "wrong-msm", "--trace", &trace];
+    let output = millrace(&job.prove_args(&key, &witness, &args));
+    assert_eq!(output.status.code(), Some(11));
+    assert_eq!(job.files(), ["wrong.fst"]);
+}
+
+#[test]
 fn a_waveform_that_cannot_be_is_said() {
     let Some(vectors) = vectors() else { return };
     let job = Job::new();
@@ -160,7 +181,7 @@ fn a_waveform_that_cannot_be_is_said() {
         2,
         &job.prove_args(&key, &witness, &["--device", "sim", "--trace", &trace, "--trace-job", "nonsense"]),
     );
-    assert_eq!(job.files(), ["x.fst"]);
+    assert_eq!(job.files(), Vec::<String>::new());
 }
 
 #[test]

@@ -13,4 +13,4 @@ use lz4_sys as _;
 mod ffi;
 mod simulation;
 
-pub use simulation::{HostPort, SimConfig, Simulation, Step, TraceError};
+pub use simulation::{HostPort, SimConfig, Simulation, Step, TraceError, WAVEFORM_BYTES_MAX, Waveform};

@@ -1,6 +1,6 @@
 //! One simulated device.
 
-use std::{ffi::CString, ops::RangeInclusive, os::unix::ffi::OsStrExt, path::Path};
+use std::{ffi::CString, fs::File, ops::RangeInclusive, os::fd::AsRawFd};
 
 use thiserror::Error;
 
@@ -56,58 +56,92 @@ pub struct Step {
 
 /// Why there is no waveform.
 #[derive(Debug, Error)]
-#[error("cannot write a waveform to {path}: the file cannot be opened, or this build has no tracing")]
-pub struct TraceError {
-    /// Where it should have gone.
-    pub path: String,
+pub enum TraceError {
+    /// The system has no memory to write it to.
+    #[error("no memory for a waveform: {0}")]
+    Memory(#[from] memfd::Error),
+    /// The simulator cannot write one.
+    #[error("this build of the simulation writes no waveforms")]
+    Unavailable,
 }
 
+/// A finished FST waveform, in memory: the simulator's own writer ends the process where a disk is full, so it never gets one.
+#[derive(Debug)]
+pub struct Waveform {
+    /// The bytes, from the start.
+    pub file: File,
+    /// Whether it ends before the last cycle that was asked for, as it had reached [`WAVEFORM_BYTES_MAX`].
+    pub cut: bool,
+}
+
+/// A waveform ends when it is longer than this: it is kept in memory.
+pub const WAVEFORM_BYTES_MAX: u64 = 1 << 30;
+
 /// A running device.
-pub struct Simulation(Handle);
+pub struct Simulation {
+    handle: Handle,
+    waveform: Option<Waveform>,
+}
 
 impl Simulation {
     /// A device after reset, at cycle 0.
     pub fn new(config: &SimConfig, port: Box<dyn HostPort>) -> Self {
-        Self(Handle::new(config, port))
+        Self { handle: Handle::new(config, port), waveform: None }
     }
 
     /// Runs until `max_cycles` have passed, an interrupt rises, or the device has nothing to do.
     pub fn step(&mut self, max_cycles: u64) -> Step {
-        self.0.step(max_cycles)
+        let step = self.handle.step(max_cycles);
+        self.cut_waveform();
+        step
     }
 
     /// Reads a register; all ones if the device does not answer. Takes a few cycles.
     pub fn read32(&mut self, offset: u32) -> u32 {
-        self.0.read32(offset)
+        self.handle.read32(offset)
     }
 
     /// Writes a register. Takes a few cycles.
     pub fn write32(&mut self, offset: u32, value: u32) {
-        self.0.write32(offset, value);
+        self.handle.write32(offset, value);
     }
 
     /// Cycles since reset.
     pub fn cycles(&self) -> u64 {
-        self.0.cycles()
+        self.handle.cycles()
     }
 
-    /// Writes an FST waveform of the next `max_cycles` cycles, or until [`Self::trace_stop`].
+    /// Writes an FST waveform of the next `max_cycles` cycles, or until [`Self::trace_stop`]. An earlier one is thrown away.
     ///
     /// # Errors
-    /// [`TraceError`] if the file cannot be opened or the build has no tracing.
-    pub fn trace_start(&mut self, path: &Path, max_cycles: u64) -> Result<(), TraceError> {
-        let error = || TraceError { path: path.display().to_string() };
-        let c_path = CString::new(path.as_os_str().as_bytes()).map_err(|_| error())?;
-        if self.0.trace_start(&c_path, max_cycles) { Ok(()) } else { Err(error()) }
+    /// [`TraceError`] if there is no memory for it or the build has no tracing.
+    pub fn trace_start(&mut self, max_cycles: u64) -> Result<(), TraceError> {
+        self.handle.trace_stop();
+        let file = memfd::MemfdOptions::default().create("millrace-waveform")?.into_file();
+        let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd())).expect("no zero byte in it");
+        if !self.handle.trace_start(&path, max_cycles) {
+            return Err(TraceError::Unavailable);
+        }
+        self.waveform = Some(Waveform { file, cut: false });
+        Ok(())
     }
 
-    /// Ends the waveform.
-    pub fn trace_stop(&mut self) {
-        self.0.trace_stop();
+    /// Ends the waveform and gives it; `None` if none was started.
+    pub fn trace_stop(&mut self) -> Option<Waveform> {
+        self.handle.trace_stop();
+        self.waveform.take()
+    }
+
+    fn cut_waveform(&mut self) {
+        let Some(waveform) = &mut self.waveform else { return };
+        if !waveform.cut && waveform.file.metadata().is_ok_and(|m| m.len() > WAVEFORM_BYTES_MAX) {
+            self.handle.trace_stop();
+            waveform.cut = true;
+        }
     }
 
     /// Flips a bit of device memory, as a particle would: for tests of what finds it.
     pub fn flip_memory_bit(&mut self, address: u64, bit: u32) {
-        self.0.flip_memory_bit(address, bit);
+        self.handle.flip_memory_bit(address, bit);
     }
 }

@@ -1,7 +1,6 @@
 //! The thread that steps the simulation, and what driver and tools hold of it.
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -11,7 +10,7 @@ use std::{
 };
 
 use millrace_pcie::{Function, HostMemory, Irq, IrqLine, Mmio};
-use millrace_verilated::{SimConfig, Simulation, TraceError};
+use millrace_verilated::{SimConfig, Simulation, TraceError, Waveform};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::{
@@ -136,17 +135,17 @@ impl CosimHandle {
         (nanos > 0).then(|| self.cycles() as f64 * 1e9 / nanos as f64)
     }
 
-    /// Writes an FST waveform of the next `max_cycles` cycles.
+    /// Writes an FST waveform of the next `max_cycles` cycles, for [`CosimHandle::trace_stop`] to give.
     ///
     /// # Errors
-    /// [`TraceError`] if the file cannot be opened.
-    pub fn trace(&self, path: &Path, max_cycles: u64) -> Result<(), TraceError> {
-        self.shared.sim.lock().trace_start(path, max_cycles)
+    /// [`TraceError`] if there is no memory for it.
+    pub fn trace(&self, max_cycles: u64) -> Result<(), TraceError> {
+        self.shared.sim.lock().trace_start(max_cycles)
     }
 
-    /// Ends the waveform early.
-    pub fn trace_stop(&self) {
-        self.shared.sim.lock().trace_stop();
+    /// Ends the waveform, if it has not ended yet, and gives it; `None` if none was started.
+    pub fn trace_stop(&self) -> Option<Waveform> {
+        self.shared.sim.lock().trace_stop()
     }
 
     /// What was recorded so far; `None` when recording is off.

@@ -11,6 +11,6 @@ mod recording;
 mod replay;
 
 pub use device::{CosimConfig, CosimHandle, start};
-pub use millrace_verilated::{SimConfig, TraceError};
+pub use millrace_verilated::{SimConfig, TraceError, Waveform};
 pub use recording::{Access, Event, ParseError, Recording};
 pub use replay::{ReplayOutcome, replay};

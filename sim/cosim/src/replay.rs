@@ -1,8 +1,8 @@
 //! Runs a recording again on a fresh device, without driver or host memory.
 
-use std::{collections::VecDeque, path::Path, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
-use millrace_verilated::{HostPort, Simulation, TraceError};
+use millrace_verilated::{HostPort, Simulation, TraceError, Waveform};
 use parking_lot::Mutex;
 
 use crate::recording::{Access, Event, Recording};
@@ -106,11 +106,14 @@ impl Quiet {
     }
 }
 
-/// Replays a recording; with `trace`, the first so many cycles go into an FST file.
+/// Replays a recording; with `trace`, there is a waveform of the first so many cycles.
 ///
 /// # Errors
 /// [`TraceError`] if the waveform cannot be written. A difference is an outcome, no error.
-pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<ReplayOutcome, TraceError> {
+pub fn replay(
+    recording: &Recording,
+    trace: Option<u64>,
+) -> Result<(ReplayOutcome, Option<Waveform>), TraceError> {
     let (dma, from_outside): (Vec<&Event>, Vec<&Event>) = recording
         .events
         .iter()
@@ -118,29 +121,31 @@ pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<Repl
     let dma = dma.into_iter().cloned().collect();
     let script = Arc::new(Mutex::new(Script { dma, difference: None }));
     let mut sim = Simulation::new(&recording.config, Box::new(ReplayPort(script.clone())));
-    if let Some((path, cycles)) = trace {
-        sim.trace_start(path, cycles)?;
+    if let Some(cycles) = trace {
+        sim.trace_start(cycles)?;
     }
+    let outcome = compare(&mut sim, &script, from_outside);
+    Ok((outcome, sim.trace_stop()))
+}
+
+/// Does to the device what the recording says was done to it, and compares what it answers and moves.
+fn compare(sim: &mut Simulation, script: &Mutex<Script>, from_outside: Vec<&Event>) -> ReplayOutcome {
     let differs = |cycle, expected: String, got: String| ReplayOutcome::Differs { cycle, expected, got };
     let difference = || script.lock().difference.clone();
 
     for event in from_outside {
-        let mut quiet = Quiet::new(&script);
+        let mut quiet = Quiet::new(script);
         while sim.cycles() < event.cycle {
             let step = sim.step((event.cycle - sim.cycles()).min(QUIET_CYCLES / 8));
             if let Some((expected, got)) = difference() {
-                return Ok(differs(sim.cycles(), expected, got));
+                return differs(sim.cycles(), expected, got);
             }
-            if quiet.is_over(&sim, &script) {
+            if quiet.is_over(sim, script) {
                 let expected = format!("a register access at cycle {}", event.cycle);
-                return Ok(differs(sim.cycles(), expected, format!("no DMA for {QUIET_CYCLES} cycles")));
+                return differs(sim.cycles(), expected, format!("no DMA for {QUIET_CYCLES} cycles"));
             }
             if step.cycles == 0 && !step.busy {
-                return Ok(differs(
-                    sim.cycles(),
-                    format!("busy until cycle {}", event.cycle),
-                    "idle".to_owned(),
-                ));
+                return differs(sim.cycles(), format!("busy until cycle {}", event.cycle), "idle".to_owned());
             }
         }
         match event.access {
@@ -150,24 +155,24 @@ pub fn replay(recording: &Recording, trace: Option<(&Path, u64)>) -> Result<Repl
                 let got = sim.read32(offset);
                 if got != value {
                     let expected = format!("register {offset:#06x} = {value:#010x}");
-                    return Ok(differs(sim.cycles(), expected, format!("{got:#010x}")));
+                    return differs(sim.cycles(), expected, format!("{got:#010x}"));
                 }
             }
             Access::DmaRead { .. } | Access::DmaWrite { .. } => unreachable!("partitioned away above"),
         }
     }
-    let mut quiet = Quiet::new(&script);
+    let mut quiet = Quiet::new(script);
     while sim.step(4096).busy
         && !script.lock().dma.is_empty()
         && difference().is_none()
-        && !quiet.is_over(&sim, &script)
+        && !quiet.is_over(sim, script)
     {}
     if let Some((expected, got)) = difference() {
-        return Ok(differs(sim.cycles(), expected, got));
+        return differs(sim.cycles(), expected, got);
     }
     let left = script.lock().dma.pop_front();
-    Ok(match left {
+    match left {
         Some(event) => differs(sim.cycles(), format!("{:?}", event.access), "no such access".to_owned()),
         None => ReplayOutcome::Identical { cycles: sim.cycles() },
-    })
+    }
 }

@@ -162,13 +162,15 @@ fn every_kind_of_job_and_a_replay() {
 
     let recording = handle.recording().expect("recording is on");
     drop((host, handle));
-    let outcome = replay(&recording, None).expect("no trace asked for");
+    let (outcome, waveform) = replay(&recording, Some(100)).expect("memory for a waveform");
     assert!(matches!(outcome, ReplayOutcome::Identical { .. }), "{outcome:?}");
+    let waveform = waveform.expect("asked for");
+    assert!(!waveform.cut && waveform.file.metadata().expect("in memory").len() > 1000);
     let mut tampered = recording;
     let answer = tampered.events.iter_mut().rev().find_map(|e| match &mut e.access {
         millrace_cosim::Access::DmaWrite { data, .. } => Some(data),
         _ => None,
     });
     answer.expect("completions were written")[3] ^= 1;
-    assert!(matches!(replay(&tampered, None), Ok(ReplayOutcome::Differs { .. })));
+    assert!(matches!(replay(&tampered, None), Ok((ReplayOutcome::Differs { .. }, None))));
 }
