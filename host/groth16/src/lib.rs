@@ -32,6 +32,6 @@ pub use mapped::SharedBytes;
 pub use points::{Curve, PointError, PointFault};
 pub use proof::Proof;
 pub use r1cs::{R1cs, R1csError, Unsatisfied};
-pub use verify::{VerifyError, VerifyingKey, verify};
+pub use verify::{PreparedKey, VerifyError, VerifyingKey, verify};
 pub use wtns::{Witness, WitnessError};
 pub use zkey::{KeyError, KeyHeader, KeyPart, ProvingKey, TrivialDelta};

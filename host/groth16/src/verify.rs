@@ -1,13 +1,18 @@
 //! The pairing check.
 
-use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
-use millrace_bn254::{Bn254, FrCanonical, G1Affine, G2Affine};
+use ark_ec::{
+    CurveGroup, VariableBaseMSM,
+    pairing::{Pairing, PairingOutput},
+};
+use millrace_bn254::{Bn254, Fr, FrCanonical, G1Affine, G1Projective, G2Affine};
 use thiserror::Error;
 
 use crate::{
     Proof,
     points::{self, PointFault},
 };
+
+type G2Prepared = <Bn254 as Pairing>::G2Prepared;
 
 /// What a verifier knows of a circuit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,30 +60,90 @@ pub enum VerifyError {
     Pairing,
 }
 
+/// A key whose points were checked, with everything worked out that does not depend on a proof.
+#[derive(Clone, Debug)]
+pub struct PreparedKey {
+    /// e(alpha, beta).
+    alpha_beta: PairingOutput<Bn254>,
+    gamma: G2Prepared,
+    delta: G2Prepared,
+    constant: G1Affine,
+    /// A base for each public signal.
+    bases: Vec<G1Affine>,
+}
+
+impl VerifyingKey {
+    /// Public signals that a proof has.
+    fn publics(&self) -> usize {
+        self.ic.len().saturating_sub(1)
+    }
+
+    /// Checks the key's points and prepares it: worth it for more than one proof.
+    ///
+    /// # Errors
+    /// [`VerifyError::Point`] for a point that is none, [`VerifyError::Count`] if there is not even the constant's base.
+    pub fn prepare(&self) -> Result<PreparedKey, VerifyError> {
+        let Some((&constant, bases)) = self.ic.split_first() else {
+            return Err(VerifyError::Count { expected: 0, got: 0 });
+        };
+        check_point("alpha", points::check_g1(&self.alpha))?;
+        for (what, p) in [("beta", &self.beta), ("gamma", &self.gamma), ("delta", &self.delta)] {
+            check_point(what, points::check_g2(p))?;
+        }
+        bases.iter().try_for_each(|base| check_point("a public base", points::check_g1(base)))?;
+        Ok(PreparedKey {
+            alpha_beta: Bn254::pairing(self.alpha, self.beta),
+            gamma: self.gamma.into(),
+            delta: self.delta.into(),
+            constant,
+            bases: bases.to_vec(),
+        })
+    }
+}
+
+fn check_point(what: &'static str, checked: Result<(), PointFault>) -> Result<(), VerifyError> {
+    checked.map_err(|fault| VerifyError::Point { what, fault })
+}
+
+impl PreparedKey {
+    /// Checks e(A, B) · e(−Σ xᵢ·ICᵢ, gamma) · e(−C, delta) = e(alpha, beta).
+    ///
+    /// # Errors
+    /// As [`verify`].
+    pub fn verify(&self, publics: &[FrCanonical], proof: &Proof) -> Result<(), VerifyError> {
+        if publics.len() != self.bases.len() {
+            return Err(VerifyError::Count { expected: self.bases.len(), got: publics.len() });
+        }
+        check_point("A", points::check_g1(&proof.a))?;
+        check_point("C", points::check_g1(&proof.c))?;
+        check_point("B", points::check_g2(&proof.b))?;
+        let publics = publics.iter().enumerate();
+        let publics: Vec<Fr> = publics
+            .map(|(index, x)| x.to_fr().ok_or(VerifyError::Range { index }))
+            .collect::<Result<_, _>>()?;
+        let inputs = match publics.len() {
+            // Too few for windows and buckets to pay.
+            0..FEW => self.bases.iter().zip(&publics).map(|(base, x)| *base * x).sum::<G1Projective>(),
+            _ => G1Projective::msm_unchecked(&self.bases, &publics),
+        };
+        let product = Bn254::multi_pairing(
+            [proof.a, (-(inputs + self.constant)).into_affine(), -proof.c],
+            [proof.b.into(), self.gamma.clone(), self.delta.clone()],
+        );
+        if product == self.alpha_beta { Ok(()) } else { Err(VerifyError::Pairing) }
+    }
+}
+
+/// From so many public signals on, their sum is made by windows.
+const FEW: usize = 4;
+
 /// Checks e(A, B) = e(alpha, beta) · e(Σ xᵢ·ICᵢ, gamma) · e(C, delta).
 ///
 /// # Errors
 /// [`VerifyError::Pairing`] if it does not hold; the other variants if it cannot be asked.
 pub fn verify(key: &VerifyingKey, publics: &[FrCanonical], proof: &Proof) -> Result<(), VerifyError> {
-    let expected = key.ic.len().saturating_sub(1);
-    let Some((&constant, bases)) = key.ic.split_first().filter(|_| publics.len() == expected) else {
-        return Err(VerifyError::Count { expected, got: publics.len() });
-    };
-    for (what, p) in [("A", &proof.a), ("C", &proof.c), ("alpha", &key.alpha)] {
-        points::check_g1(p).map_err(|fault| VerifyError::Point { what, fault })?;
+    if key.ic.is_empty() || publics.len() != key.publics() {
+        return Err(VerifyError::Count { expected: key.publics(), got: publics.len() });
     }
-    for (what, p) in [("B", &proof.b), ("beta", &key.beta), ("gamma", &key.gamma), ("delta", &key.delta)] {
-        points::check_g2(p).map_err(|fault| VerifyError::Point { what, fault })?;
-    }
-    let mut inputs = constant.into_group();
-    for (index, (base, x)) in bases.iter().zip(publics).enumerate() {
-        let x = x.to_fr().ok_or(VerifyError::Range { index })?;
-        points::check_g1(base).map_err(|fault| VerifyError::Point { what: "a public base", fault })?;
-        inputs += *base * x;
-    }
-    let product = Bn254::multi_pairing(
-        [-proof.a, key.alpha, inputs.into_affine(), proof.c],
-        [proof.b, key.beta, key.gamma, key.delta],
-    );
-    if product.0 == ark_ff::Field::ONE { Ok(()) } else { Err(VerifyError::Pairing) }
+    key.prepare()?.verify(publics, proof)
 }

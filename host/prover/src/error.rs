@@ -13,6 +13,9 @@ pub enum LoadError {
     /// The key is damaged.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A point that verification needs is none.
+    #[error("the key is damaged: {0}")]
+    Verifying(VerifyError),
     /// An engine could not take it.
     #[error("{engine} could not take {what}: {source}")]
     Engine {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millrace_groth16::{KeyPart, ProvingKey};
+use millrace_groth16::{KeyPart, PreparedKey, ProvingKey};
 use millrace_job::{CancelToken, EngineSet, EngineSlot, Group, JobKind, Lent, Placed, Resident};
 
 use crate::{LoadError, Placement};
@@ -13,6 +13,7 @@ use crate::{LoadError, Placement};
 /// one loaded key at once.
 pub struct LoadedKey {
     pub(crate) key: ProvingKey,
+    pub(crate) verifying: PreparedKey,
     pub(crate) matrix: Arc<Placed>,
     pub(crate) a: Arc<Placed>,
     pub(crate) b1: Arc<Placed>,
@@ -47,6 +48,7 @@ impl LoadedKey {
             b2: placed(Resident::G2(lent(&key, KeyPart::B2))),
             l: placed(Resident::G1(lent(&key, KeyPart::L))),
             h: placed(Resident::G1(lent(&key, KeyPart::H))),
+            verifying: key.verifying_key().prepare().map_err(LoadError::Verifying)?,
             key,
         };
         let (checked, sent) = rayon::join(

@@ -6,7 +6,7 @@ use std::{
 };
 
 use millrace_bn254::FrCanonical;
-use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyError, Witness, verify};
+use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyError, Witness};
 use millrace_job::{
     CancelToken, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunOutput, RunPolicy,
     run, split::Rates, wipe_scalars,
@@ -197,7 +197,7 @@ impl Prover {
     ) -> Result<Attempt, ProveError> {
         let proof = assemble(key.key.header(), ports, output, blinding)?;
         let began = Instant::now();
-        let checked = verify(key.key.verifying_key(), publics, &proof);
+        let checked = key.verifying.verify(publics, &proof);
         Ok(Attempt { proof, checked, check: began.elapsed() })
     }
 
