@@ -1,0 +1,30 @@
+//! The rollup's state and rules, outside any circuit.
+//!
+//! In: queue entries of L1 and signed ops of users. Out: batches (their words, roots and the trace that a circuit's witness is made of), and proofs of
+//! single balances for the exit. Layouts and rules are those of `docs/spec/rollup.md`. This crate never touches files, L1 or constraint systems.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`poseidon`], [`babyjub`], [`eddsa`] | hash, curve and signature that the circuit shares |
+//! | [`tree`] | sparse trees with four children a node |
+//! | [`types`] | ids, tokens, addresses |
+//! | [`op`] | the ops and their two words |
+//! | [`state`] | accounts, and what an op does to them |
+//! | [`batch`] | header, words, P, ρ, y, and the executor |
+//! | [`builder`] | from queue and pool to a batch, with a reason for what is left out |
+//! | [`exit`] | the proof of one balance |
+
+#![forbid(unsafe_code)]
+
+pub mod babyjub;
+pub mod batch;
+pub mod builder;
+pub mod eddsa;
+pub mod exit;
+pub mod op;
+pub mod poseidon;
+pub mod state;
+pub mod tree;
+pub mod types;
+
+pub use millrace_bn254::Fr;
