@@ -17,7 +17,9 @@ mod mapped;
 mod points;
 mod proof;
 mod r1cs;
+mod setup;
 mod verify;
+mod write;
 mod wtns;
 mod zkey;
 
@@ -32,6 +34,8 @@ pub use mapped::SharedBytes;
 pub use points::{Curve, PointError, PointFault};
 pub use proof::Proof;
 pub use r1cs::{R1cs, R1csError, Unsatisfied};
+pub use setup::{SetupError, dev_setup, is_dev_alpha};
 pub use verify::{PreparedKey, VerifyError, VerifyingKey, verify};
+pub use write::{R1csSizes, Terms, write_r1cs};
 pub use wtns::{Witness, WitnessError};
 pub use zkey::{KeyError, KeyHeader, KeyPart, ProvingKey, TrivialDelta};

@@ -71,6 +71,17 @@ pub enum R1csError {
     },
 }
 
+/// Which of the three combinations of a constraint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matrix {
+    /// Left factor.
+    A,
+    /// Right factor.
+    B,
+    /// Product.
+    C,
+}
+
 /// A constraint that does not hold: a·b ≠ c.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsatisfied {
@@ -174,30 +185,67 @@ impl R1cs {
                 return Ok(Some(Unsatisfied { constraint, a, b, c }));
             }
         }
+        Self::at_end(&at).map(|()| None)
+    }
+
+    /// Hands over every term, in the order of the file: matrix, constraint, wire, coefficient.
+    ///
+    /// # Errors
+    /// Whatever is wrong with a constraint, or what `take` gives.
+    pub(crate) fn for_each_term(
+        &self,
+        mut take: impl FnMut(Matrix, u32, u32, Fr) -> Result<(), R1csError>,
+    ) -> Result<(), R1csError> {
+        let mut at = Cursor::new((*self.bytes).as_ref(), self.constraints.clone());
+        for constraint in 0..self.n_constraints {
+            for matrix in [Matrix::A, Matrix::B, Matrix::C] {
+                self.terms(&mut at, constraint, |wire, coefficient| {
+                    take(matrix, constraint, wire, coefficient)
+                })?;
+            }
+        }
+        Self::at_end(&at)
+    }
+
+    fn at_end(at: &Cursor<'_>) -> Result<(), R1csError> {
         match at.left() {
-            0 => Ok(None),
+            0 => Ok(()),
             extra_bytes => Err(ContainerError::Trailing { offset: at.offset(), extra_bytes }.into()),
         }
     }
 
-    /// One linear combination: a count, then (wire, coefficient) pairs.
+    /// One linear combination with the witness put in.
     fn combination(&self, at: &mut Cursor<'_>, constraint: u32, witness: &Witness) -> Result<Fr, R1csError> {
+        let mut sum = Fr::from(0u8);
+        self.terms(at, constraint, |wire, coefficient| {
+            let value = witness.values()[wire as usize].to_fr().expect("a witness is in range");
+            sum += coefficient * value;
+            Ok(())
+        })?;
+        Ok(sum)
+    }
+
+    /// One linear combination: a count, then (wire, coefficient) pairs.
+    fn terms(
+        &self,
+        at: &mut Cursor<'_>,
+        constraint: u32,
+        mut take: impl FnMut(u32, Fr) -> Result<(), R1csError>,
+    ) -> Result<(), R1csError> {
         const WHAT: &str = "a constraint";
         let terms = at.u32(WHAT)?;
-        let mut sum = Fr::from(0u8);
         for _ in 0..terms {
             let offset = at.offset();
             let wire = at.u32(WHAT)?;
             let bytes = FrCanonical(at.array(WHAT)?);
-            let value = witness.values().get(wire as usize).and_then(FrCanonical::to_fr);
-            let Some(value) = value else {
+            if wire >= self.n_wires {
                 return Err(R1csError::Wire { constraint, offset, n_wires: self.n_wires, got: wire });
-            };
+            }
             let Some(coefficient) = bytes.to_fr() else {
                 return Err(R1csError::Value { constraint, offset, got: decimal(&bytes.0) });
             };
-            sum += coefficient * value;
+            take(wire, coefficient)?;
         }
-        Ok(sum)
+        Ok(())
     }
 }

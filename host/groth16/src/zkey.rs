@@ -52,6 +52,8 @@ pub enum TrivialDelta {
     NoContribution,
     /// delta = gamma.
     EqualsGamma,
+    /// alpha is the one of every key of [`crate::dev_setup`]: its secrets are hashes of a published seed.
+    DevSetup,
     /// delta is the generator of its group.
     Generator,
 }
@@ -60,6 +62,7 @@ impl std::fmt::Display for TrivialDelta {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::NoContribution => "the key has no contribution",
+            Self::DevSetup => "the key comes from a development setup",
             Self::EqualsGamma => "delta equals gamma",
             Self::Generator => "delta is the generator",
         })
@@ -251,11 +254,13 @@ impl ProvingKey {
         Ok(check_all("bases of B over G2", Curve::G2, all, self.b2.start, check)?)
     }
 
-    /// Whether everybody knows delta, so that anybody can forge proofs: no contribution, delta = gamma, or delta the generator.
+    /// Whether everybody knows delta, so that anybody can forge proofs: a development setup, no contribution, delta = gamma, or delta the generator.
     /// Such keys are for development only.
     pub fn trivial_delta(&self) -> Option<TrivialDelta> {
         let h = &self.header;
-        if h.delta_g2 == h.gamma_g2 {
+        if crate::is_dev_alpha(&h.alpha_g1) {
+            Some(TrivialDelta::DevSetup)
+        } else if h.delta_g2 == h.gamma_g2 {
             Some(TrivialDelta::EqualsGamma)
         } else if h.delta_g2 == G2Affine::generator() || h.delta_g1 == G1Affine::generator() {
             Some(TrivialDelta::Generator)

@@ -78,6 +78,9 @@ pub enum KeyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DevReason {
+    /// α is that of every development setup: the key's secrets are hashes of a published seed.
+    #[error("the key comes from a development setup")]
+    DevSetup,
     /// γ = δ: anybody can shift value between the public and the private part of a proof.
     #[error("delta equals gamma")]
     DeltaIsGamma,
@@ -128,6 +131,9 @@ impl VerifierKey {
     /// `contributions` is the number the key file lists, `None` where it is not known (a `verification_key.json` has no list).
     pub fn dev_reasons(&self, contributions: Option<usize>) -> Vec<DevReason> {
         let mut reasons = Vec::new();
+        if millrace_groth16::is_dev_alpha(&self.alpha) {
+            reasons.push(DevReason::DevSetup);
+        }
         if self.delta == self.gamma {
             reasons.push(DevReason::DeltaIsGamma);
         }
