@@ -1,0 +1,181 @@
+//! The circuit of a batch of N ops, and witnesses of it.
+
+use millrace_bn254::Fr;
+use millrace_state::{
+    batch::{Batch, Executed, FEE_TOKENS, Header, PublicInputs, word_count},
+    op::Op,
+    state::State,
+    types::{AccountId, Address, Domain, TokenId},
+};
+use rayon::prelude::*;
+use thiserror::Error;
+
+use crate::{
+    builder::{Builder, Num},
+    head::{Head, head},
+    op::{Outcome, Shared, op},
+    system::System,
+    tail::{Publics, credit_fees, public_data},
+};
+
+/// Public wires: P, ρ, y.
+pub const N_PUBLIC: u32 = 3;
+
+/// A batch of another size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the batch has {got} ops, the circuit is for {expected}")]
+pub struct WrongSize {
+    /// N of the circuit.
+    pub expected: usize,
+    /// Ops of the batch.
+    pub got: usize,
+}
+
+/// The circuit for N ops.
+#[derive(Debug)]
+pub struct Circuit {
+    size: usize,
+    system: System,
+    /// First wire of the first op, wires of an op, first wire after the ops.
+    ops: Wires,
+}
+
+/// Where the ops lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wires {
+    first: u32,
+    each: u32,
+    end: u32,
+}
+
+/// A batch of NOOPs on the empty state: what constraints are recorded over.
+fn nothing(size: usize) -> Executed {
+    let domain = Domain { chain_id: 0, contract: Address::NOBODY };
+    let fee_tokens = [0, 1, 2, 3].map(TokenId);
+    let header = Header { number: 0, time: 0, fee_account: AccountId::NOBODY, fee_tokens };
+    let batch = Batch { header, ops: vec![Op::Noop.into(); size] };
+    State::default().execute(domain, &batch).expect("a NOOP has no rule to break")
+}
+
+fn shared(head: &Head) -> Shared {
+    let fee_tokens = head.fee_tokens.each_ref().map(|token| token.num.clone());
+    Shared { domain: head.domain.clone(), time: head.time.clone(), fee_tokens }
+}
+
+/// Public wires and head.
+fn begin(b: &mut Builder, batch: &Executed, publics: &PublicInputs) -> (Publics, Head) {
+    let [p, rho, y] = [publics.p, publics.rho, publics.y].map(|value| b.wire(value));
+    (Publics { p, rho, y }, head(b, batch))
+}
+
+/// All that comes after the ops.
+fn end(b: &mut Builder, publics: &Publics, head: &Head, outcomes: &[Outcome], batch: &Executed) {
+    let root = outcomes.last().map_or(&head.old_root, |last| &last.root);
+    let sums: [Num; FEE_TOKENS] = std::array::from_fn(|i| {
+        outcomes.iter().fold(b.zero(), |sum, outcome| sum + &outcome.fees[i]).merged()
+    });
+    let root = credit_fees(b, head, root, &sums, batch);
+    b.rule("root: after the batch");
+    b.enforce_equal(&root, &head.new_root);
+    let mut words =
+        vec![head.domain.clone(), head.old_root.clone(), head.new_root.clone(), head.header.clone()];
+    words.extend(outcomes.iter().flat_map(|outcome| outcome.words.iter().cloned()));
+    public_data(b, publics, &words);
+}
+
+impl Circuit {
+    /// Records the constraints for `size` ops.
+    ///
+    /// # Panics
+    /// If `size` is 0.
+    pub fn new(size: usize) -> Self {
+        assert!(size > 0, "a batch has at least one op");
+        let batch = nothing(size);
+        let mut b = Builder::recording();
+        let (publics, head) = begin(&mut b, &batch, &PublicInputs::of(&batch.words()));
+        let shared = shared(&head);
+        let first = b.next_wire();
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(size);
+        for trace in &batch.ops {
+            let root = outcomes.last().map_or(&head.old_root, |last| &last.root).clone();
+            outcomes.push(op(&mut b, &shared, &root, trace));
+        }
+        let end_wire = b.next_wire();
+        end(&mut b, &publics, &head, &outcomes, &batch);
+        let (system, _) = b.finish(N_PUBLIC);
+        let ops = Wires { first, each: (end_wire - first) / size as u32, end: end_wire };
+        Self { size, system, ops }
+    }
+
+    /// N.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The constraints.
+    pub fn system(&self) -> &System {
+        &self.system
+    }
+
+    /// Wires of the i-th op.
+    pub fn op_wires(&self, i: usize) -> std::ops::Range<u32> {
+        let start = self.ops.first + self.ops.each * i as u32;
+        start..start + self.ops.each
+    }
+
+    /// log₂ of the evaluation domain that a Groth16 key for this circuit has (a row for each public wire and the constant).
+    pub fn log_domain(&self) -> u32 {
+        (self.system.n_constraints() + N_PUBLIC as usize + 1).next_power_of_two().ilog2()
+    }
+
+    /// The witness of a batch: a value for each wire.
+    ///
+    /// # Errors
+    /// [`WrongSize`]. A batch that breaks a rule gives a witness that breaks a constraint.
+    pub fn witness(&self, batch: &Executed) -> Result<Vec<Fr>, WrongSize> {
+        self.witness_with(batch, &PublicInputs::of(&batch.words()))
+    }
+
+    /// The witness of a batch with public inputs made elsewhere: what a prover would do who answers to another challenge.
+    ///
+    /// # Errors
+    /// [`WrongSize`].
+    pub fn witness_with(&self, batch: &Executed, publics: &PublicInputs) -> Result<Vec<Fr>, WrongSize> {
+        if batch.ops.len() != self.size {
+            return Err(WrongSize { expected: self.size, got: batch.ops.len() });
+        }
+        let mut b = Builder::filling(0, self.ops.first as usize);
+        b.wire(Fr::from(1u8));
+        let (publics, head) = begin(&mut b, batch, publics);
+        let mut values = b.into_values();
+        assert_eq!(values.len(), self.ops.first as usize, "the head has the wires that were recorded");
+        let shared = shared(&head);
+        // The root before an op enters no value, only a constraint: ops need not wait for each other.
+        let parts: Vec<(Vec<Fr>, Outcome)> = (0..self.size)
+            .into_par_iter()
+            .map(|i| {
+                let mut b = Builder::filling(self.op_wires(i).start, self.ops.each as usize);
+                let root = b.zero();
+                let outcome = op(&mut b, &shared, &root, &batch.ops[i]);
+                (b.into_values(), outcome)
+            })
+            .collect();
+        values.reserve(self.system.n_wires() - values.len());
+        let mut outcomes = Vec::with_capacity(self.size);
+        for (part, outcome) in parts {
+            assert_eq!(part.len(), self.ops.each as usize, "an op has the wires that were recorded");
+            values.extend(part);
+            outcomes.push(outcome);
+        }
+        let mut b = Builder::filling(self.ops.end, self.system.n_wires() - values.len());
+        end(&mut b, &publics, &head, &outcomes, batch);
+        values.extend(b.into_values());
+        assert_eq!(values.len(), self.system.n_wires(), "the tail has the wires that were recorded");
+        Ok(values)
+    }
+
+    /// Words that a batch of this size has.
+    pub fn words(&self) -> usize {
+        word_count(self.size)
+    }
+}

@@ -1,0 +1,210 @@
+//! Numbers that carry their value, and what they are made with.
+
+use std::ops::{Add, Sub};
+
+use ark_ff::{AdditiveGroup, Field};
+use millrace_bn254::Fr;
+
+use crate::system::{Combination, System, Wire};
+
+/// A linear combination of wires with its value. Where a witness is filled the combination stays empty.
+#[derive(Clone, Debug)]
+pub struct Num {
+    /// The value.
+    pub value: Fr,
+    terms: Combination,
+}
+
+impl Num {
+    /// `factor`·self.
+    pub fn times(&self, factor: Fr) -> Self {
+        let terms = self.terms.iter().map(|(wire, coefficient)| (*wire, *coefficient * factor)).collect();
+        Self { value: self.value * factor, terms }
+    }
+
+    /// self + `factor`·`other`.
+    pub fn plus(mut self, factor: Fr, other: &Num) -> Self {
+        self.value += factor * other.value;
+        self.terms.extend(other.terms.iter().map(|(wire, coefficient)| (*wire, *coefficient * factor)));
+        self
+    }
+
+    /// The same with each wire once.
+    pub(crate) fn merged(mut self) -> Self {
+        if self.terms.len() > 1 {
+            self.terms.sort_unstable_by_key(|(wire, _)| *wire);
+            self.terms.dedup_by(|later, kept| {
+                let same = later.0 == kept.0;
+                if same {
+                    kept.1 += later.1;
+                }
+                same
+            });
+        }
+        self
+    }
+
+    /// The combination.
+    pub(crate) fn terms(&self) -> &Combination {
+        &self.terms
+    }
+}
+
+impl Add<&Num> for &Num {
+    type Output = Num;
+
+    fn add(self, other: &Num) -> Num {
+        self.clone() + other
+    }
+}
+
+impl Add<&Num> for Num {
+    type Output = Num;
+
+    fn add(mut self, other: &Num) -> Num {
+        self.value += other.value;
+        self.terms.extend_from_slice(&other.terms);
+        self
+    }
+}
+
+impl Sub<&Num> for &Num {
+    type Output = Num;
+
+    fn sub(self, other: &Num) -> Num {
+        self.clone() - other
+    }
+}
+
+impl Sub<&Num> for Num {
+    type Output = Num;
+
+    fn sub(self, other: &Num) -> Num {
+        self.plus(-Fr::ONE, other)
+    }
+}
+
+/// Makes wires and constraints.
+#[derive(Debug)]
+pub struct Builder {
+    first: u32,
+    values: Vec<Fr>,
+    system: Option<System>,
+    rule: &'static str,
+}
+
+impl Builder {
+    /// Records constraints (and values, of whatever batch it is run over). Wire 0 is there.
+    pub(crate) fn recording() -> Self {
+        Self { first: 0, values: vec![Fr::ONE], system: Some(System::default()), rule: "" }
+    }
+
+    /// Keeps the values of wires from number `first` on, and no constraint.
+    pub(crate) fn filling(first: u32, capacity: usize) -> Self {
+        Self { first, values: Vec::with_capacity(capacity), system: None, rule: "" }
+    }
+
+    /// Whether constraints are kept.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.system.is_some()
+    }
+
+    /// What was recorded, with its values.
+    pub(crate) fn finish(self, n_public: u32) -> (System, Vec<Fr>) {
+        let mut system = self.system.expect("a recording builder");
+        system.set_sizes(self.values.len() as u32, n_public);
+        (system, self.values)
+    }
+
+    /// The values kept.
+    pub(crate) fn into_values(self) -> Vec<Fr> {
+        self.values
+    }
+
+    /// The number of the next wire.
+    pub(crate) fn next_wire(&self) -> u32 {
+        self.first + self.values.len() as u32
+    }
+
+    /// Names the rule that the constraints from here on belong to.
+    pub(crate) fn rule(&mut self, rule: &'static str) {
+        self.rule = rule;
+    }
+
+    /// A new wire.
+    pub(crate) fn wire(&mut self, value: Fr) -> Num {
+        let wire = Wire(self.next_wire());
+        self.values.push(value);
+        self.known(wire, value)
+    }
+
+    /// A wire made elsewhere.
+    pub(crate) fn known(&self, wire: Wire, value: Fr) -> Num {
+        Num { value, terms: if self.is_recording() { vec![(wire, Fr::ONE)] } else { Vec::new() } }
+    }
+
+    /// A constant.
+    pub(crate) fn constant(&self, value: Fr) -> Num {
+        self.known(Wire::ONE, Fr::ONE).times(value)
+    }
+
+    /// 1.
+    pub(crate) fn one(&self) -> Num {
+        self.constant(Fr::ONE)
+    }
+
+    /// A value alone: for what is not recorded.
+    pub(crate) fn unrecorded(&self, value: Fr) -> Num {
+        Num { value, terms: Vec::new() }
+    }
+
+    /// 0.
+    pub(crate) fn zero(&self) -> Num {
+        Num { value: Fr::ZERO, terms: Vec::new() }
+    }
+
+    /// a·b = c.
+    pub(crate) fn enforce(&mut self, a: &Num, b: &Num, c: &Num) {
+        if let Some(system) = &mut self.system {
+            system.push(self.rule, [a, b, c].map(|side| side.terms.clone()));
+        }
+    }
+
+    /// Records a constraint of wires alone.
+    pub(crate) fn enforce_terms(&mut self, sides: [&[(Wire, Fr)]; 3]) {
+        if let Some(system) = &mut self.system {
+            system.push_clean(self.rule, sides);
+        }
+    }
+
+    /// a = 0, as a linear constraint: empty factors, so that it costs the prover nothing in A and B.
+    pub(crate) fn enforce_zero(&mut self, a: &Num) {
+        let zero = self.zero();
+        self.enforce(&zero, &zero, a);
+    }
+
+    /// a = b.
+    pub(crate) fn enforce_equal(&mut self, a: &Num, b: &Num) {
+        self.enforce_zero(&(a - b));
+    }
+
+    /// A wire for a·b.
+    pub(crate) fn product(&mut self, a: &Num, b: &Num) -> Num {
+        let out = self.wire(a.value * b.value);
+        self.enforce(a, b, &out);
+        out
+    }
+
+    /// A wire for a combination.
+    pub(crate) fn settle(&mut self, a: &Num) -> Num {
+        let out = self.wire(a.value);
+        self.enforce_equal(a, &out);
+        out
+    }
+
+    /// `condition` · `a` = 0: a must be 0 where the condition is not.
+    pub(crate) fn enforce_zero_if(&mut self, condition: &Num, a: &Num) {
+        let zero = self.zero();
+        self.enforce(condition, a, &zero);
+    }
+}

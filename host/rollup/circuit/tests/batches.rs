@@ -1,0 +1,46 @@
+//! What the executor runs satisfies the circuit.
+
+mod common;
+
+use common::world::{DOMAIN, World};
+use millrace_circuit::{
+    batch::{Circuit, WrongSize},
+    system::Side,
+};
+
+#[test]
+fn random_batches_satisfy_the_circuit() {
+    let circuit = Circuit::new(2);
+    let mut world = World::empty(1);
+    for run in 0..40 {
+        let batch = world.random_batch(2);
+        let executed = world.state.execute(DOMAIN, &batch).unwrap();
+        let witness = circuit.witness(&executed).unwrap();
+        assert_eq!(circuit.system().first_broken(&witness), None, "run {run}: {:?}", batch.ops);
+    }
+}
+
+#[test]
+fn sizes_are_those_promised() {
+    let [one, two, eight] = [1, 2, 8].map(Circuit::new);
+    assert_eq!((one.log_domain(), eight.log_domain()), (16, 18));
+    let constraints = |circuit: &Circuit| circuit.system().n_constraints();
+    let each = (constraints(&eight) - constraints(&two)) / 6;
+    assert!(each <= 30_000, "{each} constraints an op");
+    for circuit in [&one, &eight] {
+        let system = circuit.system();
+        let terms = system.n_terms_of(Side::A) + system.n_terms_of(Side::B);
+        assert!(terms <= 10 * system.n_constraints(), "{terms} terms in A and B");
+    }
+    // 64 ops fit 2^21: each op costs the same but for the sponge's blocks of four words.
+    assert!(constraints(&eight) + 56 * (each + 1) + 4 <= 1 << 21);
+}
+
+#[test]
+fn a_batch_of_another_size_is_refused() {
+    let mut world = World::empty(2);
+    let batch = world.random_batch(2);
+    let executed = world.state.execute(DOMAIN, &batch).unwrap();
+    let refused = Circuit::new(1).witness(&executed).unwrap_err();
+    assert_eq!(refused, WrongSize { expected: 1, got: 2 });
+}

@@ -1,0 +1,166 @@
+//! The real circuit, a development key, real proofs: by our prover and by snarkjs, each checked by the other.
+
+mod common;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::{Arc, LazyLock},
+};
+
+use common::world::{DOMAIN, World, fee, id, owner};
+use millrace_circuit::batch::Circuit;
+use millrace_groth16::{
+    ProvingKey, R1cs, TrivialDelta, dev_setup, is_dev_alpha, proof_to_json, public_to_json, verify,
+    verifying_key_to_json,
+};
+use millrace_job::{CancelToken, EngineSet, EngineSlot};
+use millrace_kernels::CpuEngine;
+use millrace_prover::{Placement, Prover, ProverOptions, Randomness};
+use millrace_state::{
+    batch::{Executed, PublicInputs},
+    op::Op,
+    types::TokenId,
+};
+
+struct Key {
+    circuit: Circuit,
+    r1cs: Vec<u8>,
+    zkey: Arc<Vec<u8>>,
+}
+
+/// The circuit of one op and its development key.
+static KEY: LazyLock<Key> = LazyLock::new(|| {
+    let circuit = Circuit::new(1);
+    let mut r1cs = Vec::new();
+    circuit.write_r1cs(&mut r1cs).unwrap();
+    Key { zkey: Arc::new(make_key(&r1cs, b"test")), circuit, r1cs }
+});
+
+fn make_key(r1cs: &[u8], seed: &[u8]) -> Vec<u8> {
+    let mut zkey = Vec::new();
+    dev_setup(&R1cs::from_bytes(Arc::new(r1cs.to_vec())).unwrap(), seed, &mut zkey).unwrap();
+    zkey
+}
+
+/// A batch of one op of every kind, each after the last.
+fn one_of_each() -> Vec<Executed> {
+    let mut world = World::with_users(7);
+    let (token, one, two) = (TokenId(7), id(1), id(2));
+    let ops = [
+        Op::Noop,
+        Op::Deposit { account: two, token, amount: 5, owner: owner(two) },
+        Op::Transfer { from: one, to: two, token, amount: 700, fee: fee(11) },
+        Op::Withdraw { from: two, token, amount: 300, fee: fee(2), recipient: owner(one) },
+        Op::FullExit { account: two, token, amount: 1_000_000 + 5 + 700 - 300 - 2 + 13, owner: owner(two) },
+        world.set_key(id(3)),
+    ];
+    ops.map(|op| {
+        let signed = if op.signer().is_some() { world.sign(op) } else { op.into() };
+        let batch = world.batch(vec![signed], two);
+        world.state.execute(DOMAIN, &batch).unwrap()
+    })
+    .to_vec()
+}
+
+/// snarkjs' command line, or `None` with a word about it.
+fn snarkjs() -> Option<PathBuf> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.tools/node_modules");
+    let modules = std::env::var_os("MILLRACE_NODE_MODULES").map_or(default, PathBuf::from);
+    let cli = modules.join("snarkjs/build/cli.cjs");
+    let node = Command::new("node").arg("--version").output().is_ok_and(|out| out.status.success());
+    if node && cli.is_file() {
+        return Some(cli);
+    }
+    println!("skipped: no node, or no snarkjs at {} (sim/tools/setup.sh installs it)", cli.display());
+    None
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn the_same_seed_gives_the_same_key_and_it_is_marked() {
+    let Key { circuit, r1cs, zkey } = &*KEY;
+    assert!(**zkey == make_key(r1cs, b"test"), "reproducible");
+    let key = ProvingKey::from_bytes(zkey.clone()).unwrap();
+    assert_eq!(key.header().n_vars as usize, circuit.system().n_wires());
+    assert_eq!(key.header().domain_size, 1 << circuit.log_domain());
+    key.check_coefficients().unwrap();
+    key.check_points().unwrap();
+    assert_eq!(key.trivial_delta(), Some(TrivialDelta::DevSetup));
+    assert!(is_dev_alpha(&key.verifying_key().alpha));
+    // Another seed, another key, the same mark.
+    let other = ProvingKey::from_bytes(Arc::new(make_key(r1cs, b"other"))).unwrap();
+    assert_ne!(other.header().delta_g1, key.header().delta_g1);
+    assert!(is_dev_alpha(&other.verifying_key().alpha));
+    assert_ne!(key.header().delta_g2, key.header().gamma_g2);
+}
+
+#[test]
+fn every_kind_of_op_is_proven_and_snarkjs_agrees() {
+    let Key { circuit, r1cs, zkey } = &*KEY;
+    let engines = EngineSet::new(vec![Arc::new(CpuEngine::new())]);
+    let trusted = EngineSlot(0);
+    let placement = Placement::On(trusted);
+    let options = ProverOptions { placement, trusted, fallback: false, retries: 0, buckets: None };
+    let prover = Prover::new(engines, options);
+    let key = prover.load(ProvingKey::from_bytes(zkey.clone()).unwrap()).unwrap();
+    let verifying = ProvingKey::from_bytes(zkey.clone()).unwrap().verifying_key().clone();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("op.r1cs"), r1cs).unwrap();
+    std::fs::write(file("op.zkey"), &**zkey).unwrap();
+    std::fs::write(file("vk.json"), verifying_key_to_json(&verifying)).unwrap();
+    let snarkjs = snarkjs();
+    let run = |arguments: &[&str]| {
+        let cli = snarkjs.as_ref()?;
+        let mut command = Command::new("node");
+        Some(command.arg(cli).args(arguments).current_dir(folder.path()).output().unwrap())
+    };
+    if let Some(info) = run(&["r1cs", "info", "op.r1cs"]) {
+        let info = text(&info);
+        assert!(info.contains(&format!("# of Constraints: {}", circuit.system().n_constraints())), "{info}");
+        assert!(info.contains(&format!("# of Wires: {}", circuit.system().n_wires())), "{info}");
+    }
+    for executed in one_of_each() {
+        let op = executed.ops[0].signed.op;
+        let witness = circuit.groth16_witness(&executed).unwrap();
+        let parsed = R1cs::from_bytes(Arc::new(r1cs.clone())).unwrap();
+        let randomness = Randomness::Seed([3; 32]);
+        let proved =
+            prover.prove(&key, &witness, Some(&parsed), &randomness, &(), &CancelToken::default()).unwrap();
+        let expected = PublicInputs::of(&executed.words());
+        let publics: Vec<_> = proved.publics.iter().map(|x| x.to_fr().unwrap()).collect();
+        assert_eq!(publics, [expected.p, expected.rho, expected.y], "{op:?}");
+        verify(&verifying, &proved.publics, &proved.proof).unwrap();
+        let mut other = proved.publics.clone();
+        other.swap(0, 2);
+        assert!(verify(&verifying, &other, &proved.proof).is_err());
+
+        let mut wtns = Vec::new();
+        witness.write(&mut wtns).unwrap();
+        std::fs::write(file("op.wtns"), wtns).unwrap();
+        std::fs::write(file("proof.json"), proof_to_json(&proved.proof)).unwrap();
+        std::fs::write(file("public.json"), public_to_json(&proved.publics)).unwrap();
+        if let Some(checked) = run(&["wtns", "check", "op.r1cs", "op.wtns"]) {
+            assert!(
+                checked.status.success() && text(&checked).contains("CORRECT"),
+                "{op:?}: {}",
+                text(&checked)
+            );
+            let verified = run(&["groth16", "verify", "vk.json", "public.json", "proof.json"]).unwrap();
+            assert!(verified.status.success(), "{op:?}: {}", text(&verified));
+        }
+    }
+    // snarkjs proves with our key what we accept.
+    if let Some(made) = run(&["groth16", "prove", "op.zkey", "op.wtns", "theirs.json", "public.json"]) {
+        assert!(made.status.success(), "{}", text(&made));
+        let proof = std::fs::read_to_string(file("theirs.json")).unwrap();
+        let public = std::fs::read_to_string(file("public.json")).unwrap();
+        let proof = millrace_groth16::proof_from_json(&proof).unwrap();
+        let public = millrace_groth16::public_from_json(&public).unwrap();
+        verify(&verifying, &public, &proof).unwrap();
+    }
+}
