@@ -64,11 +64,15 @@ bench: build vectors ## Time engines and whole proofs beside arkworks; report un
 	  --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns $(SEMAPHORE)-other.wtns --out $(CARGO_TARGET_DIR)/bench
 
 figures: build vectors ## Measure what is promised: GROUP=hw or GROUP=cpu; exits non-zero where a figure is not met
-	@$(MILLRACE) figures $(or $(GROUP),hw) --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
+	@$(MILLRACE) figures $(or $(GROUP),hw) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
 
-fuzz: setup ## Fuzz the parsers, a minute each (wants a nightly toolchain with cargo-fuzz)
-	@cd host/groth16/fuzz && for target in zkey wtns r1cs json; do \
-	  mkdir -p corpus/$$target && cargo +nightly fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=60; done
+# cargo-fuzz wants flags that only nightly toolchains take; RUSTC_BOOTSTRAP lets the one that is here take them, for this target alone.
+FUZZ_SECONDS ?= 60
+fuzz: setup ## Fuzz the parsers, FUZZ_SECONDS each; inputs worth keeping go to host/groth16/fuzz/seeds
+	@[ -x .tools/bin/cargo-fuzz ] || cargo install --quiet --locked --root .tools cargo-fuzz@0.13.2
+	@cd host/groth16/fuzz && export RUSTC_BOOTSTRAP=1 PATH="$(ROOT)/.tools/bin:$$PATH" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" && for target in zkey wtns r1cs json; do \
+	  mkdir -p corpus/$$target && cargo fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -print_final_stats=1 && \
+	  cargo fuzz run $$target -- -merge=1 -max_len=8192 seeds/$$target corpus/$$target; done
 
 formal: setup ## Proofs of small RTL cells and of the slot scheduler
 	@bash hw/formal/run.sh

@@ -386,6 +386,9 @@ pub(crate) struct FiguresArgs {
     /// Which.
     #[arg(value_enum)]
     pub(crate) group: FigureGroup,
+    /// Folder for circuits and keys that are made for measuring, and kept.
+    #[arg(long, value_name = "DIR", default_value = "millrace-figures")]
+    pub(crate) folder: PathBuf,
     /// A key and its witness for whole proofs.
     #[arg(long, num_args = 2, value_names = ["ZKEY", "WTNS"])]
     pub(crate) proof: Vec<PathBuf>,

@@ -1,7 +1,9 @@
 //! `millrace figures`: what is promised, measured again. One line each: name, value, unit, bar, `met` or `not met`.
 
+mod circuit;
 mod cpu;
 mod hw;
+mod memory;
 
 use crate::{
     args::{FigureGroup, FiguresArgs},
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<(), Failure> {
     let mut sheet = Sheet { missed: 0 };
     match args.group {
         FigureGroup::Hw => hw::measure(&mut sheet, key, witness)?,
-        FigureGroup::Cpu => cpu::measure(&mut sheet, key, witness)?,
+        FigureGroup::Cpu => cpu::measure(&mut sheet, key, witness, &args.folder)?,
     }
     match sheet.missed {
         0 => Ok(()),

@@ -1,0 +1,118 @@
+//! Circuits made for measuring, with development keys: any size, without a compiler or a ceremony.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ark_ff::{Field, One};
+use millrace_bn254::{Fr, FrCanonical};
+use millrace_groth16::{R1cs, R1csSizes, Witness, dev_setup, write_r1cs};
+
+use crate::exit::{Code, Failure, OrFail};
+
+/// A key and its witness, in files.
+pub(super) struct Files {
+    pub(super) key: PathBuf,
+    pub(super) witness: PathBuf,
+}
+
+/// What the witness looks like.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// Values all over the field: x₍ᵢ₊₁₎ = (xᵢ + i)·(xᵢ + 1).
+    FullWidth,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::FullWidth => "full-width",
+        }
+    }
+
+    /// Values of the wires: the constant, the public end of the chain, and the chain from its start.
+    fn wires(self, n_constraints: u32) -> Vec<Fr> {
+        let mut x = Fr::from(0x9e37_79b9_7f4a_7c15u64).pow([5]);
+        let mut chain = vec![x];
+        for i in 0..u64::from(n_constraints) {
+            x = match self {
+                Self::FullWidth => (x + Fr::from(i)) * (x + Fr::one()),
+            };
+            chain.push(x);
+        }
+        let end = chain.pop().expect("it has a start");
+        [vec![Fr::one(), end], chain].concat()
+    }
+
+    /// Constraint i as terms of A, B and C.
+    fn constraint(self, i: u32, n_constraints: u32) -> [Vec<(u32, Fr)>; 3] {
+        // Wire 0 is the constant, wire 1 the end of the chain, wires 2.. the links before it.
+        let link = |i: u32| if i == n_constraints { 1 } else { i + 2 };
+        match self {
+            Self::FullWidth => [
+                vec![(link(i), Fr::one()), (0, Fr::from(u64::from(i)))],
+                vec![(link(i), Fr::one()), (0, Fr::one())],
+                vec![(link(i + 1), Fr::one())],
+            ],
+        }
+    }
+}
+
+/// A chain that fills a domain of 2^`log_domain` exactly, its development key and its witness, in `folder`; made once.
+pub(super) fn chain(folder: &Path, kind: Kind, log_domain: u32) -> Result<Files, Failure> {
+    let file = |end: &str| folder.join(format!("{}-{log_domain}.{end}", kind.name()));
+    let files = Files { key: file("zkey"), witness: file("wtns") };
+    if files.key.is_file() && files.witness.is_file() {
+        return Ok(files);
+    }
+    std::fs::create_dir_all(folder).or_fail(Code::Output)?;
+    // The public signal and the constant have a row each.
+    let n_constraints = (1u32 << log_domain) - 2;
+    let wires = kind.wires(n_constraints);
+    let constraints = || (0..n_constraints).map(|i| kind.constraint(i, n_constraints));
+    let n_terms = constraints().flatten().map(|side| side.len() as u64).sum();
+    let sizes = R1csSizes { n_wires: wires.len() as u32, n_public: 1, n_constraints, n_terms };
+    let mut r1cs = Vec::new();
+    write_r1cs(&mut r1cs, &sizes, constraints()).or_fail(Code::Output)?;
+    let r1cs = R1cs::from_bytes(Arc::new(r1cs)).or_fail(Code::BadFile)?;
+    place(&files.key, |out| dev_setup(&r1cs, b"figures", out).or_fail(Code::Output))?;
+    let values = wires.into_iter().map(FrCanonical::from).collect();
+    let witness = Witness::from_values(values).or_fail(Code::BadWitness)?;
+    place(&files.witness, |out| witness.write(out).or_fail(Code::Output))?;
+    Ok(files)
+}
+
+/// Writes beside the target and moves it there when it is whole.
+fn place(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let file = tempfile::NamedTempFile::new_in(folder).or_fail(Code::Output)?;
+    let mut out = BufWriter::new(file.as_file());
+    write(&mut out)?;
+    out.flush().or_fail(Code::Output)?;
+    drop(out);
+    file.persist(path).map(drop).or_fail(Code::Output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_is_proven() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = chain(folder.path(), Kind::FullWidth, 4).expect("made");
+        let key = crate::input::key(&files.key).expect("a key");
+        assert_eq!(key.header().domain_size, 16);
+        let opened = crate::device::open(crate::args::DeviceName::Cpu, Default::default()).expect("a CPU");
+        let prover = crate::prove::prover(&opened, None, false);
+        let loaded = prover.load(key).expect("a good key");
+        let witness = crate::input::witness(&files.witness).expect("a witness");
+        crate::bench::proofs::once(&prover, &loaded, &witness).expect("a checked proof");
+    }
+}
