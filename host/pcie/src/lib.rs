@@ -2,21 +2,45 @@
 //!
 //! In: register offsets and IOVAs. Out: bytes and typed errors. This crate knows no register by name and no job.
 //!
+//! | module | idea |
+//! |---|---|
+//! | `traits` | the verbs |
+//! | `vfio`, `sysfs` | a card, through the kernel |
+//! | [`vfio_user`] | a device in another process, through a socket |
+//! | `mapping`, `iova`, `mapped`, `event` | what these two are made of |
+//! | `memory`, `irq`, `fake`, `fault`, `observe` | devices inside the process, and their faults |
+//!
 //! Beside the traits stand what devices inside the process need ([`HostMemory`], [`IrqLine`]), a fake register file
 //! ([`FakeMmio`]), and wrappers that make the n-th access fail ([`FaultyMmio`], [`FaultyDma`]) or tell an [`Observer`] of it.
 
 #![deny(unsafe_code)]
 
+mod address;
+mod event;
 mod fake;
 mod fault;
+mod iova;
 mod irq;
+mod mapped;
+#[allow(unsafe_code)]
+mod mapping;
 mod memory;
 mod observe;
+mod sysfs;
 mod traits;
+mod vfio;
+pub mod vfio_user;
 
+pub use address::{AddressError, PciAddress};
+pub use event::{EventIrq, raise};
 pub use fake::FakeMmio;
 pub use fault::{CallCount, FaultyDma, FaultyMmio, MmioFault};
 pub use irq::IrqLine;
+pub use mapping::Mapping;
 pub use memory::{DeviceDma, DmaFault, HostMemory, PAGE_BYTES};
 pub use observe::{Event, Observer, observed};
-pub use traits::{DmaBuffer, DmaError, DmaSpace, Function, Iova, Irq, Mmio};
+pub use sysfs::{Link, PciFunction, PciTree};
+pub use traits::{
+    BusMaster, DmaBuffer, DmaError, DmaSpace, Function, FunctionReset, Iova, Irq, Mmio, ResetError,
+};
+pub use vfio::{VfioError, open_vfio, reset_vfio};

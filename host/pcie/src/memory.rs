@@ -15,7 +15,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use thiserror::Error;
 
-use crate::{DmaBuffer, DmaError, DmaSpace, Iova};
+use crate::{BusMaster, DmaBuffer, DmaError, DmaSpace, Iova};
 
 /// The unit of mapping.
 pub const PAGE_BYTES: usize = 4096;
@@ -243,6 +243,16 @@ impl DmaBuffer for HostBuffer {
 #[derive(Clone)]
 pub struct DeviceDma {
     space: Arc<Space>,
+}
+
+impl BusMaster for DeviceDma {
+    fn read(&self, iova: Iova, to: &mut [u8]) -> Result<(), DmaFault> {
+        self.read(iova, to)
+    }
+
+    fn write(&self, iova: Iova, from: &[u8]) -> Result<(), DmaFault> {
+        self.write(iova, from)
+    }
 }
 
 impl DeviceDma {

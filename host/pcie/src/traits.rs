@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
 
+use crate::DmaFault;
+
 /// An address as the device sees it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Iova(pub u64);
@@ -78,6 +80,47 @@ pub trait Irq: Send + Sync {
     fn wait(&self, at_most: Duration) -> bool;
 }
 
+/// Why a function was not reset.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum ResetError {
+    /// There is no way to reset it from outside.
+    #[error("this function cannot be reset from outside")]
+    Unsupported,
+    /// The reset did not end; the function is lost until the machine, or the slot, is switched off and on.
+    #[error("the reset of the function hangs, given up after {} s", after.as_secs())]
+    Hung {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The system refused.
+    #[error("the reset of the function failed: {0}")]
+    Failed(#[from] std::io::Error),
+}
+
+/// Reset of a whole function from outside, without its own registers: on PCIe the function-level reset.
+pub trait FunctionReset: Send + Sync {
+    /// Resets. DMA and interrupts of before have ended when this returns well; memory stays mapped and interrupts arrive again.
+    ///
+    /// # Errors
+    /// [`ResetError`]; bounded in time.
+    fn reset(&self) -> Result<(), ResetError>;
+}
+
+/// Host memory as a device reaches it. [`crate::DeviceDma`] is the one inside the process.
+pub trait BusMaster: Send + Sync {
+    /// Reads bytes.
+    ///
+    /// # Errors
+    /// [`DmaFault`] if any byte is not mapped.
+    fn read(&self, iova: Iova, to: &mut [u8]) -> Result<(), DmaFault>;
+    /// Writes bytes, in rising order of address, the last word last.
+    ///
+    /// # Errors
+    /// [`DmaFault`] if any byte is not mapped; nothing is written then.
+    fn write(&self, iova: Iova, from: &[u8]) -> Result<(), DmaFault>;
+}
+
 /// A PCIe function, as the driver is handed it.
 #[derive(Clone)]
 pub struct Function {
@@ -89,4 +132,6 @@ pub struct Function {
     pub dma: Arc<dyn DmaSpace>,
     /// MSI-X vectors, one per queue.
     pub irqs: Vec<Arc<dyn Irq>>,
+    /// Reset from outside, where there is one.
+    pub reset: Option<Arc<dyn FunctionReset>>,
 }

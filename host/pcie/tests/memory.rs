@@ -169,7 +169,7 @@ fn an_observer_sees_what_the_host_does() {
     }
     let (fake, log) = (Arc::new(FakeMmio::default()), Arc::new(Log::default()));
     let dma = Arc::new(HostMemory::default());
-    let function = Function { name: "fake".into(), bar0: fake, dma, irqs: Vec::new() };
+    let function = Function { name: "fake".into(), bar0: fake, dma, irqs: Vec::new(), reset: None };
     let function = observed(function, log.clone());
     function.bar0.write32(4, 9);
     assert_eq!(function.bar0.read32(4), 9);

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millrace_pcie::{Function, HostMemory, Irq, IrqLine, Mmio};
+use millrace_pcie::{BusMaster, Function, HostMemory, Irq, IrqLine, Mmio};
 use millrace_verilated::{SimConfig, Simulation, TraceError, Waveform};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -95,8 +95,31 @@ pub struct CosimHandle {
 /// Starts a simulated device with one queue and gives what a driver opens.
 pub fn start(config: &CosimConfig) -> (Function, CosimHandle) {
     let memory = HostMemory::default();
+    let device = start_behind(config, Arc::new(memory.device()));
+    let function = Function {
+        name: "sim".to_owned(),
+        bar0: device.bar0,
+        dma: Arc::new(memory),
+        irqs: device.irqs.into_iter().map(|line| line as Arc<dyn Irq>).collect(),
+        reset: None,
+    };
+    (function, device.handle)
+}
+
+/// A simulated device without a host: its registers, its interrupts, and what keeps it running.
+pub struct BareDevice {
+    /// BAR0.
+    pub bar0: Arc<dyn Mmio>,
+    /// One a queue.
+    pub irqs: Vec<Arc<IrqLine>>,
+    /// Dropping it stops the simulation.
+    pub handle: CosimHandle,
+}
+
+/// Starts a simulated device with one queue that reaches a host's memory through `memory`.
+pub fn start_behind(config: &CosimConfig, memory: Arc<dyn BusMaster>) -> BareDevice {
     let recorder = config.record.then(|| Arc::new(Recorder::new(config.sim.clone())));
-    let port = DmaPort::new(memory.device(), recorder.clone());
+    let port = DmaPort::new(memory, recorder.clone());
     let irqs = vec![Arc::new(IrqLine::default())];
     let shared = Arc::new(Shared {
         sim: Mutex::new(Simulation::new(&config.sim, Box::new(port))),
@@ -107,12 +130,6 @@ pub fn start(config: &CosimConfig) -> (Function, CosimHandle) {
         stepping_nanos: AtomicU64::new(0),
         cycles: AtomicU64::new(0),
     });
-    let function = Function {
-        name: "sim".to_owned(),
-        bar0: Arc::new(SimMmio(shared.clone())),
-        dma: Arc::new(memory),
-        irqs: irqs.into_iter().map(|line| line as Arc<dyn Irq>).collect(),
-    };
     let thread = {
         let shared = shared.clone();
         std::thread::Builder::new()
@@ -120,7 +137,8 @@ pub fn start(config: &CosimConfig) -> (Function, CosimHandle) {
             .spawn(move || run(&shared))
             .expect("the system has a thread for the simulation")
     };
-    (function, CosimHandle { shared, thread: Some(thread) })
+    let bar0 = Arc::new(SimMmio(shared.clone()));
+    BareDevice { bar0, irqs, handle: CosimHandle { shared, thread: Some(thread) } }
 }
 
 impl CosimHandle {

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use millrace_pcie::{DeviceDma, Iova};
+use millrace_pcie::{BusMaster, Iova};
 use millrace_verilated::HostPort;
 
 use crate::recording::{Access, Recorder};
 
 pub(crate) struct DmaPort {
-    memory: DeviceDma,
+    memory: Arc<dyn BusMaster>,
     recorder: Option<Arc<Recorder>>,
 }
 
 impl DmaPort {
-    pub(crate) fn new(memory: DeviceDma, recorder: Option<Arc<Recorder>>) -> Self {
+    pub(crate) fn new(memory: Arc<dyn BusMaster>, recorder: Option<Arc<Recorder>>) -> Self {
         Self { memory, recorder }
     }
 }

@@ -10,7 +10,7 @@ mod host_port;
 mod recording;
 mod replay;
 
-pub use device::{CosimConfig, CosimHandle, start};
+pub use device::{BareDevice, CosimConfig, CosimHandle, start, start_behind};
 pub use millrace_verilated::{SimConfig, TraceError, Waveform};
 pub use recording::{Access, Event, ParseError, Recording};
 pub use replay::{ReplayOutcome, replay};

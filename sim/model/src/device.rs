@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use millrace_pcie::{DeviceDma, Function, HostMemory, IrqLine};
+use millrace_pcie::{BusMaster, Function, HostMemory, IrqLine, Mmio};
 use millrace_regs::{Cause, Completion, Descriptor, layout};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -89,7 +89,7 @@ impl State {
 
 pub(crate) struct Device {
     pub(crate) config: ModelConfig,
-    pub(crate) dma: DeviceDma,
+    pub(crate) dma: Arc<dyn BusMaster>,
     pub(crate) irq: Arc<IrqLine>,
     pub(crate) memory: Mutex<DeviceMemory>,
     pub(crate) state: Mutex<State>,
@@ -114,20 +114,27 @@ pub struct ModelDevice {
     memory: HostMemory,
 }
 
-impl ModelDevice {
-    /// Powers a model on.
+/// A model without a host: its registers and its interrupt. It lives as long as its registers do.
+pub struct BareModel {
+    /// BAR0.
+    pub bar0: Arc<dyn Mmio>,
+    /// That of queue 0.
+    pub irq: Arc<IrqLine>,
+    power: Arc<Power>,
+}
+
+impl BareModel {
+    /// Powers a model on that reaches a host's memory through `memory`.
     ///
     /// # Panics
     /// If the parameters cannot be built: c outside 2..=16, W · c below 255 or above 2^12, transforms above 2^27, memory above 2^40.
-    pub fn start(config: ModelConfig) -> Self {
+    pub fn start(config: ModelConfig, memory: Arc<dyn BusMaster>) -> Self {
         let (c, w) = (config.window_bits, config.windows);
         assert!((2..=16).contains(&c) && (255..=4096).contains(&(w * c)), "{w} windows of {c} bits");
         assert!(config.ntt_log_max <= 27 && config.log_memory_bytes <= 40, "{config:?}");
-        let memory = HostMemory::with_limit(config.host_memory_bytes);
         let irq = Arc::new(IrqLine::default());
-        let name = config.name.clone();
         let device = Arc::new(Device {
-            dma: memory.device(),
+            dma: memory,
             irq: irq.clone(),
             memory: Mutex::new(DeviceMemory::new(config.log_memory_bytes)),
             state: Mutex::new(State {
@@ -150,7 +157,20 @@ impl ModelDevice {
         let power = Arc::new(Power(device));
         let bar0 =
             Arc::new(ModelMmio { power: power.clone(), reads: AtomicU64::new(0), latched: Mutex::new(0) });
-        let function = Function { name, bar0, dma: Arc::new(memory.clone()), irqs: vec![irq] };
+        Self { bar0, irq, power }
+    }
+}
+
+impl ModelDevice {
+    /// Powers a model on, with memory of this process as its host's.
+    ///
+    /// # Panics
+    /// As [`BareModel::start`].
+    pub fn start(config: ModelConfig) -> Self {
+        let memory = HostMemory::with_limit(config.host_memory_bytes);
+        let name = config.name.clone();
+        let BareModel { bar0, irq, power } = BareModel::start(config, Arc::new(memory.device()));
+        let function = Function { name, bar0, dma: Arc::new(memory.clone()), irqs: vec![irq], reset: None };
         Self { power, function, memory }
     }
 

@@ -26,6 +26,6 @@ mod queue;
 mod registers;
 
 pub use config::ModelConfig;
-pub use device::ModelDevice;
+pub use device::{BareModel, ModelDevice};
 pub use drill::{Drill, Trigger, drilled};
 pub use fault::{Fault, JobClass, Until};

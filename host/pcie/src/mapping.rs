@@ -1,0 +1,267 @@
+//! Memory that somebody else may write at any time: DMA buffers, a client's memory, a BAR. Never lent as a slice.
+
+use std::{
+    fs::File,
+    io,
+    os::fd::{AsFd, AsRawFd},
+    sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
+};
+
+use memmap2::{MmapMut, MmapOptions, MmapRaw};
+use rustix::fs::{MemfdFlags, SealFlags};
+
+/// 2 MiB: one entry of an IOMMU's second level, and one request to map instead of 512.
+pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// A mapped range. Words are atomics, as in `memory.rs`: both sides may touch the same bytes at once.
+pub struct Mapping {
+    map: MmapRaw,
+}
+
+impl Mapping {
+    /// Zeroed memory of this process, in huge pages where they were reserved and the length is a multiple of theirs.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn anonymous(len_bytes: usize) -> io::Result<Self> {
+        if len_bytes.is_multiple_of(HUGE_PAGE_BYTES)
+            && let Ok(map) = MmapOptions::new().len(len_bytes).huge(Some(21)).map_anon()
+        {
+            return Ok(Self { map: map.into() });
+        }
+        let map = MmapMut::map_anon(len_bytes)?;
+        // Advice: without huge pages everything works, only slower.
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Ok(Self { map: map.into() })
+    }
+
+    /// Zeroed memory that can be handed to another process by the descriptor.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn shared(name: &str, len_bytes: usize) -> io::Result<(Self, File)> {
+        let fd = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        rustix::fs::ftruncate(&fd, len_bytes as u64)?;
+        rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW)?;
+        let file = File::from(fd);
+        let map = MmapOptions::new().len(len_bytes).map_raw(&file)?;
+        Ok((Self { map }, file))
+    }
+
+    /// All of a file that another process shares. Its owner can take the memory away by truncating it, and a touch then ends this process; a file
+    /// sealed against shrinking cannot be truncated.
+    ///
+    /// # Errors
+    /// What the system says; an empty file.
+    pub fn of_file(file: impl AsFd) -> io::Result<Self> {
+        let len = usize::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
+        if len == 0 {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let map = MmapOptions::new().len(len).map_raw(file.as_fd().as_raw_fd())?;
+        Ok(Self { map })
+    }
+
+    /// A part of a device file: a BAR.
+    pub(crate) fn of_region(file: &File, offset: u64, len_bytes: usize) -> io::Result<Self> {
+        let map = MmapOptions::new().offset(offset).len(len_bytes).no_probe_handle().map_raw(file)?;
+        Ok(Self { map })
+    }
+
+    /// Length in bytes.
+    pub fn len_bytes(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Where it lies in this process, for the kernel.
+    pub(crate) fn address(&self) -> u64 {
+        self.map.as_ptr() as u64
+    }
+
+    fn check(&self, offset: usize, len_bytes: usize) {
+        assert!(
+            offset.checked_add(len_bytes).is_some_and(|end| end <= self.len_bytes()),
+            "{len_bytes} bytes at {offset} lie outside a mapping of {} bytes",
+            self.len_bytes()
+        );
+    }
+
+    fn byte(&self, at: usize) -> &AtomicU8 {
+        self.check(at, 1);
+        // SAFETY: 1. in bounds, just checked; 2. aligned, as every byte is; 3. alive as long as `self`, whose drop alone unmaps; 4. others may
+        // write it at any time, which an atomic allows.
+        unsafe { AtomicU8::from_ptr(self.map.as_mut_ptr().add(at)) }
+    }
+
+    fn word(&self, at: usize) -> &AtomicU64 {
+        self.check(at, 8);
+        assert!(at.is_multiple_of(8), "a word at {at} is not aligned");
+        // SAFETY: 1. in bounds and 2. aligned, just checked (a mapping begins at a page); 3. alive as long as `self`; 4. others may write it at any
+        // time, which an atomic allows. Bytes of it are written by other atomics of this file only where the lengths differ, never at
+        // once by this process's two sides: a range has one writer by the ring protocol.
+        unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(at).cast()) }
+    }
+
+    /// Copies out, in rising order of address, each aligned 8-byte unit at once.
+    ///
+    /// # Panics
+    /// If the range lies outside.
+    pub fn read(&self, offset: usize, to: &mut [u8]) {
+        self.check(offset, to.len());
+        let mut at = offset;
+        let head = at.wrapping_neg() % 8;
+        let (head, rest) = to.split_at_mut(head.min(to.len()));
+        for byte in head {
+            *byte = self.byte(at).load(Ordering::Acquire);
+            at += 1;
+        }
+        let mut words = rest.chunks_exact_mut(8);
+        for word in &mut words {
+            word.copy_from_slice(&self.word(at).load(Ordering::Acquire).to_le_bytes());
+            at += 8;
+        }
+        for byte in words.into_remainder() {
+            *byte = self.byte(at).load(Ordering::Acquire);
+            at += 1;
+        }
+    }
+
+    /// Copies in, in rising order of address, each aligned 8-byte unit at once.
+    ///
+    /// # Panics
+    /// If the range lies outside.
+    pub fn write(&self, offset: usize, from: &[u8]) {
+        self.check(offset, from.len());
+        let mut at = offset;
+        let (head, rest) = from.split_at((at.wrapping_neg() % 8).min(from.len()));
+        for byte in head {
+            self.byte(at).store(*byte, Ordering::Release);
+            at += 1;
+        }
+        let (words, tail) = rest.as_chunks::<8>();
+        for word in words {
+            self.word(at).store(u64::from_le_bytes(*word), Ordering::Release);
+            at += 8;
+        }
+        for byte in tail {
+            self.byte(at).store(*byte, Ordering::Release);
+            at += 1;
+        }
+    }
+
+    /// Overwrites with zeros. Atomic stores that another process may see are not optimised away.
+    pub(crate) fn wipe(&self) {
+        for at in (0..self.len_bytes()).step_by(8) {
+            self.word(at).store(0, Ordering::Release);
+        }
+    }
+
+    fn half(&self, at: usize) -> &AtomicU32 {
+        self.check(at, 4);
+        assert!(at.is_multiple_of(4), "a word at {at} is not aligned");
+        // SAFETY: as for `word`, with an alignment of 4.
+        unsafe { AtomicU32::from_ptr(self.map.as_mut_ptr().add(at).cast()) }
+    }
+
+    /// An aligned little-endian word; what its writer wrote before it is seen afterwards.
+    pub(crate) fn read_u32_acquire(&self, at: usize) -> u32 {
+        u32::from_le(self.half(at).load(Ordering::Acquire))
+    }
+
+    /// An aligned little-endian word; what was written before it is seen first.
+    pub(crate) fn write_u32_release(&self, at: usize, value: u32) {
+        self.half(at).store(value.to_le(), Ordering::Release);
+    }
+
+    /// Reads a register.
+    ///
+    /// # Panics
+    /// If it lies outside or is not aligned.
+    pub(crate) fn read_register(&self, at: usize) -> u32 {
+        self.check(at, 4);
+        assert!(at.is_multiple_of(4), "a register at {at} is not aligned");
+        // SAFETY: 1. in bounds and 2. aligned, just checked; 3. mapped as long as `self` lives; 4. volatile, so it is one load of 4 bytes and is
+        // not left out; a device that is gone answers all-ones.
+        let value = unsafe { self.map.as_ptr().add(at).cast::<u32>().read_volatile() };
+        after_register_read();
+        u32::from_le(value)
+    }
+
+    /// Writes a register, after everything that was written to memory before.
+    ///
+    /// # Panics
+    /// If it lies outside or is not aligned.
+    pub(crate) fn write_register(&self, at: usize, value: u32) {
+        self.check(at, 4);
+        assert!(at.is_multiple_of(4), "a register at {at} is not aligned");
+        before_register_write();
+        // SAFETY: 1. in bounds and 2. aligned, just checked; 3. mapped as long as `self` lives; 4. volatile, so it is one store of 4 bytes and is
+        // not left out.
+        unsafe { self.map.as_mut_ptr().add(at).cast::<u32>().write_volatile(value.to_le()) }
+    }
+}
+
+/// What the CPU wrote to memory is visible to the device before the register write that follows: a doorbell.
+#[inline]
+fn before_register_write() {
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a barrier touches neither memory nor registers. `dsb st` because the device's memory type is not ordered by `stlr`.
+    unsafe {
+        core::arch::asm!("dsb st", options(nostack, preserves_flags))
+    };
+    // On x86 an uncached store comes after all earlier stores; only the compiler must not move them.
+    #[cfg(not(target_arch = "aarch64"))]
+    std::sync::atomic::fence(Ordering::SeqCst);
+}
+
+/// What the CPU reads from memory afterwards is not older than the register read.
+#[inline]
+fn after_register_read() {
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a barrier touches neither memory nor registers.
+    unsafe {
+        core::arch::asm!("dsb ld", options(nostack, preserves_flags))
+    };
+    #[cfg(not(target_arch = "aarch64"))]
+    std::sync::atomic::fence(Ordering::SeqCst);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_offsets_and_lengths() {
+        let (mapping, file) = Mapping::shared("test", 4096).unwrap();
+        let other = Mapping::of_file(&file).unwrap();
+        let bytes: Vec<u8> = (1..=200).collect();
+        for offset in 0..17 {
+            for len in 0..40 {
+                mapping.wipe();
+                mapping.write(offset, &bytes[..len]);
+                let mut back = vec![0; 64];
+                other.read(0, &mut back);
+                let mut expected = vec![0; 64];
+                expected[offset..offset + len].copy_from_slice(&bytes[..len]);
+                assert_eq!(back, expected, "{len} bytes at {offset}");
+                let mut part = vec![0; len];
+                other.read(offset, &mut part);
+                assert_eq!(part, &bytes[..len]);
+            }
+        }
+        mapping.write_register(8, 0x0403_0201);
+        assert_eq!(other.read_register(8), 0x0403_0201);
+    }
+
+    #[test]
+    #[should_panic(expected = "outside")]
+    fn bounds_are_kept() {
+        Mapping::anonymous(4096).unwrap().write(4090, &[0; 7]);
+    }
+
+    #[test]
+    fn shared_memory_cannot_be_taken_away() {
+        let (_mapping, file) = Mapping::shared("test", 8192).unwrap();
+        assert!(file.set_len(4096).is_err());
+    }
+}
