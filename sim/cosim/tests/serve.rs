@@ -1,0 +1,508 @@
+//! A served device, reached by the driver through the socket: jobs, reset in the middle of one, what is not mapped, what a client must not do.
+
+use std::{
+    io::{Read, Write},
+    os::{fd::AsFd, unix::net::UnixStream},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::Field;
+use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
+use millrace_cosim::{CosimConfig, Powered, Server, ServerConfig, start_behind};
+use millrace_driver::{DeviceEngine, DriverConfig};
+use millrace_job::{Engine, EngineError, Group, Job, JobValue, NttDirection, Resident};
+use millrace_model::{BareModel, ModelConfig};
+use millrace_pcie::{
+    BusMaster, DmaBuffer, Function, Iova, Irq,
+    vfio_user::{
+        Connection, open_vfio_user,
+        wire::{Command, Fields, Header, Payload},
+    },
+};
+use millrace_pcie_sys as sys;
+use millrace_regs::{Cause, Completion, Descriptor, layout, queue_register, registers as reg};
+use parking_lot::Mutex;
+
+const BAR0_BYTES: u64 = 64 << 10;
+
+/// A server that ends with the test.
+struct Served {
+    dir: tempfile::TempDir,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+    /// The device's own way into the client's memory, for tests that play a hostile device.
+    port: Arc<Mutex<Option<Arc<dyn BusMaster>>>>,
+}
+
+impl Served {
+    fn new(power_on: impl Fn(Arc<dyn BusMaster>) -> Powered + Send + Sync + 'static) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let port = Arc::new(Mutex::new(None));
+        let seen = port.clone();
+        let power_on = Box::new(move |memory: Arc<dyn BusMaster>| {
+            *seen.lock() = Some(memory.clone());
+            power_on(memory)
+        });
+        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 1 };
+        let server = Server::bind(&dir.path().join("device"), config, power_on).unwrap();
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || server.run(&stopped).unwrap());
+        Self { dir, stop, thread: Some(thread), port }
+    }
+
+    fn model() -> Self {
+        Self::new(|memory| {
+            let model = BareModel::start(ModelConfig::default(), memory);
+            Powered { bar0: model.bar0.clone(), irqs: vec![model.irq.clone()], keep: Box::new(model) }
+        })
+    }
+
+    fn sim() -> Self {
+        Self::new(|memory| {
+            let device = start_behind(&CosimConfig::default(), memory);
+            let irqs = device.irqs.iter().map(|irq| irq.clone() as Arc<dyn Irq>).collect();
+            Powered { bar0: device.bar0, irqs, keep: Box::new(device.handle) }
+        })
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.dir.path().join("device")
+    }
+
+    fn function(&self) -> Function {
+        open_vfio_user(&self.socket(), BAR0_BYTES).unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+        assert!(!self.socket().exists(), "the socket goes with the server");
+    }
+}
+
+fn engine(function: Function) -> DeviceEngine {
+    let config = DriverConfig { stall_time: Duration::from_secs(120), ..DriverConfig::default() };
+    DeviceEngine::open(function, config).unwrap()
+}
+
+fn scalar(i: u64) -> Fr {
+    Fr::from(i + 3).pow([0x1234_5678_9abc + i])
+}
+
+/// An MSM of `n` points and a transform, compared with the oracle's.
+fn works(engine: &DeviceEngine, n: u64) {
+    let points: Vec<_> = (1..=n).map(|i| (G1Affine::generator() * Fr::from(i)).into_affine()).collect();
+    let factors: Vec<Fr> = (0..n).map(scalar).collect();
+    let mont: Vec<G1Mont> = points.iter().map(G1Mont::from).collect();
+    let bases = engine.load(Resident::G1(mont.into())).unwrap();
+    let scalars = factors.iter().copied().map(FrCanonical::from).collect();
+    let job = Job::Msm { group: Group::G1, bases, range: 0..n as usize, scalars };
+    let out = engine.wait(engine.submit(job).unwrap()).unwrap();
+    assert_eq!(out.value, JobValue::G1(millrace_oracle::msm_g1(&points, &factors).into_affine()));
+    engine.unload(bases);
+}
+
+#[test]
+fn the_model_works_through_the_socket() {
+    let served = Served::model();
+    let engine = engine(served.function());
+    assert_eq!(engine.name(), format!("vfio-user:{}", served.socket().display()));
+    for n in [1, 2, 63, 200] {
+        works(&engine, n);
+    }
+    assert_eq!(engine.anomalies(), Default::default());
+}
+
+#[test]
+fn the_rtl_works_through_the_socket() {
+    let served = Served::sim();
+    let engine = engine(served.function());
+    works(&engine, 40);
+    engine.reset().unwrap();
+    works(&engine, 7);
+}
+
+#[test]
+fn clients_come_one_after_the_other() {
+    let served = Served::model();
+    for _ in 0..3 {
+        works(&engine(served.function()), 5);
+    }
+    // One that dies in the middle: a socket closed without a word, with memory mapped.
+    let function = served.function();
+    let buffer = function.dma.alloc(4096).unwrap();
+    let port = served.port.lock().clone().unwrap();
+    port.write(buffer.iova(), &[1]).unwrap();
+    drop((buffer, function));
+    works(&engine(served.function()), 5);
+    assert!(port.read(Iova(1 << 32), &mut [0]).is_err(), "the device of the last client reaches nothing");
+}
+
+#[test]
+fn a_reset_from_outside_cuts_the_device_off() {
+    let served = Served::model();
+    let function = served.function();
+    let buffer = function.dma.alloc(8192).unwrap();
+    let before = served.port.lock().clone().unwrap();
+    before.write(buffer.iova(), &[1, 2, 3]).unwrap();
+    function.reset.as_ref().unwrap().reset().unwrap();
+    let after = served.port.lock().clone().unwrap();
+    before.write(buffer.iova(), &[9; 3]).expect("a posted write has no answer");
+    assert!(before.read(buffer.iova(), &mut [0]).is_err(), "from before the reset");
+    let mut bytes = [0; 3];
+    after.read(buffer.iova(), &mut bytes).unwrap();
+    assert_eq!(bytes, [1, 2, 3], "memory stays mapped");
+    works(&engine(function), 9);
+}
+
+#[test]
+fn a_device_reaches_only_what_is_mapped() {
+    let served = Served::model();
+    let function = served.function();
+    let buffer = function.dma.alloc(1 << 16).unwrap();
+    let port = served.port.lock().clone().unwrap();
+    let at = |offset: u64| Iova(buffer.iova().0 + offset);
+    // Odd lengths and offsets, both ways.
+    for (offset, len) in [(0u64, 1usize), (1, 3), (4093, 7), (8191, 2), (65529, 7), (100, 20_001)] {
+        let bytes: Vec<u8> = (0..len).map(|i| (i * 7 + 1) as u8).collect();
+        port.write(at(offset), &bytes).unwrap();
+        let mut back = vec![0; len];
+        buffer.read(offset as usize, &mut back);
+        assert_eq!(back, bytes, "device to host, {len} at {offset}");
+        buffer.wipe();
+        buffer.write(offset as usize, &bytes);
+        port.read(at(offset), &mut back).unwrap();
+        assert_eq!(back, bytes, "host to device, {len} at {offset}");
+    }
+    assert!(port.read(at(1 << 16), &mut [0]).is_err(), "the page after a buffer");
+    assert!(port.read(at((1 << 16) - 1), &mut [0; 2]).is_err(), "over its end");
+    buffer.wipe();
+    port.write(at((1 << 16) - 1), &[7; 2]).expect("a posted write has no answer");
+    let mut last = [0];
+    buffer.read((1 << 16) - 1, &mut last);
+    assert_eq!(last, [0], "a write over the end is lost whole");
+    assert!(port.read(Iova(0), &mut [0]).is_err());
+    let iova = buffer.iova();
+    drop(buffer);
+    assert!(port.read(iova, &mut [0]).is_err(), "after it was unmapped");
+}
+
+/// Queue 0, driven by hand: one descriptor at a time.
+struct Queue {
+    function: Function,
+    submissions: Box<dyn DmaBuffer>,
+    completions: Box<dyn DmaBuffer>,
+    jobs: u32,
+}
+
+impl Queue {
+    const LOG_ENTRIES: u32 = 4;
+    const EPOCH: u32 = 5;
+
+    fn new(function: Function) -> Self {
+        let ring = || function.dma.alloc(64 << Self::LOG_ENTRIES).unwrap();
+        let (submissions, completions) = (ring(), ring());
+        let queue = Self { submissions, completions, jobs: 0, function };
+        for (lo, iova) in [
+            (reg::QUEUE_SQ_BASE_LO, queue.submissions.iova()),
+            (reg::QUEUE_CQ_BASE_LO, queue.completions.iova()),
+        ] {
+            queue.write(lo, iova.0 as u32);
+            queue.write(lo + 4, (iova.0 >> 32) as u32);
+        }
+        for (register, value) in [
+            (reg::QUEUE_LOG_ENTRIES, Self::LOG_ENTRIES),
+            (reg::QUEUE_EPOCH, Self::EPOCH),
+            (reg::QUEUE_IRQ_ENABLE, 1),
+            (reg::QUEUE_ENABLE, 1),
+        ] {
+            queue.write(register, value);
+        }
+        queue
+    }
+
+    fn write(&self, register: u32, value: u32) {
+        self.function.bar0.write32(queue_register(0, register), value);
+    }
+
+    /// The completion, or none when no interrupt comes.
+    fn run(&mut self, descriptor: Descriptor) -> Option<Completion> {
+        let flags = descriptor.flags | layout::FLAG_IRQ;
+        let whole = Descriptor { job_id: self.jobs, epoch: Self::EPOCH, phase: true, flags, ..descriptor };
+        let at = 64 * self.jobs as usize;
+        self.submissions.write(at, &whole.to_bytes());
+        self.jobs += 1;
+        self.write(reg::QUEUE_SQ_TAIL, self.jobs);
+        self.function.irqs[0].wait(Duration::from_secs(30)).then(|| {
+            let mut bytes = [0; 64];
+            self.completions.read(at, &mut bytes);
+            Completion::from_bytes(&bytes)
+        })
+    }
+}
+
+/// On both devices: what is read where nothing is mapped comes back as a typed error, what is written there is lost in silence.
+fn addresses_that_lead_nowhere(served: &Served) {
+    const NOWHERE: u64 = 0x7000_0000_0000;
+    let function = served.function();
+    let buffer = function.dma.alloc(4096).unwrap();
+    let mut queue = Queue::new(function);
+    let copy =
+        Descriptor { opcode: layout::OPCODE_COPY, count: 64, dst_len_bytes: 64, ..Descriptor::default() };
+    let read = Descriptor { src0: NOWHERE, dst: buffer.iova().0, ..copy };
+    let completion = queue.run(read).expect("a read that fails is answered");
+    assert_eq!((completion.status, completion.position), (Cause::HostRead as u8, NOWHERE));
+    let write = Descriptor { src0: buffer.iova().0, dst: NOWHERE, ..copy };
+    let completion = queue.run(write).expect("the device does not know");
+    assert_eq!(completion.status, Cause::Ok as u8);
+    // The same for a completion: only the driver's deadline finds it.
+    queue.write(reg::QUEUE_ENABLE, 0);
+    queue.write(reg::QUEUE_CQ_BASE_LO, 0);
+    queue.write(reg::QUEUE_CQ_BASE_LO + 4, (NOWHERE >> 32) as u32);
+    queue.write(reg::QUEUE_ENABLE, 1);
+    queue.jobs = 0;
+    queue.completions.wipe();
+    queue.run(Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() });
+    let mut bytes = [0; 64];
+    queue.completions.read(0, &mut bytes);
+    assert_eq!(bytes, [0; 64]);
+}
+
+#[test]
+fn addresses_that_lead_nowhere_in_the_model() {
+    addresses_that_lead_nowhere(&Served::model());
+}
+
+#[test]
+fn addresses_that_lead_nowhere_in_the_rtl() {
+    addresses_that_lead_nowhere(&Served::sim());
+}
+
+#[test]
+fn a_server_that_dies_is_a_lost_device() {
+    let served = Served::model();
+    let config = DriverConfig {
+        progress_interval: Duration::from_millis(4),
+        stall_time: Duration::from_millis(250),
+        stall_readings: 4,
+        ..DriverConfig::default()
+    };
+    let engine = DeviceEngine::open(served.function(), config).unwrap();
+    works(&engine, 3);
+    drop(served);
+    let values = vec![Fr::from(1u64); 8];
+    let job = Job::Ntt { direction: NttDirection::Forward, coset: false, values };
+    let error = engine.submit(job).and_then(|ticket| engine.wait(ticket)).unwrap_err();
+    assert!(matches!(error, EngineError::DeviceLost { .. }), "{error}");
+}
+
+/// A client that speaks the protocol by hand.
+struct Raw {
+    connection: Connection,
+    id: u16,
+}
+
+impl Raw {
+    fn new(socket: &Path) -> Self {
+        let connection = Connection::new(UnixStream::connect(socket).unwrap());
+        connection.set_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self { connection, id: 0 }
+    }
+
+    fn agreed(socket: &Path) -> Self {
+        let mut raw = Self::new(socket);
+        raw.ask(Command::Version as u16, Payload::new().u16(0).u16(0).bytes(b"{}\0"), &[]).unwrap();
+        raw
+    }
+
+    /// The answer's payload, or its errno.
+    fn ask(
+        &mut self,
+        command: u16,
+        payload: Payload,
+        fds: &[std::os::fd::BorrowedFd<'_>],
+    ) -> Result<Vec<u8>, u32> {
+        self.id += 1;
+        let (id, no) = (self.id, false);
+        let header = Header { id, command, len_bytes: 0, is_reply: no, no_reply: no, error: None };
+        self.connection.send(header, &payload.0, fds).unwrap();
+        let answer = self.connection.receive().unwrap();
+        assert_eq!((answer.header.id, answer.header.command), (id, command));
+        answer.header.error.map_or(Ok(answer.payload), Err)
+    }
+
+    fn config(&mut self, at: u64, len: u32) -> Vec<u8> {
+        let question = Payload::new().u64(at).u32(sys::VFIO_PCI_CONFIG_REGION_INDEX).u32(len);
+        self.ask(Command::RegionRead as u16, question, &[]).unwrap().split_off(16)
+    }
+
+    fn set_config(&mut self, at: u64, bytes: &[u8]) {
+        let order = Payload::new()
+            .u64(at)
+            .u32(sys::VFIO_PCI_CONFIG_REGION_INDEX)
+            .u32(bytes.len() as u32)
+            .bytes(bytes);
+        self.ask(Command::RegionWrite as u16, order, &[]).unwrap();
+    }
+}
+
+#[test]
+fn the_function_is_what_qemu_asks_for() {
+    let served = Served::model();
+    let mut raw = Raw::new(&served.socket());
+    assert_eq!(
+        raw.ask(Command::DeviceInfo as u16, Payload::new(), &[]),
+        Err(22),
+        "before a version was agreed on"
+    );
+    let mut raw = {
+        drop(raw);
+        Raw::agreed(&served.socket())
+    };
+    let info = raw.ask(Command::DeviceInfo as u16, Payload::new().u32(16).u32(0).u32(0).u32(0), &[]).unwrap();
+    let mut fields = Fields(&info);
+    let numbers: Vec<u32> = std::iter::from_fn(|| fields.u32()).collect();
+    assert_eq!(numbers, [16, 3, 9, 5]);
+    for (index, len) in [(0, BAR0_BYTES), (1, 0), (2, 8192), (6, 0), (7, 4096), (8, 0)] {
+        let question = Payload::new().u32(32).u32(0).u32(index).u32(0).u64(0).u64(0);
+        let answer = raw.ask(Command::RegionInfo as u16, question, &[]).unwrap();
+        let mut fields = Fields(&answer[16..]);
+        assert_eq!(fields.u64(), Some(len), "region {index}");
+    }
+    let question = Payload::new().u32(16).u32(0).u32(sys::VFIO_PCI_MSIX_IRQ_INDEX).u32(0);
+    let answer = raw.ask(Command::IrqInfo as u16, question, &[]).unwrap();
+    assert_eq!(answer[12..], 1u32.to_ne_bytes());
+    assert_eq!(raw.config(0x0b, 1), [0x12], "a processing accelerator");
+}
+
+#[test]
+fn dma_waits_for_the_bus_master_bit() {
+    let served = Served::model();
+    let mut raw = Raw::agreed(&served.socket());
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(4096).unwrap();
+    let map = Payload::new().u32(32).u32(3).u64(0).u64(0x10_0000).u64(4096);
+    raw.ask(Command::DmaMap as u16, map, &[file.as_fd()]).unwrap();
+    let port = served.port.lock().clone().unwrap();
+    assert!(port.read(Iova(0x10_0000), &mut [0]).is_err(), "after power-on");
+    raw.set_config(4, &[6, 0]);
+    port.write(Iova(0x10_0000), &[1]).unwrap();
+    raw.set_config(4, &[2, 0]);
+    assert!(port.read(Iova(0x10_0000), &mut [0]).is_err(), "switched off again");
+    port.write(Iova(0x10_0000), &[2]).expect("a posted write has no answer");
+    raw.set_config(4, &[6, 0]);
+    // The function-level reset, as a kernel asks for it: the bit is off again.
+    let devctl = raw.config(0x58, 2);
+    raw.set_config(0x58, &[devctl[0], devctl[1] | 0x80]);
+    assert_eq!(raw.config(4, 2), [0, 0]);
+    assert!(served.port.lock().clone().unwrap().read(Iova(0x10_0000), &mut [0]).is_err());
+    let mut byte = [0];
+    (&file).read_exact(&mut byte).unwrap();
+    assert_eq!(byte, [1]);
+}
+
+#[test]
+fn nonsense_is_answered_or_ends_the_client_and_nothing_else() {
+    let served = Served::model();
+    let mut raw = Raw::agreed(&served.socket());
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(4096).unwrap();
+    let (map, read, write) =
+        (Command::DmaMap as u16, Command::RegionRead as u16, Command::RegionWrite as u16);
+    let access = |offset: u64, region: u32, count: u32| Payload::new().u64(offset).u32(region).u32(count);
+    for (command, payload, errno) in [
+        (0, Payload::new(), 95),
+        (99, Payload::new(), 95),
+        (Command::DmaRead as u16, Payload::new(), 95),
+        (Command::Version as u16, Payload::new().u16(7).u16(0), 22),
+        (Command::Version as u16, Payload::new(), 22),
+        (map, Payload::new().u32(32), 22),
+        (map, Payload::new().u32(32).u32(3).u64(0).u64(u64::MAX).u64(2), 22),
+        (map, Payload::new().u32(32).u32(3).u64(4096).u64(0).u64(4096), 22),
+        (Command::DmaUnmap as u16, Payload::new().u32(24).u32(1).u64(0).u64(1), 95),
+        (read, access(0, 0, u32::MAX), 22),
+        (read, access(u64::MAX, 0, 4), 22),
+        (read, access(BAR0_BYTES - 2, 0, 4), 22),
+        (read, access(2, 0, 4), 22),
+        (read, access(0, 1, 4), 22),
+        (read, access(0, 77, 0), 22),
+        (read, access(4095, 7, 2), 22),
+        (write, access(0, 0, 4).bytes(&[1]), 22),
+        (Command::RegionInfo as u16, Payload::new().u32(32).u32(0).u32(9), 22),
+        (Command::IrqInfo as u16, Payload::new().u32(16).u32(0).u32(5), 22),
+        (Command::SetIrqs as u16, Payload::new().u32(20).u32(36).u32(2).u32(u32::MAX).u32(2), 22),
+        (Command::SetIrqs as u16, Payload::new().u32(20).u32(36).u32(9).u32(0).u32(0), 22),
+        (Command::SetIrqs as u16, Payload::new().u32(20).u32(36).u32(2).u32(0).u32(1).u32(0), 22),
+    ] {
+        let fds = [file.as_fd(), file.as_fd()];
+        let fds = if command == map {
+            &fds[..1]
+        } else if command == Command::SetIrqs as u16 {
+            &fds[..]
+        } else {
+            &[]
+        };
+        assert_eq!(raw.ask(command, payload.clone(), fds), Err(errno), "command {command}, {:?}", payload.0);
+    }
+    drop(raw);
+    for bytes in [&[0xff; 64][..], &[0; 16], &[1, 0, 1]] {
+        let mut stream = UnixStream::connect(served.socket()).unwrap();
+        stream.write_all(bytes).unwrap();
+    }
+    works(&engine(served.function()), 4);
+}
+
+#[test]
+fn random_bytes_do_no_harm() {
+    let served = Served::model();
+    let mut state = 0x1234_5678_9abc_def1u64;
+    let mut next = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    for _ in 0..50 {
+        let mut raw = Raw::agreed(&served.socket());
+        for _ in 0..100 {
+            let mut payload = Payload::new();
+            for _ in 0..next() % 5 {
+                // Small numbers are likelier to make sense.
+                payload = payload.u64(if next() & 1 == 0 { next() } else { next() % 8 });
+            }
+            let command = (next() % 15) as u16;
+            let _ = raw.ask(command, payload, &[]);
+        }
+    }
+    works(&engine(served.function()), 4);
+}
+
+#[test]
+fn a_socket_left_behind_is_taken_over_and_one_in_use_is_not() {
+    let served = Served::model();
+    let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 1 };
+    let never = || Box::new(|_: Arc<dyn BusMaster>| -> Powered { unreachable!("nobody connects") });
+    let error = Server::bind(&served.socket(), config, never()).err().unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("old");
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    Server::bind(&path, config, never()).unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "precious").unwrap();
+    assert!(Server::bind(&file, config, never()).is_err());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+}
