@@ -12,6 +12,7 @@
 //! | `prepare`, `upload`, `msm`, `ntt` | what each kind of job sends |
 //! | `judge` | what comes back, believed only after a look |
 //! | `shared`, `engine` | waiting, and [`DeviceEngine`]: all of it as a `millrace_job::Engine` |
+//! | `exercise` | an acceptance test of the way to a device |
 //!
 //! The protocol is drawn in `docs/spec/rings.md`.
 
@@ -22,6 +23,7 @@ mod config;
 mod core;
 mod digest;
 mod engine;
+mod exercise;
 mod fault;
 mod flight;
 mod identity;
@@ -41,5 +43,7 @@ mod watchdog;
 pub use config::DriverConfig;
 pub use digest::Digest;
 pub use engine::DeviceEngine;
+pub use exercise::{ExerciseError, ExercisePlan, ExerciseReport, exercise};
 pub use identity::{Identity, OpenError};
+pub use registers::BAR0_BYTES;
 pub use statistics::{Anomalies, DeviceStatistics};

@@ -6,6 +6,9 @@ use millrace_pcie::{Iova, Mmio};
 use millrace_regs::{queue_register, registers as reg};
 use parking_lot::Mutex;
 
+/// Length of BAR0: the identity page and a page for each queue that the address map has.
+pub const BAR0_BYTES: u64 = (reg::QUEUE_BASE + reg::QUEUE_MAX * reg::QUEUE_STRIDE) as u64;
+
 /// The device no longer answers as itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct LinkDown(pub(crate) String);

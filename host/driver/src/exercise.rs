@@ -1,0 +1,383 @@
+//! An acceptance test of the way to a device: registers, DMA, interrupts, addresses that lead nowhere, resets in the middle of a job.
+//!
+//! It drives queue 0 by hand, so that what is seen is the way and not the engine's own recovery; the last two steps use [`DeviceEngine`]. Nobody
+//! else may use the device meanwhile.
+
+mod queue;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use millrace_bn254::Fr;
+use millrace_job::{Engine, EngineError, Job, JobValue, NttDirection};
+use millrace_pcie::{DmaBuffer, Function, Iova, ResetError};
+use millrace_regs::{Cause, Descriptor, layout, registers as reg};
+use thiserror::Error;
+
+use self::queue::{HandQueue, LOG_ENTRIES};
+use crate::{DeviceEngine, DriverConfig, Identity, OpenError, registers::LinkDown};
+
+/// A multiple of 64 that no mapping of this step holds: page 0 is never mapped.
+const NOWHERE: Iova = Iova(0);
+const BEAT_BYTES: usize = 64;
+
+/// How much to do.
+#[derive(Clone, Debug)]
+pub struct ExercisePlan {
+    /// Empty jobs, each with a completion and an interrupt.
+    pub completions: u32,
+    /// How long one completion may take. A wait that ends by this is a failure.
+    pub deadline: Duration,
+    /// Configuration of the engine in the last steps.
+    pub driver: DriverConfig,
+}
+
+impl Default for ExercisePlan {
+    fn default() -> Self {
+        Self { completions: 10_000, deadline: Duration::from_secs(30), driver: DriverConfig::default() }
+    }
+}
+
+/// What was seen of a device that passed.
+#[derive(Clone, Debug)]
+pub struct ExerciseReport {
+    /// What it is.
+    pub identity: Identity,
+    /// Bytes moved each way by COPY jobs, and compared.
+    pub dma_bytes: u64,
+    /// Completions that came.
+    pub completions: u32,
+    /// Interrupts that were taken for them; merged ones count once.
+    pub interrupts: u32,
+    /// Interrupts after which nothing new was there.
+    pub spurious: u32,
+    /// From doorbell to completion taken, one empty job at a time: median.
+    pub round_trip: Duration,
+    /// Whether a write that leads nowhere was lost in silence, as on PCIe, or answered.
+    pub lost_write_is_silent: bool,
+    /// Whether the function can be reset from outside, and was.
+    pub reset_from_outside: bool,
+}
+
+/// Which step did not pass.
+#[non_exhaustive]
+#[derive(Debug, Error)]
+pub enum ExerciseError {
+    /// Not a device of ours.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Something else came than should.
+    #[error("{device}: {step}: expected {expected}, got {got}")]
+    Unexpected {
+        /// The device.
+        device: String,
+        /// The step.
+        step: &'static str,
+        /// What should come.
+        expected: String,
+        /// What came.
+        got: String,
+    },
+    /// A completion did not come in time.
+    #[error("{device}: {step}: no completion of job {job_id} within {} s", deadline.as_secs())]
+    Deadline {
+        /// The device.
+        device: String,
+        /// The step.
+        step: &'static str,
+        /// The job.
+        job_id: u32,
+        /// The limit.
+        deadline: Duration,
+    },
+    /// No memory for it.
+    #[error("{device}: {source}")]
+    Dma {
+        /// The device.
+        device: String,
+        /// Why.
+        source: millrace_pcie::DmaError,
+    },
+    /// The reset from outside failed.
+    #[error("{device}: {source}")]
+    Reset {
+        /// The device.
+        device: String,
+        /// Why.
+        source: ResetError,
+    },
+    /// The engine failed where it must not.
+    #[error("{step}: {source}")]
+    Engine {
+        /// The step.
+        step: &'static str,
+        /// Why.
+        source: EngineError,
+    },
+}
+
+/// Exercises a device.
+///
+/// # Errors
+/// [`ExerciseError`] names the first step that did not pass.
+pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseReport, ExerciseError> {
+    let identity = Identity::read(&function.name, &*function.bar0, plan.driver.allow_behavioural)?;
+    let mut run = Run { function, plan, queue: HandQueue::open(function, plan.deadline)? };
+    run.registers()?;
+    let dma_bytes = run.dma()?;
+    let lost_write_is_silent = run.nowhere()?;
+    let round_trip = run.round_trips()?;
+    let interrupts = run.completions()?;
+    run.queue.close()?;
+    let reset_from_outside = resets(function, plan)?;
+    Ok(ExerciseReport {
+        identity,
+        dma_bytes,
+        completions: plan.completions,
+        interrupts: interrupts.taken,
+        spurious: interrupts.spurious,
+        round_trip,
+        lost_write_is_silent,
+        reset_from_outside,
+    })
+}
+
+struct Interrupts {
+    taken: u32,
+    spurious: u32,
+}
+
+struct Run<'a> {
+    function: &'a Function,
+    plan: &'a ExercisePlan,
+    queue: HandQueue<'a>,
+}
+
+impl Run<'_> {
+    fn unexpected(&self, step: &'static str, expected: impl ToString, got: impl ToString) -> ExerciseError {
+        unexpected(&self.function.name, step, expected, got)
+    }
+
+    fn alloc(&self, len_bytes: usize) -> Result<Box<dyn DmaBuffer>, ExerciseError> {
+        let device = || self.function.name.clone();
+        self.function.dma.alloc(len_bytes).map_err(|source| ExerciseError::Dma { device: device(), source })
+    }
+
+    /// Registers hold what is written, and only the bits that they have; writes arrive before later reads.
+    fn registers(&self) -> Result<(), ExerciseError> {
+        let step = "registers";
+        let bar0 = &*self.function.bar0;
+        for (offset, value) in [(reg::MAGIC, reg::MAGIC_EXPECTED), (reg::VERSION, reg::VERSION_EXPECTED)] {
+            bar0.write32(offset, !value);
+            let got = bar0.read32(offset);
+            if got != value {
+                let expected = format!("{value:#x} at {offset:#x} after a write");
+                return Err(self.unexpected(step, expected, format!("{got:#x}")));
+            }
+        }
+        // QUEUE_EPOCH is a whole word and is looked at only when the queue starts.
+        let at = millrace_regs::queue_register(0, reg::QUEUE_EPOCH);
+        let old = bar0.read32(at);
+        for bit in 0..32 {
+            for value in [1u32 << bit, !(1u32 << bit)] {
+                bar0.write32(at, value);
+                let got = bar0.read32(at);
+                // All ones but one bit is a fair value; all ones never comes.
+                if got != value {
+                    return Err(self.unexpected(step, format!("{value:#x}"), format!("{got:#x}")));
+                }
+            }
+        }
+        bar0.write32(at, old);
+        Ok(())
+    }
+
+    /// COPY from host memory into device memory and back, over page borders, at offsets and lengths that are odd multiples of a beat (the
+    /// device's DMA moves whole beats).
+    fn dma(&mut self) -> Result<u64, ExerciseError> {
+        let step = "DMA";
+        let (source, target) = (self.alloc(1 << 16)?, self.alloc(1 << 16)?);
+        let mut moved = 0;
+        for (i, (from, to, beats)) in
+            [(0usize, 0usize, 1usize), (1, 3, 1), (63, 61, 3), (5, 127, 65), (1, 1, 255), (0, 0, 1024)]
+                .into_iter()
+                .enumerate()
+        {
+            let len = beats * BEAT_BYTES;
+            let bytes: Vec<u8> = (0..len).map(|at| (at * 31 + i * 7 + at / 251) as u8).collect();
+            target.wipe();
+            source.write(from * BEAT_BYTES, &bytes);
+            let within = |buffer: &dyn DmaBuffer, beat: usize| buffer.iova().0 + (beat * BEAT_BYTES) as u64;
+            let copy = Descriptor {
+                opcode: layout::OPCODE_COPY,
+                count: len as u64,
+                dst_len_bytes: len as u64,
+                ..Descriptor::default()
+            };
+            let up = Descriptor { src0: within(&*source, from), dst: 0, flags: layout::FLAG_DST_DEV, ..copy };
+            let down =
+                Descriptor { src0: 0, dst: within(&*target, to), flags: layout::FLAG_SRC0_DEV, ..copy };
+            for descriptor in [up, down] {
+                let completion = self.queue.run(step, descriptor)?;
+                if completion.status != Cause::Ok as u8 {
+                    return Err(self.unexpected(step, "status OK", format!("{completion:?}")));
+                }
+            }
+            let mut back = vec![0; 1 << 16];
+            target.read(0, &mut back);
+            let mut expected = vec![0; 1 << 16];
+            expected[to * BEAT_BYTES..to * BEAT_BYTES + len].copy_from_slice(&bytes);
+            if let Some(at) = (0..back.len()).find(|&at| back[at] != expected[at]) {
+                return Err(self.unexpected(
+                    step,
+                    format!("byte {:#x} at {at}", expected[at]),
+                    format!("{:#x}", back[at]),
+                ));
+            }
+            moved += len as u64;
+        }
+        Ok(moved)
+    }
+
+    /// A read where nothing is mapped comes back as an error with its address; a write there harms nobody.
+    fn nowhere(&mut self) -> Result<bool, ExerciseError> {
+        let step = "addresses that lead nowhere";
+        let buffer = self.alloc(4096)?;
+        let len = BEAT_BYTES as u64;
+        let copy = Descriptor {
+            opcode: layout::OPCODE_COPY,
+            count: len,
+            dst_len_bytes: len,
+            ..Descriptor::default()
+        };
+        let read = self.queue.run(step, Descriptor { src0: NOWHERE.0, dst: buffer.iova().0, ..copy })?;
+        if (read.status, read.position) != (Cause::HostRead as u8, NOWHERE.0) {
+            return Err(self.unexpected(step, format!("HOST_READ at {:#x}", NOWHERE.0), format!("{read:?}")));
+        }
+        let write = self.queue.run(step, Descriptor { src0: buffer.iova().0, dst: NOWHERE.0, ..copy })?;
+        match write.status {
+            status if status == Cause::Ok as u8 => Ok(true),
+            status if status == Cause::HostWrite as u8 => Ok(false),
+            _ => Err(self.unexpected(step, "OK or HOST_WRITE", format!("{write:?}"))),
+        }
+    }
+
+    /// Empty jobs one at a time, woken by the interrupt.
+    fn round_trips(&mut self) -> Result<Duration, ExerciseError> {
+        let mut times = Vec::new();
+        for _ in 0..self.plan.completions.clamp(1, 101) {
+            let started = Instant::now();
+            self.queue
+                .run("round trip", Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() })?;
+            times.push(started.elapsed());
+        }
+        times.sort();
+        Ok(times[times.len() / 2])
+    }
+
+    /// Many empty jobs in flight. Each completion must come, in order; a wait ends by an interrupt.
+    fn completions(&mut self) -> Result<Interrupts, ExerciseError> {
+        let step = "completions";
+        let mut seen = Interrupts { taken: 0, spurious: 0 };
+        let (mut sent, mut done) = (0, 0);
+        let in_flight_most = (1 << LOG_ENTRIES) - 1;
+        while done < self.plan.completions {
+            let room = in_flight_most - (sent - done);
+            let more = room.min(self.plan.completions - sent);
+            for _ in 0..more {
+                self.queue.push(Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() });
+            }
+            if more > 0 {
+                self.queue.ring();
+                sent += more;
+            }
+            self.queue.wait_for_interrupt(step)?;
+            seen.taken += 1;
+            let mut new = 0;
+            while let Some(completion) = self.queue.take() {
+                if completion.status != Cause::Ok as u8 {
+                    return Err(self.unexpected(step, "status OK", format!("{completion:?}")));
+                }
+                new += 1;
+            }
+            seen.spurious += u32::from(new == 0);
+            done += new;
+        }
+        Ok(seen)
+    }
+}
+
+fn unexpected(
+    device: &str,
+    step: &'static str,
+    expected: impl ToString,
+    got: impl ToString,
+) -> ExerciseError {
+    ExerciseError::Unexpected {
+        device: device.into(),
+        step,
+        expected: expected.to_string(),
+        got: got.to_string(),
+    }
+}
+
+/// Resets while a transform is under way: by the registers, and from outside. The transform ends well or with a typed error, and the one after
+/// it is right.
+fn resets(function: &Function, plan: &ExercisePlan) -> Result<bool, ExerciseError> {
+    let engine = Arc::new(DeviceEngine::open(function.clone(), plan.driver.clone())?);
+    let log_n = engine.identity().ntt_log_max.min(10);
+    let values: Vec<Fr> = (0..1u64 << log_n).map(|i| Fr::from(i * i + 1)).collect();
+    let transform = |direction, values: Vec<Fr>| {
+        let ticket = engine.submit(Job::Ntt { direction, coset: false, values })?;
+        Ok::<_, EngineError>(ticket)
+    };
+    let round_trip = |step| {
+        let failed = |source| ExerciseError::Engine { step, source };
+        let wait = |ticket| engine.wait(ticket).map_err(failed);
+        let JobValue::Values(there) =
+            wait(transform(NttDirection::Forward, values.clone()).map_err(failed)?)?.value
+        else {
+            return Err(unexpected(&function.name, step, "values", "a point"));
+        };
+        let JobValue::Values(back) = wait(transform(NttDirection::Inverse, there).map_err(failed)?)?.value
+        else {
+            return Err(unexpected(&function.name, step, "values", "a point"));
+        };
+        match back == values {
+            true => Ok(()),
+            false => {
+                Err(unexpected(&function.name, step, "the values from before the two transforms", "others"))
+            }
+        }
+    };
+    round_trip("a transform and its inverse")?;
+    let step = "a reset by registers in the middle of a job";
+    let ticket = transform(NttDirection::Forward, values.clone())
+        .map_err(|source| ExerciseError::Engine { step, source })?;
+    engine.reset().map_err(|source| ExerciseError::Engine { step, source })?;
+    // Sent again by the engine, or failed with a typed error: both are fair.
+    let _ = engine.wait(ticket);
+    round_trip(step)?;
+    let Some(reset) = &function.reset else { return Ok(false) };
+    let step = "a reset from outside in the middle of a job";
+    let ticket = transform(NttDirection::Forward, values.clone())
+        .map_err(|source| ExerciseError::Engine { step, source })?;
+    match reset.reset() {
+        Ok(()) => {}
+        Err(ResetError::Unsupported) => return Ok(false),
+        Err(source) => return Err(ExerciseError::Reset { device: function.name.clone(), source }),
+    }
+    // Nobody told the engine; whoever resets a function tells its driver.
+    engine.reset().map_err(|source| ExerciseError::Engine { step, source })?;
+    let _ = engine.wait(ticket);
+    round_trip(step)?;
+    Ok(true)
+}
+
+impl From<(&str, LinkDown)> for ExerciseError {
+    fn from((device, LinkDown(what)): (&str, LinkDown)) -> Self {
+        Self::Open(OpenError::Unresponsive { device: device.to_owned(), what })
+    }
+}

@@ -1,0 +1,130 @@
+//! Queue 0, driven by hand.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use millrace_pcie::Function;
+use millrace_regs::{Completion, Descriptor, layout, registers as reg};
+
+use super::ExerciseError;
+use crate::{
+    registers::{LinkDown, Registers},
+    ring::{CompletionRing, Head, SubmissionRing},
+};
+
+/// log₂ of the entries of both rings.
+pub(super) const LOG_ENTRIES: u32 = 6;
+/// Epochs of the exercise begin here, far from those of a driver that counts from 1.
+const EPOCH: u32 = 0x4558_0000;
+/// Sleep between two looks while a reset or a stop is under way.
+const SETTLE_POLL: Duration = Duration::from_micros(200);
+
+pub(super) struct HandQueue<'a> {
+    function: &'a Function,
+    registers: Registers,
+    deadline: Duration,
+    sq: SubmissionRing,
+    cq: CompletionRing,
+    next_job_id: u32,
+}
+
+impl<'a> HandQueue<'a> {
+    /// Resets the function by its registers and starts the queue.
+    pub(super) fn open(function: &'a Function, deadline: Duration) -> Result<Self, ExerciseError> {
+        let dma = |source| ExerciseError::Dma { device: function.name.clone(), source };
+        let registers = Registers::new(function.bar0.clone(), 0);
+        let sq = SubmissionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
+        let cq = CompletionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
+        let queue = Self { function, registers, deadline, sq, cq, next_job_id: 0 };
+        queue.start().map_err(|down| ExerciseError::from((function.name.as_str(), down)))?;
+        Ok(queue)
+    }
+
+    fn start(&self) -> Result<(), LinkDown> {
+        self.registers.write(reg::CTRL, reg::CTRL_RESET_FUNCTION_MASK);
+        self.settle(|| Ok(self.registers.read(reg::CTRL)? == 0))?;
+        self.stop()?;
+        self.registers.set_queue_base(reg::QUEUE_SQ_BASE_LO, self.sq.iova())?;
+        self.registers.set_queue_base(reg::QUEUE_CQ_BASE_LO, self.cq.iova())?;
+        self.registers.set_queue(reg::QUEUE_LOG_ENTRIES, LOG_ENTRIES)?;
+        self.registers.set_queue(reg::QUEUE_EPOCH, EPOCH)?;
+        self.registers.set_queue(reg::QUEUE_IRQ_ENABLE, 1)?;
+        self.registers.write_queue(reg::QUEUE_ENABLE, reg::QUEUE_ENABLE_VALUE_MASK);
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<(), LinkDown> {
+        self.registers.write_queue(reg::QUEUE_ENABLE, 0);
+        self.settle(|| Ok(self.registers.read_queue(reg::QUEUE_ENABLE)? == 0))
+    }
+
+    fn settle(&self, done: impl Fn() -> Result<bool, LinkDown>) -> Result<(), LinkDown> {
+        let until = Instant::now() + self.deadline;
+        while !done()? {
+            if Instant::now() > until {
+                return Err(LinkDown(format!(
+                    "the queue does not settle within {} s",
+                    self.deadline.as_secs()
+                )));
+            }
+            thread::sleep(SETTLE_POLL);
+        }
+        Ok(())
+    }
+
+    /// Stops the queue, so that the device writes to the rings no more.
+    pub(super) fn close(&self) -> Result<(), ExerciseError> {
+        self.stop().map_err(|down| ExerciseError::from((self.function.name.as_str(), down)))
+    }
+
+    /// Puts a descriptor on the ring.
+    pub(super) fn push(&mut self, descriptor: Descriptor) {
+        let flags = descriptor.flags | layout::FLAG_IRQ;
+        self.sq.push(Descriptor { job_id: self.next_job_id, epoch: EPOCH, flags, ..descriptor });
+        self.next_job_id = self.next_job_id.wrapping_add(1);
+    }
+
+    /// Tells the device.
+    pub(super) fn ring(&self) {
+        self.registers.write_queue(reg::QUEUE_SQ_TAIL, self.sq.tail());
+    }
+
+    /// The next completion, if it is there.
+    pub(super) fn take(&mut self) -> Option<Completion> {
+        match self.cq.take(EPOCH) {
+            Head::Entry(completion) => {
+                self.registers.write_queue(reg::QUEUE_CQ_HEAD, self.cq.head());
+                Some(completion)
+            }
+            Head::Empty | Head::Stale(_) => None,
+        }
+    }
+
+    /// Waits for an interrupt and for nothing else.
+    pub(super) fn wait_for_interrupt(&self, step: &'static str) -> Result<(), ExerciseError> {
+        let came = self.function.irqs.first().is_some_and(|irq| irq.wait(self.deadline));
+        if came {
+            return Ok(());
+        }
+        let (device, deadline) = (self.function.name.clone(), self.deadline);
+        Err(ExerciseError::Deadline { device, step, job_id: self.next_job_id.wrapping_sub(1), deadline })
+    }
+
+    /// One job, from doorbell to completion.
+    pub(super) fn run(
+        &mut self,
+        step: &'static str,
+        descriptor: Descriptor,
+    ) -> Result<Completion, ExerciseError> {
+        self.push(descriptor);
+        self.ring();
+        loop {
+            if let Some(completion) = self.take() {
+                return Ok(completion);
+            }
+            self.wait_for_interrupt(step)?;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The acceptance test passes on a good device and names what is wrong with a bad one.
+
+mod common;
+
+use std::{sync::Arc, time::Duration};
+
+use common::{quick, small};
+use millrace_driver::{ExerciseError, ExercisePlan, exercise};
+use millrace_model::{Fault, JobClass, ModelDevice};
+use millrace_pcie::{CallCount, FaultyMmio, Function, MmioFault};
+
+fn plan() -> ExercisePlan {
+    ExercisePlan { completions: 1000, deadline: Duration::from_secs(20), driver: quick() }
+}
+
+#[test]
+fn a_good_device_passes() {
+    let device = ModelDevice::start(small());
+    let report = exercise(&device.function(), &plan()).unwrap();
+    assert_eq!(
+        (report.completions, report.lost_write_is_silent, report.reset_from_outside),
+        (1000, false, false)
+    );
+    assert!(report.interrupts >= 1000 / 63, "{report:?}");
+    assert_eq!(report.dma_bytes, 64 * (1 + 1 + 3 + 65 + 255 + 1024));
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (class, nth, fault, wanted) in [
+        (JobClass::Copy, 0, Fault::FlipOnTheWay { bit: 9 }, "DMA"),
+        (JobClass::Copy, 3, Fault::LoseCompletion, "no completion of job 3"),
+        (JobClass::Ntt, 0, Fault::WrongResult, "inverse"),
+    ] {
+        let device = ModelDevice::start(small());
+        device.inject(class, nth, fault);
+        let plan = ExercisePlan { deadline: Duration::from_millis(500), ..plan() };
+        let error = exercise(&device.function(), &plan).unwrap_err();
+        assert!(error.to_string().contains(wanted), "{fault:?}: {error}");
+    }
+}
+
+#[test]
+fn a_link_that_dies_ends_in_an_error_wherever_it_does() {
+    let faulty = |fault: MmioFault, count: CallCount| {
+        let device = ModelDevice::start(small());
+        let bar0 = Arc::new(FaultyMmio::new(device.function().bar0, fault, count));
+        let function = Function { bar0, ..device.function() };
+        let plan = ExercisePlan { completions: 100, deadline: Duration::from_millis(200), driver: quick() };
+        exercise(&function, &plan)
+    };
+    let count = CallCount::default();
+    faulty(MmioFault::DeadFrom(u64::MAX), count.clone()).unwrap();
+    assert!(count.get() > 500);
+    for n in [0, 1, 5, 20, 50, 100, 200, 300] {
+        let error = faulty(MmioFault::DeadFrom(n), CallCount::default()).unwrap_err();
+        assert!(!matches!(error, ExerciseError::Dma { .. }), "{n}: {error}");
+    }
+}
