@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use millrace_model::Drill;
 
+use crate::device::DeviceName;
+
 /// Groth16/BN254 proofs of snarkjs circuits, on the CPU or on an accelerator, byte for byte the same.
 #[derive(Parser)]
 #[command(name = "millrace", version, max_term_width = 110)]
@@ -38,41 +40,17 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Time engines and whole proofs.
     Bench(BenchArgs),
-    /// Say what a device is.
-    Device(DeviceArgs),
+    /// List, bind, reset and serve devices, and say what one is.
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Look at this machine as an operator would, and say what to type so that a card works.
+    Doctor(DoctorArgs),
     /// Measure the figures that are promised, and say which are met.
     Figures(FiguresArgs),
 }
 
-/// Where jobs are done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum DeviceName {
-    /// Fast kernels on this machine's CPU.
-    Cpu,
-    /// Plain arkworks: slow, obvious, the reference.
-    CpuOracle,
-    /// A functional device behind the same rings: no RTL.
-    Model,
-    /// The RTL, simulated by Verilator.
-    Sim,
-}
-
-impl DeviceName {
-    /// As typed.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            DeviceName::Cpu => "cpu",
-            DeviceName::CpuOracle => "cpu-oracle",
-            DeviceName::Model => "model",
-            DeviceName::Sim => "sim",
-        }
-    }
-
-    /// Whether there is a device behind a driver, real or not.
-    pub(crate) fn is_accelerator(self) -> bool {
-        matches!(self, DeviceName::Model | DeviceName::Sim)
-    }
-}
+/// What stands for a device in a usage.
+const DEVICES: &str = "cpu|cpu-oracle|model|sim|vfio:ADDRESS|vfio-user:SOCKET";
 
 /// A fault to try out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -152,7 +130,7 @@ pub(crate) struct ProveArgs {
     #[arg(short = 'p', long = "public", value_name = "FILE", default_value = "public.json")]
     pub(crate) public: PathBuf,
     /// Where the jobs are done.
-    #[arg(long, value_enum, default_value = "cpu")]
+    #[arg(long, value_name = DEVICES, default_value = "cpu")]
     pub(crate) device: DeviceName,
     /// Share every MSM between CPU and device: `auto` by measured rates, or the device's part.
     #[arg(long, value_name = "auto|RATIO", value_parser = parse_split)]
@@ -285,7 +263,7 @@ pub(crate) struct SubmitArgs {
 #[derive(Args)]
 pub(crate) struct ValidateArgs {
     /// The device to judge.
-    #[arg(long, value_enum, default_value = "sim")]
+    #[arg(long, value_name = DEVICES, default_value = "sim")]
     pub(crate) device: DeviceName,
     /// Seed of every random choice.
     #[arg(long, default_value_t = 1)]
@@ -341,7 +319,7 @@ pub(crate) struct ReplayArgs {
 #[derive(Args)]
 pub(crate) struct BenchArgs {
     /// Which engines, separated by commas.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "cpu")]
+    #[arg(long, value_name = DEVICES, value_delimiter = ',', default_value = "cpu")]
     pub(crate) devices: Vec<DeviceName>,
     /// A key and its witness for whole proofs; further witnesses are for `--throughput`.
     #[arg(long, num_args = 2.., value_names = ["ZKEY", "WTNS"])]
@@ -364,11 +342,61 @@ pub(crate) struct BenchArgs {
 }
 
 /// `millrace device`
+#[derive(Subcommand)]
+pub(crate) enum DeviceCommand {
+    /// List the PCI functions that could be a device: processing accelerators, and whatever vfio-pci has.
+    List,
+    /// Say what a device is.
+    Info {
+        /// Which.
+        #[arg(long, value_name = DEVICES, default_value = "sim")]
+        device: DeviceName,
+    },
+    /// Test the way to a device: registers, DMA, interrupts, addresses that lead nowhere, resets in the middle of a job.
+    Exercise {
+        /// Which. Nobody else may use it meanwhile.
+        #[arg(long, value_name = DEVICES, default_value = "model")]
+        device: DeviceName,
+        /// Empty jobs, each with a completion.
+        #[arg(long, value_name = "N", default_value_t = 10_000)]
+        completions: u32,
+    },
+    /// Reset a card (function-level reset) that nobody uses.
+    Reset {
+        /// Which: vfio:ADDRESS.
+        device: DeviceName,
+    },
+    /// Give a card to vfio-pci (as root).
+    Bind {
+        /// Which: vfio:ADDRESS.
+        device: DeviceName,
+    },
+    /// Give a card back to the driver that the kernel would choose (as root).
+    Unbind {
+        /// Which: vfio:ADDRESS.
+        device: DeviceName,
+    },
+    /// Serve a device on a socket by the vfio-user protocol: for QEMU's vfio-user-pci, or for `--device vfio-user:SOCKET`.
+    Serve(ServeArgs),
+}
+
+/// `millrace device serve`
 #[derive(Args)]
-pub(crate) struct DeviceArgs {
-    /// Which.
-    #[arg(long, value_enum, default_value = "sim")]
+pub(crate) struct ServeArgs {
+    /// Where to listen; only this user may connect.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: PathBuf,
+    /// What to serve: model or sim.
+    #[arg(long, value_name = "model|sim", default_value = "sim")]
     pub(crate) device: DeviceName,
+}
+
+/// `millrace doctor`
+#[derive(Args)]
+pub(crate) struct DoctorArgs {
+    /// A card to look at (else all that could be one): vfio:ADDRESS.
+    #[arg(long, value_name = "vfio:ADDRESS")]
+    pub(crate) device: Option<DeviceName>,
 }
 
 /// A group of figures.

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let opened: Vec<Opened> = args
         .devices
         .iter()
-        .map(|name| device::open(*name, OpenOptions::default()))
+        .map(|name| device::open(name, OpenOptions::default()))
         .collect::<Result<_, _>>()?;
     let engines: Vec<_> = opened.iter().map(|o| o.engine.clone()).collect();
     let told = |s: &measure::Sample| {

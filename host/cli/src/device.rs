@@ -1,15 +1,18 @@
 //! From a name on the command line to engines.
 
+mod name;
+
 use std::sync::Arc;
 
-use millrace_driver::{DeviceEngine, DriverConfig};
+use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
 use millrace_job::Engine;
 use millrace_kernels::CpuEngine;
 use millrace_model::{Drill, Fault, JobClass, ModelConfig, ModelDevice, Trigger, drilled};
 use millrace_oracle::OracleEngine;
+use millrace_pcie::{Function, open_vfio, vfio_user::open_vfio_user};
 
+pub(crate) use self::name::DeviceName;
 use crate::{
-    args::DeviceName,
     exit::{Code, Failure, OrFail},
     simulation::Simulation,
 };
@@ -22,6 +25,8 @@ pub(crate) enum Behind {
     Model,
     /// The simulation.
     Sim(Simulation),
+    /// A card, or a device of another process: nothing of it is in this one.
+    Elsewhere,
 }
 
 impl Behind {
@@ -29,7 +34,7 @@ impl Behind {
     pub(crate) fn simulation(&self) -> Option<Simulation> {
         match self {
             Behind::Sim(simulation) => Some(simulation.clone()),
-            Behind::Cpu | Behind::Model => None,
+            Behind::Cpu | Behind::Model | Behind::Elsewhere => None,
         }
     }
 }
@@ -62,11 +67,7 @@ pub(crate) struct OpenOptions {
     pub(crate) drill: Option<Drill>,
 }
 
-fn with_driver(
-    mut function: millrace_pcie::Function,
-    behind: Behind,
-    options: OpenOptions,
-) -> Result<Opened, Failure> {
+fn with_driver(mut function: Function, behind: Behind, options: OpenOptions) -> Result<Opened, Failure> {
     let mut config = DriverConfig::default();
     if options.one_at_a_time {
         config.depth = 1;
@@ -84,8 +85,31 @@ fn without_driver(engine: Arc<dyn Engine>) -> Opened {
     Opened { engine, driver: None, behind: Behind::Cpu, trigger: None }
 }
 
+/// The PCIe function of a device, and what is behind it.
+pub(crate) fn function(name: &DeviceName) -> Result<(Function, Behind), Failure> {
+    match name {
+        DeviceName::Cpu | DeviceName::CpuOracle => Err(Failure::new(
+            Code::Usage,
+            format!("expected a device, got {name}, an engine of this process"),
+        )),
+        DeviceName::Model => Ok((ModelDevice::start(ModelConfig::default()).function(), Behind::Model)),
+        DeviceName::Sim => {
+            let (function, simulation) = Simulation::start(false)?;
+            Ok((function, Behind::Sim(simulation)))
+        }
+        DeviceName::Vfio(address) => {
+            let function = open_vfio(*address, BAR0_BYTES).or_fail(Code::DeviceOpen)?;
+            Ok((function, Behind::Elsewhere))
+        }
+        DeviceName::VfioUser(path) => {
+            let function = open_vfio_user(path, BAR0_BYTES).or_fail(Code::DeviceOpen)?;
+            Ok((function, Behind::Elsewhere))
+        }
+    }
+}
+
 /// Opens a device by name.
-pub(crate) fn open(name: DeviceName, options: OpenOptions) -> Result<Opened, Failure> {
+pub(crate) fn open(name: &DeviceName, options: OpenOptions) -> Result<Opened, Failure> {
     match name {
         DeviceName::Cpu => Ok(without_driver(Arc::new(CpuEngine::default()))),
         DeviceName::CpuOracle => Ok(without_driver(Arc::new(OracleEngine::new()))),
@@ -99,6 +123,10 @@ pub(crate) fn open(name: DeviceName, options: OpenOptions) -> Result<Opened, Fai
         DeviceName::Sim => {
             let (function, simulation) = Simulation::start(options.record)?;
             with_driver(function, Behind::Sim(simulation), options)
+        }
+        DeviceName::Vfio(_) | DeviceName::VfioUser(_) => {
+            let (function, behind) = function(name)?;
+            with_driver(function, behind, options)
         }
     }
 }

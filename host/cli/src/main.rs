@@ -8,7 +8,8 @@
 mod args;
 mod bench;
 mod device;
-mod device_info;
+mod device_command;
+mod doctor;
 mod exit;
 mod export;
 mod figures;
@@ -84,7 +85,8 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         #[cfg(feature = "sim")]
         Command::Replay(args) => replay::run(args),
         Command::Bench(args) => bench::run(args),
-        Command::Device(args) => device_info::run(args),
+        Command::Device(command) => device_command::run(command),
+        Command::Doctor(args) => doctor::run(args),
         Command::Figures(args) => figures::run(args),
     }
 }

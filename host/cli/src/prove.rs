@@ -13,8 +13,8 @@ use millrace_kernels::CpuEngine;
 use millrace_prover::{LoadError, Placement, ProveError, Prover, ProverOptions, Randomness, Share};
 
 use crate::{
-    args::{DeviceName, Injection, ProveArgs, Split},
-    device::{self, OpenOptions, Opened},
+    args::{Injection, ProveArgs, Split},
+    device::{self, DeviceName, OpenOptions, Opened},
     exit::{Code, Failure},
     input,
     output::{Outputs, say, tell},
@@ -33,18 +33,18 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         outputs.probe(path)?;
     }
     if args.split.is_some() && !args.device.is_accelerator() {
-        let got = args.device.as_str();
+        let got = &args.device;
         return Err(Failure::new(
             Code::Usage,
             format!("--split expects a device beside the CPU, got --device {got}"),
         ));
     }
     if args.trace.is_some() && args.device != DeviceName::Sim {
-        let got = args.device.as_str();
+        let got = &args.device;
         return Err(Failure::new(Code::Usage, format!("--trace expects --device sim, got {got}")));
     }
     if args.inject.is_some() && !args.device.is_accelerator() {
-        let got = args.device.as_str();
+        let got = &args.device;
         return Err(Failure::new(Code::Usage, format!("--inject expects a device, got --device {got}")));
     }
     let randomness = match args.seed {
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
 
     let one_at_a_time = args.trace.is_some();
     let drill = args.inject.map(Injection::drill);
-    let opened = device::open(args.device, OpenOptions { one_at_a_time, drill, ..OpenOptions::default() })?;
+    let opened = device::open(&args.device, OpenOptions { one_at_a_time, drill, ..OpenOptions::default() })?;
     let traced = Arc::new(OnceLock::new());
     let prover = prover(&opened, args.split, !args.no_fallback);
     let progress = progress(args, &opened, traced.clone());
@@ -145,7 +145,7 @@ fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<OnceLock<String>>) ->
     let sim = opened.behind.simulation();
     let mut progress = Progress::new(sim.as_ref().map(Simulation::cycle_count));
     if let Some(trigger) = opened.trigger.clone() {
-        let device = args.device.as_str();
+        let device = args.device.to_string();
         progress = progress.on_job_start(move |_, engine| {
             if engine == device {
                 trigger.pull();
@@ -156,7 +156,7 @@ fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<OnceLock<String>>) ->
     let (wanted, limit) = (args.trace_job.clone(), args.trace_cycles);
     progress.on_job_start(move |label, engine| {
         let asked_for =
-            engine == DeviceName::Sim.as_str() && wanted.as_deref().is_none_or(|wanted| wanted == label);
+            engine == DeviceName::Sim.to_string() && wanted.as_deref().is_none_or(|wanted| wanted == label);
         if asked_for
             && traced.set(label.to_owned()).is_ok()
             && let Err(failure) = sim.trace(limit)
@@ -188,7 +188,7 @@ fn facts(opened: &Opened, args: &ProveArgs) -> DeviceFacts {
         Some(_) => "structural",
     };
     let cycles_per_second = simulation.and_then(|s| s.cycles_per_second());
-    DeviceFacts { device: args.device.as_str(), multiplier, cycles_per_second, clock_mhz: args.clock_mhz }
+    DeviceFacts { device: args.device.to_string(), multiplier, cycles_per_second, clock_mhz: args.clock_mhz }
 }
 
 pub(crate) fn load_failure(error: LoadError) -> Failure {

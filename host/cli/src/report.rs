@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// What the device adds to a report.
 pub(crate) struct DeviceFacts {
     /// `--device`
-    pub(crate) device: &'static str,
+    pub(crate) device: String,
     /// `structural`, `behavioural`, or `none` where there is no RTL.
     pub(crate) multiplier: &'static str,
     /// Simulated cycles a second, in simulation.

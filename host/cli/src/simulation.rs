@@ -1,22 +1,70 @@
 //! What only a simulated device has: cycles, waveforms, recordings. A build without the feature `sim` has the same face and nothing behind it.
 
 #[cfg(feature = "sim")]
-pub(crate) use with::Simulation;
+pub(crate) use with::{Simulation, serve};
 #[cfg(not(feature = "sim"))]
-pub(crate) use without::Simulation;
+pub(crate) use without::{Simulation, serve};
 
 #[cfg(feature = "sim")]
 mod with {
-    use std::{path::Path, sync::Arc};
+    use std::{
+        path::Path,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        thread,
+        time::Duration,
+    };
 
-    use millrace_cosim::{CosimConfig, CosimHandle, start};
-    use millrace_pcie::Function;
+    use millrace_cosim::{
+        CosimConfig, CosimHandle, PowerOn, Powered, Server, ServerConfig, start, start_behind,
+    };
+    use millrace_driver::BAR0_BYTES;
+    use millrace_job::CancelToken;
+    use millrace_model::{BareModel, ModelConfig};
+    use millrace_pcie::{Function, Irq};
 
     use crate::{
+        args::ServeArgs,
+        device::DeviceName,
         exit::{Code, Failure, OrFail},
-        output::Outputs,
+        output::{Outputs, say},
         progress::CycleCount,
     };
+
+    /// Serves a device on a socket until Ctrl-C.
+    pub(crate) fn serve(args: &ServeArgs, cancel: &CancelToken) -> Result<(), Failure> {
+        let power_on: PowerOn = if args.device == DeviceName::Sim {
+            Box::new(|memory| {
+                let device = start_behind(&CosimConfig::default(), memory);
+                let irqs = device.irqs.into_iter().map(|irq| irq as Arc<dyn Irq>).collect();
+                Powered { bar0: device.bar0, irqs, keep: Box::new(device.handle) }
+            })
+        } else {
+            Box::new(|memory| {
+                let model = BareModel::start(ModelConfig::default(), memory);
+                Powered { bar0: model.bar0.clone(), irqs: vec![model.irq.clone()], keep: Box::new(model) }
+            })
+        };
+        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 1 };
+        let server = Server::bind(&args.socket, config, power_on).map_err(|error| {
+            Failure::new(Code::Output, format!("cannot listen on {}: {error}", args.socket.display()))
+        })?;
+        say!("{} is served on {} until Ctrl-C", args.device, args.socket.display());
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let serving = scope.spawn(|| server.run(&stop));
+            while !cancel.is_cancelled() && !serving.is_finished() {
+                thread::sleep(Duration::from_millis(50));
+            }
+            stop.store(true, Ordering::Release);
+            match serving.join() {
+                Ok(served) => served.or_fail(Code::Output),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
 
     /// A running simulation; it stops when the last clone goes.
     #[derive(Clone)]
@@ -66,13 +114,25 @@ mod with {
 mod without {
     use std::path::Path;
 
+    use millrace_job::CancelToken;
     use millrace_pcie::Function;
 
     use crate::{
+        args::ServeArgs,
         exit::{Code, Failure},
         output::Outputs,
         progress::CycleCount,
     };
+
+    /// The server is a part of the simulation's crate.
+    pub(crate) fn serve(args: &ServeArgs, _cancel: &CancelToken) -> Result<(), Failure> {
+        let message = format!(
+            "cannot serve {} on {}: expected a build with the feature `sim` (`make build`), got one without",
+            args.device,
+            args.socket.display()
+        );
+        Err(Failure::new(Code::DeviceOpen, message))
+    }
 
     /// Never made in this build.
     #[derive(Clone)]

@@ -48,9 +48,12 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
         let message = format!("expected at most {MAX_RANDOM} random jobs, got {}", args.random);
         return Err(Failure::new(Code::Usage, message));
     }
-    if (args.inject_wrong.is_some() || args.inject.is_some()) && !args.device.is_accelerator() {
-        let got = args.device.as_str();
-        let message = format!("--inject and --inject-wrong expect model or sim, got {got}");
+    if args.inject_wrong.is_some() && !args.device.is_in_process() {
+        let message = format!("--inject-wrong expects model or sim, got {}", args.device);
+        return Err(Failure::new(Code::Usage, message));
+    }
+    if args.inject.is_some() && !args.device.is_accelerator() {
+        let message = format!("--inject expects a device, got {}", args.device);
         return Err(Failure::new(Code::Usage, message));
     }
     let mut plan = Plan { seed: args.seed, points: args.points, log_n: args.log_n, random: args.random };
@@ -61,7 +64,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let (inject_wrong, drill) = (args.inject_wrong, args.inject.map(Injection::drill));
-    let device = device::open(args.device, OpenOptions { inject_wrong, drill, ..OpenOptions::default() })?;
+    let device = device::open(&args.device, OpenOptions { inject_wrong, drill, ..OpenOptions::default() })?;
     if let Some(trigger) = &device.trigger {
         trigger.pull();
     }
@@ -69,8 +72,8 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
         plan.log_n = plan.log_n.min(driver.identity().ntt_log_max);
     }
     let cases = some(selected(&plan, args))?;
-    say!("validating {} with {} jobs, seed {}", args.device.as_str(), cases.len(), args.seed);
-    let mut junit = Junit::new(args.device.as_str());
+    say!("validating {} with {} jobs, seed {}", args.device, cases.len(), args.seed);
+    let mut junit = Junit::new(&args.device.to_string());
     let subject = subject(&device, args.inject_wrong);
     let mut wrong = 0;
     for case in &cases {
@@ -176,10 +179,13 @@ fn investigate(
 
 /// Runs the smallest failing job once more on a fresh device that records.
 fn record(args: &ValidateArgs, case: &Case, folder: &Path) -> Result<String, Failure> {
+    if !args.device.is_in_process() {
+        return Ok(format!("no recording: {} is not simulated in this process", args.device));
+    }
     let drill = args.inject.map(Injection::drill);
     let inject_wrong = args.inject_wrong.map(|_| 0);
     let device =
-        device::open(args.device, OpenOptions { record: true, inject_wrong, one_at_a_time: true, drill })?;
+        device::open(&args.device, OpenOptions { record: true, inject_wrong, one_at_a_time: true, drill })?;
     let verdict = judge::judge(&subject(&device, inject_wrong), &case.input);
     let recording = device.behind.simulation().and_then(|simulation| simulation.recording());
     let path = folder.join("recording.txt");

@@ -109,7 +109,7 @@ mod tests {
         let files = chain(folder.path(), Kind::FullWidth, 4).expect("made");
         let key = crate::input::key(&files.key).expect("a key");
         assert_eq!(key.header().domain_size, 16);
-        let opened = crate::device::open(crate::args::DeviceName::Cpu, Default::default()).expect("a CPU");
+        let opened = crate::device::open(&crate::device::DeviceName::Cpu, Default::default()).expect("a CPU");
         let prover = crate::prove::prover(&opened, None, false);
         let loaded = prover.load(key).expect("a good key");
         let witness = crate::input::witness(&files.witness).expect("a witness");

@@ -8,9 +8,8 @@ use super::{
     memory,
 };
 use crate::{
-    args::DeviceName,
     bench::proofs::{Rival, once},
-    device::{self, OpenOptions},
+    device::{self, DeviceName, OpenOptions},
     exit::{Code, Failure, OrFail},
     input,
     prove::{load_failure, prover},
@@ -36,7 +35,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn beside_arkworks(sheet: &mut Sheet, key: &Path, witness_file: &Path) -> Result<(), Failure> {
-    let opened = device::open(DeviceName::Cpu, OpenOptions::default())?;
+    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
     let prover = prover(&opened, None, false);
     let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
     let (rival, witness) = (Rival::read(key, witness_file)?, input::witness(witness_file)?);

@@ -9,9 +9,8 @@ use rand_chacha::ChaCha20Rng;
 
 use super::{Bar, Sheet};
 use crate::{
-    args::DeviceName,
     bench::proofs::once,
-    device::{self, OpenOptions, Opened},
+    device::{self, DeviceName, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
     input,
     prove::{load_failure, prover},
@@ -36,7 +35,7 @@ fn bucket_rate(opened: &Opened, points: &[G1Affine], scalars: Vec<Fr>) -> Result
 
 pub(super) fn measure(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(), Failure> {
     const POINTS: usize = 1 << 12;
-    let opened = device::open(DeviceName::Sim, OpenOptions::default())?;
+    let opened = device::open(&DeviceName::Sim, OpenOptions::default())?;
     let structural = opened.driver.as_ref().is_some_and(|d| !d.identity().behavioural);
     sheet.line("structural multiplier", f64::from(u8::from(structural)), "1 = yes", Bar::AtLeast(1.0));
     let mut rng = ChaCha20Rng::seed_from_u64(3);
@@ -56,7 +55,7 @@ pub(super) fn measure(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(
     }
     drop(opened);
 
-    let opened = device::open(DeviceName::Sim, OpenOptions::default())?;
+    let opened = device::open(&DeviceName::Sim, OpenOptions::default())?;
     let prover = prover(&opened, None, false);
     let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
     let seconds = once(&prover, &loaded, &input::witness(witness)?)?;

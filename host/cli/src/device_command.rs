@@ -1,0 +1,165 @@
+//! `millrace device`
+
+use millrace_driver::{ExerciseError, ExercisePlan, exercise};
+use millrace_pcie::{PciAddress, PciFunction, PciTree, reset_vfio};
+
+use crate::{
+    args::{DeviceCommand, ServeArgs},
+    device::{self, DeviceName, OpenOptions},
+    exit::{Code, Failure, OrFail},
+    output::say,
+    simulation,
+};
+
+/// Class of processing accelerators, upper 16 bits of the class code.
+const ACCELERATOR: u32 = 0x1200;
+
+pub(crate) fn run(command: &DeviceCommand) -> Result<(), Failure> {
+    match command {
+        DeviceCommand::List => list(),
+        DeviceCommand::Info { device } => info(device),
+        DeviceCommand::Exercise { device, completions } => exercise_device(device, *completions),
+        DeviceCommand::Reset { device } => {
+            let address = card(device)?;
+            reset_vfio(address).or_fail(Code::DeviceOpen)?;
+            say!("{address}: reset");
+            Ok(())
+        }
+        DeviceCommand::Bind { device } => bind(card(device)?),
+        DeviceCommand::Unbind { device } => {
+            let address = card(device)?;
+            PciTree::default().unbind_vfio(address).map_err(|error| refused(address, "unbind", &error))?;
+            say!("{address}: given back");
+            Ok(())
+        }
+        DeviceCommand::Serve(args) => serve(args),
+    }
+}
+
+/// The address of a card; other devices can be neither bound nor reset from outside.
+pub(crate) fn card(device: &DeviceName) -> Result<PciAddress, Failure> {
+    match device {
+        DeviceName::Vfio(address) => Ok(*address),
+        other => {
+            Err(Failure::new(Code::Usage, format!("expected a card like vfio:0000:65:00.0, got {other}")))
+        }
+    }
+}
+
+/// Functions that could be a device.
+pub(crate) fn candidates(functions: Vec<PciFunction>) -> Vec<PciFunction> {
+    let could_be = |f: &PciFunction| f.class >> 8 == ACCELERATOR || f.driver.as_deref() == Some("vfio-pci");
+    functions.into_iter().filter(could_be).collect()
+}
+
+fn list() -> Result<(), Failure> {
+    let all = PciTree::default().functions().unwrap_or_default();
+    let found = candidates(all);
+    if found.is_empty() {
+        say!("no processing accelerator, and nothing bound to vfio-pci");
+    }
+    for f in found {
+        let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
+        say!(
+            "vfio:{}  {:04x}:{:04x}  driver {}, IOMMU group {}, BAR0 {} KiB, link {}",
+            f.address,
+            f.vendor,
+            f.device,
+            or_none(f.driver),
+            or_none(f.iommu_group.map(|g| g.to_string())),
+            f.bar0_bytes >> 10,
+            or_none(f.link.map(|l| format!("x{} at {}", l.width, l.speed))),
+        );
+    }
+    Ok(())
+}
+
+fn info(device: &DeviceName) -> Result<(), Failure> {
+    let opened = device::open(device, OpenOptions::default())?;
+    let Some(driver) = &opened.driver else {
+        say!("{}: an engine of this process, no device", opened.engine.name());
+        return Ok(());
+    };
+    let identity = driver.identity();
+    let statistics = driver.statistics().or_fail(Code::DeviceFailed)?;
+    say!("device: {}", opened.engine.name());
+    say!("layout: version {}, hash {:#018x}", identity.version, identity.layout_hash);
+    say!("multiplier: {}", if identity.behavioural { "behavioural" } else { "structural" });
+    say!("MSM: {} adder(s), {} windows of {} bits", identity.adders, identity.windows, identity.window_bits);
+    say!("NTT: up to 2^{} on chip", identity.ntt_log_max);
+    say!("device memory: {} MiB", identity.memory_bytes >> 20);
+    say!("queues: {}", identity.queues);
+    say!("cycles since power-on: {}", statistics.cycles);
+    Ok(())
+}
+
+fn exercise_device(device: &DeviceName, completions: u32) -> Result<(), Failure> {
+    let (function, _behind) = device::function(device)?;
+    let plan = ExercisePlan { completions, ..ExercisePlan::default() };
+    let report = exercise(&function, &plan).map_err(|error| {
+        let code = match &error {
+            ExerciseError::Open(_) => Code::DeviceOpen,
+            _ => Code::DeviceFailed,
+        };
+        Failure::caused(code, "", &error)
+    })?;
+    say!("registers: hold what is written");
+    say!("DMA: {} bytes each way, compared", report.dma_bytes);
+    say!(
+        "addresses that lead nowhere: a read is answered with HOST_READ, a write {}",
+        if report.lost_write_is_silent { "is lost in silence, as on PCIe" } else { "with HOST_WRITE" }
+    );
+    say!(
+        "completions: {} of {completions} came, by {} interrupts, {} of them for nothing; no wait ended by its deadline",
+        report.completions,
+        report.interrupts,
+        report.spurious
+    );
+    say!(
+        "round trip of an empty job, woken by its interrupt: {:.1} µs (median)",
+        report.round_trip.as_secs_f64() * 1e6
+    );
+    say!(
+        "reset in the middle of a job: by registers{}; the next job is right",
+        if report.reset_from_outside { " and from outside" } else { " (there is none from outside)" }
+    );
+    Ok(())
+}
+
+fn refused(address: PciAddress, what: &str, error: &std::io::Error) -> Failure {
+    let hint = match error.kind() {
+        std::io::ErrorKind::PermissionDenied => " (only root may)",
+        _ => "",
+    };
+    Failure::new(Code::DeviceOpen, format!("{address}: cannot {what}: {error}{hint}"))
+}
+
+fn bind(address: PciAddress) -> Result<(), Failure> {
+    let tree = PciTree::default();
+    tree.bind_vfio(address).map_err(|error| refused(address, "bind", &error))?;
+    let function = tree.function(address).map_err(|error| refused(address, "look at it", &error))?;
+    match function.driver.as_deref() {
+        Some("vfio-pci") => {
+            say!("{address}: bound to vfio-pci");
+            Ok(())
+        }
+        driver => {
+            let got = driver.unwrap_or("none");
+            let message = format!(
+                "{address}: expected the driver vfio-pci after binding, got {got}: `modprobe vfio-pci`, then again"
+            );
+            Err(Failure::new(Code::DeviceOpen, message))
+        }
+    }
+}
+
+fn serve(args: &ServeArgs) -> Result<(), Failure> {
+    if !args.device.is_in_process() {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("expected model or sim to serve, got {}", args.device),
+        ));
+    }
+    let cancel = crate::cancel_on_interrupt()?;
+    simulation::serve(args, &cancel)
+}
