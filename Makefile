@@ -20,7 +20,7 @@ export MILLRACE_SEMAPHORE := $(CARGO_TARGET_DIR)/semaphore
 SEMAPHORE := $(MILLRACE_SEMAPHORE)/semaphore-20
 CARGO_FLAGS := --release --locked
 
-.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures formal fuzz generate clean vectors
+.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures formal fuzz generate clean vectors test-pcie
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ test-rust: vectors
 
 test-rtl: setup ## Testbenches of the RTL blocks
 	@bash hw/ip/run_dv.sh prim field curve msm ntt dma queue
+
+test-pcie: build vectors ## The real PCIe path: QEMU, a stock kernel, its IOMMU and vfio-pci, the same command in the guest
+	@bash sim/qemu/run.sh $(MILLRACE) $(MILLRACE_VECTORS)/full.zkey $(MILLRACE_VECTORS)/full.wtns
 
 check: setup ## Format, lints, dependency table, generated files, RTL lint
 	cargo fmt --all --check

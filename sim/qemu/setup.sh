@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Fetches QEMU (10.1 or later, for `vfio-user-pci`), a stock Debian kernel and a static busybox into .tools/qemu, without touching the
+# system: apt runs with lists, cache and status of its own, and packages are only unpacked. Wants Debian's apt and dpkg-deb; needs no root.
+# Ends with 77 and one line `skipped: …` where that cannot be had. Repeated runs do nothing.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tools=$PWD/.tools/qemu
+root=$tools/root
+mirror=${MILLRACE_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+skip() { printf 'skipped: %s\n' "$*"; exit 77; }
+
+[ "$(uname -m)" = x86_64 ] || skip "QEMU and kernel are fetched for x86-64 only, this is $(uname -m)"
+for tool in apt-get dpkg-deb gzip; do command -v $tool >/dev/null || skip "$tool is missing"; done
+[ -r $keyring ] || skip "$keyring is missing (debian-archive-keyring)"
+
+wanted=$(sha256sum sim/qemu/setup.sh)
+[ "$(cat "$tools/stamp" 2>/dev/null)" = "$wanted" ] && exit 0
+rm -rf "$tools"
+mkdir -p "$tools"/{lists/partial,cache/archives/partial,etc,root,kernel}
+
+cat > "$tools/etc/sources.list" <<SOURCES
+deb [signed-by=$keyring] $mirror bookworm main
+deb [signed-by=$keyring] $mirror trixie main
+deb [signed-by=$keyring] $mirror trixie-backports main
+SOURCES
+: > "$tools/etc/status"
+apt=(-qq -o "Dir::Etc::SourceList=$tools/etc/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Parts=/dev/null
+  -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
+  -o "Dir::State::Lists=$tools/lists" -o "Dir::State::status=$tools/etc/status" -o "Dir::State::extended_states=$tools/etc/extended"
+  -o "Dir::Cache=$tools/cache" -o "Dir::Cache::Archives=$tools/cache/archives" -o Debug::NoLocking=1 -o APT::Sandbox::User="$(id -un)"
+  -o APT::Install-Recommends=0 -o Acquire::Languages=none -o Acquire::Retries=3)
+
+say "QEMU, kernel and busybox from $mirror into .tools/qemu (about 150 MB)"
+apt-get "${apt[@]}" update || skip "no package lists from $mirror"
+apt-get "${apt[@]}" -d -y -t trixie-backports install qemu-system-x86 >/dev/null || skip "qemu-system-x86 could not be fetched"
+(cd "$tools/cache/archives"
+ kernel=$(apt-cache "${apt[@]}" -t bookworm depends linux-image-amd64/bookworm | sed -n 's/ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
+ apt-get "${apt[@]}" download "$kernel/bookworm" busybox-static/bookworm >/dev/null) || skip "kernel or busybox could not be fetched"
+
+for deb in "$tools"/cache/archives/*.deb; do
+  case $deb in
+    */linux-image-*) dpkg-deb -x "$deb" "$tools/kernel" ;;
+    *) dpkg-deb -x "$deb" "$root" ;;
+  esac
+done
+rm -rf "$tools/cache" "$tools/lists"
+
+# QEMU runs by the loader and libraries that came with it.
+cat > "$tools/qemu" <<RUN
+#!/usr/bin/env bash
+export QEMU_MODULE_DIR=\$(echo $root/usr/lib/x86_64-linux-gnu/qemu)
+loader=\$(echo $root/usr/lib64/ld-linux-x86-64.so.2 $root/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 | xargs -n1 ls 2>/dev/null | head -1)
+exec "\$loader" --library-path $root/usr/lib/x86_64-linux-gnu:$root/usr/lib/x86_64-linux-gnu/pulseaudio $root/usr/bin/qemu-system-x86_64 \\
+  -L $root/usr/share/qemu -L $root/usr/share/seabios -L $root/usr/lib/ipxe/qemu "\$@"
+RUN
+chmod +x "$tools/qemu"
+"$tools/qemu" -device help 2>/dev/null | grep -q '"vfio-user-pci"' || skip "this QEMU has no vfio-user-pci: $("$tools/qemu" --version 2>&1 | head -1)"
+printf '%s' "$wanted" > "$tools/stamp"
+say "$("$tools/qemu" --version | head -1)"
