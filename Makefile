@@ -52,13 +52,17 @@ test-rtl: setup ## Testbenches of the RTL blocks
 test-pcie: build vectors ## The real PCIe path: QEMU, a stock kernel, its IOMMU and vfio-pci, the same command in the guest
 	@bash sim/qemu/run.sh $(MILLRACE) $(MILLRACE_VECTORS)/full.zkey $(MILLRACE_VECTORS)/full.wtns
 
-.PHONY: contracts contracts-generate
+.PHONY: contracts contracts-generate contracts-campaign
 contracts: setup ## Tests of the rollup's contracts, gas compared with the snapshot
 	@if [ -x $(FORGE) ]; then cd $(CONTRACTS) && $(FORGE) test; \
 	else echo "skipped: tests of the contracts: npm has forge for Linux on x86-64 only"; fi
 
 contracts-generate: setup ## Write again what the contracts' folder holds of generated sources and vectors
-	cd $(CONTRACTS) && node tools/poseidon.mjs && node tools/vectors.mjs
+	cd $(CONTRACTS) && node tools/poseidon.mjs && node tools/vectors.mjs && node tools/test-key.mjs
+	MILLRACE_WRITE_CONTRACTS=1 cargo test $(CARGO_FLAGS) -p millrace-l1 --test l1 contracts::
+
+contracts-campaign: setup ## 100,000 random call sequences against the contracts' books (about ten minutes), kept in campaign.json
+	@FORGE=$(FORGE) bash $(CONTRACTS)/tools/campaign.sh
 
 check: setup ## Format, lints, dependency table, generated files, RTL lint
 	cargo fmt --all --check

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bad_node;
+mod contracts;
 mod node;
 mod snarkjs;
 mod support;

@@ -12,6 +12,15 @@ abstract contract Test {
     error NotEqual(string what, uint256 expected, uint256 got);
     error NotTrue(string what);
 
+    /// @dev The block's time as it is now; `block.timestamp` may be read once and kept by the optimizer, which knows no cheat codes.
+    function time() internal view returns (uint64) {
+        return uint64(vm.getBlockTimestamp());
+    }
+
+    function forward(uint256 seconds_) internal {
+        vm.warp(vm.getBlockTimestamp() + seconds_);
+    }
+
     function assertEq(uint256 got, uint256 expected, string memory what) internal pure {
         if (got != expected) revert NotEqual(what, expected, got);
     }
