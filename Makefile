@@ -57,9 +57,10 @@ contracts: setup ## Tests of the rollup's contracts, gas compared with the snaps
 	@if [ -x $(FORGE) ]; then cd $(CONTRACTS) && $(FORGE) test; \
 	else echo "skipped: tests of the contracts: npm has forge for Linux on x86-64 only"; fi
 
-contracts-generate: setup ## Write again what the contracts' folder holds of generated sources and vectors
+contracts-generate: setup ## Write again what the contracts' folder holds of generated sources, vectors, code and gas
 	cd $(CONTRACTS) && node tools/poseidon.mjs && node tools/vectors.mjs && node tools/test-key.mjs
 	MILLRACE_WRITE_CONTRACTS=1 cargo test $(CARGO_FLAGS) -p millrace-l1 --test l1 contracts::
+	cd $(CONTRACTS) && $(FORGE) fmt && node tools/compile.mjs && FOUNDRY_GAS_SNAPSHOT_CHECK=false $(FORGE) test --match-test test_gas
 
 contracts-campaign: setup ## 100,000 random call sequences against the contracts' books (about ten minutes), kept in campaign.json
 	@FORGE=$(FORGE) bash $(CONTRACTS)/tools/campaign.sh
@@ -71,7 +72,9 @@ check: setup ## Format, lints, dependency table, generated files, RTL lint
 	$(PYTHON) hw/data/generate.py --check
 	$(PYTHON) docs/check_links.py
 	@bash hw/lint.sh
-	cd $(CONTRACTS) && node tools/poseidon.mjs --check && node tools/vectors.mjs --check
+	cd $(CONTRACTS) && node tools/poseidon.mjs --check && node tools/vectors.mjs --check && node tools/compile.mjs --check
+	@bash $(CONTRACTS)/tools/campaign.sh --check
+	@if [ -x $(FORGE) ]; then cd $(CONTRACTS) && $(FORGE) fmt --check; fi
 
 fmt: ## Format the Rust sources
 	cargo fmt --all

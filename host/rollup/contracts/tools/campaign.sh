@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 sources() { find src -name '*.sol' | LC_ALL=C sort | xargs cat | sha256sum | cut -d' ' -f1; }
 
 if [ "${1:-}" = --check ]; then
-  if grep -q "\"$(sources)\"" campaign.json; then
+  if grep -qs "\"$(sources)\"" campaign.json; then
     echo "campaign: $(grep -o '"result": "[^"]*"' campaign.json)"
   else
     echo "campaign: stale: the sources have changed since campaign.json was written (make contracts-campaign)"
