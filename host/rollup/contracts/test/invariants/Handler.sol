@@ -147,8 +147,8 @@ contract Handler is Test {
     /// @dev A batch with a good proof of an op that the queue never held, or of another token's custody.
     function submitForged(uint256 token, uint256 amount, bool asDeposit) external {
         token %= TOKENS;
-        if (closed()) return;
         forward(1);
+        if (closed()) return;
         Op[] memory ops = new Op[](1);
         uint256 over = custody[token] + bound(amount, 1, 1e24);
         ops[0] = asDeposit
