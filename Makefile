@@ -95,7 +95,7 @@ fuzz: setup ## Fuzz the parsers, FUZZ_SECONDS each; inputs worth keeping go to h
 	@[ -x .tools/bin/cargo-fuzz ] || cargo install --quiet --locked --root .tools cargo-fuzz@0.13.2
 	@cd host/groth16/fuzz && export RUSTC_BOOTSTRAP=1 PATH="$(ROOT)/.tools/bin:$$PATH" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" && for target in zkey wtns r1cs json; do \
 	  mkdir -p corpus/$$target && cargo fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -print_final_stats=1 && \
-	  cargo fuzz run $$target -- -merge=1 -max_len=8192 seeds/$$target corpus/$$target; done
+	  cargo fuzz run $$target -- -merge=1 -use_counters=0 -max_len=8192 seeds/$$target corpus/$$target; done
 
 formal: setup ## Proofs of small RTL cells and of the slot scheduler
 	@bash hw/formal/run.sh

@@ -18,20 +18,20 @@ fn replay(target: &str, least: usize, check: fn(&[u8])) {
 
 #[test]
 fn keys() {
-    replay("zkey", 2, checks::zkey);
+    replay("zkey", 50, checks::zkey);
 }
 
 #[test]
 fn witnesses() {
-    replay("wtns", 1, checks::wtns);
+    replay("wtns", 30, checks::wtns);
 }
 
 #[test]
 fn constraint_systems() {
-    replay("r1cs", 1, checks::r1cs);
+    replay("r1cs", 40, checks::r1cs);
 }
 
 #[test]
 fn texts() {
-    replay("json", 3, checks::json);
+    replay("json", 400, checks::json);
 }
