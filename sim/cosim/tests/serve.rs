@@ -506,3 +506,24 @@ fn a_socket_left_behind_is_taken_over_and_one_in_use_is_not() {
     assert!(Server::bind(&file, config, never()).is_err());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
 }
+
+/// On the model only: the RTL's slots are cleared after a reset, which counts as progress and in simulation takes many register accesses.
+#[test]
+fn a_reset_that_nobody_told_the_driver_of_is_found_by_the_deadline() {
+    let served = Served::model();
+    let function = served.function();
+    let config = DriverConfig {
+        progress_interval: Duration::from_millis(4),
+        stall_time: Duration::from_millis(250),
+        stall_readings: 4,
+        ..DriverConfig::default()
+    };
+    let engine = DeviceEngine::open(function.clone(), config).unwrap();
+    works(&engine, 3);
+    function.reset.as_ref().unwrap().reset().unwrap();
+    let values = vec![Fr::from(1u64); 8];
+    let job = Job::Ntt { direction: NttDirection::Forward, coset: false, values };
+    let error = engine.submit(job).and_then(|ticket| engine.wait(ticket)).unwrap_err();
+    assert!(matches!(error, EngineError::Timeout { .. }), "{error}");
+    works(&engine, 3);
+}

@@ -1,0 +1,84 @@
+//! A device that another process serves: the same proof through the socket, and what is said when there is none.
+#![cfg(feature = "sim")]
+
+mod common;
+
+use std::{
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use common::{Job, SEED, fails, ok, vectors};
+
+/// `millrace device serve`, ended as a user ends it.
+struct Served {
+    child: Child,
+    socket: String,
+}
+
+impl Served {
+    fn new(job: &Job, device: &str) -> Self {
+        let socket = job.path(&format!("{device}.socket"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        command.args(["device", "serve", "--socket", &socket, "--device", device]).stdout(Stdio::null());
+        let child = command.spawn().expect("the binary starts");
+        let until = Instant::now() + Duration::from_secs(60);
+        while !std::path::Path::new(&socket).exists() {
+            assert!(Instant::now() < until, "the server does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { child, socket }
+    }
+
+    fn device(&self) -> String {
+        format!("vfio-user:{}", self.socket)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let interrupted = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        let ended = self.child.wait().expect("the server ends");
+        if !std::thread::panicking() {
+            assert!(interrupted.is_ok_and(|status| status.success()) && ended.success(), "{ended}");
+            assert!(!std::path::Path::new(&self.socket).exists(), "the socket goes with the server");
+        }
+    }
+}
+
+#[test]
+fn a_served_device_gives_the_same_proof() {
+    let Some(vectors) = vectors() else { return };
+    let (key, witness) = (vectors.join("many.zkey"), vectors.join("many.wtns"));
+    let by_cpu = Job::new();
+    ok(&by_cpu.prove_args(&key, &witness, &["--seed", SEED]));
+    for device in ["model", "sim"] {
+        let job = Job::new();
+        let served = Served::new(&job, device);
+        let name = served.device();
+        assert!(ok(&["device", "info", "--device", &name]).contains("multiplier: structural"));
+        let shown = ok(&["device", "exercise", "--device", &name, "--completions", "200"]);
+        assert!(shown.contains("lost in silence") && shown.contains("and from outside"), "{shown}");
+        let proof = Job::new();
+        ok(&proof.prove_args(&key, &witness, &["--device", &name, "--no-fallback", "--seed", SEED]));
+        assert_eq!(proof.read("proof.json"), by_cpu.read("proof.json"), "{device}");
+        let error = fails(9, &["device", "serve", "--socket", &served.socket, "--device", device]);
+        assert!(error.contains("Address already in use"), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_opened_is_named() {
+    let job = Job::new();
+    let nobody = format!("vfio-user:{}", job.path("nobody"));
+    let error = fails(10, &["device", "info", "--device", &nobody]);
+    assert!(error.contains("cannot connect") && error.contains("millrace device serve"), "{error}");
+    let error = fails(10, &["device", "info", "--device", "vfio:ffff:ff:1f.7"]);
+    assert!(error.contains("ffff:ff:1f.7: no such PCI function"), "{error}");
+    let error = fails(10, &["device", "bind", "vfio:ffff:ff:1f.7"]);
+    assert!(error.contains("cannot bind"), "{error}");
+    let error = fails(2, &["device", "reset", "model"]);
+    assert!(error.contains("expected a card"), "{error}");
+    let error = fails(2, &["device", "serve", "--socket", &job.path("s"), "--device", "cpu"]);
+    assert!(error.contains("expected model or sim"), "{error}");
+}
