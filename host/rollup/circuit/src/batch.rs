@@ -2,7 +2,7 @@
 
 use millrace_bn254::Fr;
 use millrace_state::{
-    batch::{Batch, Executed, FEE_TOKENS, Header, PublicInputs, word_count},
+    batch::{Batch, Executed, FEE_TOKENS, Header, PublicInputs},
     op::Op,
     state::State,
     types::{AccountId, Address, Domain, TokenId},
@@ -13,8 +13,8 @@ use thiserror::Error;
 use crate::{
     builder::{Builder, Num},
     head::{Head, head},
-    op::{Outcome, Shared, op},
-    system::System,
+    op::{OpInputs, Outcome, Shared, op},
+    system::{System, Wire},
     tail::{Publics, credit_fees, public_data},
 };
 
@@ -38,6 +38,7 @@ pub struct Circuit {
     system: System,
     /// First wire of the first op, wires of an op, first wire after the ops.
     ops: Wires,
+    words: Vec<Wire>,
 }
 
 /// Where the ops lie.
@@ -64,12 +65,12 @@ fn shared(head: &Head) -> Shared {
 
 /// Public wires and head.
 fn begin(b: &mut Builder, batch: &Executed, publics: &PublicInputs) -> (Publics, Head) {
-    let [p, rho, y] = [publics.p, publics.rho, publics.y].map(|value| b.wire(value));
+    let (p, rho, y) = (b.wire(publics.p), b.input(publics.rho), b.wire(publics.y));
     (Publics { p, rho, y }, head(b, batch))
 }
 
-/// All that comes after the ops.
-fn end(b: &mut Builder, publics: &Publics, head: &Head, outcomes: &[Outcome], batch: &Executed) {
+/// All that comes after the ops; gives the words.
+fn end(b: &mut Builder, publics: &Publics, head: &Head, outcomes: &[Outcome], batch: &Executed) -> Vec<Num> {
     let root = outcomes.last().map_or(&head.old_root, |last| &last.root);
     let sums: [Num; FEE_TOKENS] = std::array::from_fn(|i| {
         outcomes.iter().fold(b.zero(), |sum, outcome| sum + &outcome.fees[i]).merged()
@@ -81,6 +82,7 @@ fn end(b: &mut Builder, publics: &Publics, head: &Head, outcomes: &[Outcome], ba
         vec![head.domain.clone(), head.old_root.clone(), head.new_root.clone(), head.header.clone()];
     words.extend(outcomes.iter().flat_map(|outcome| outcome.words.iter().cloned()));
     public_data(b, publics, &words);
+    words
 }
 
 impl Circuit {
@@ -89,22 +91,32 @@ impl Circuit {
     /// # Panics
     /// If `size` is 0.
     pub fn new(size: usize) -> Self {
+        Self::recorded_over(&nothing(size)).0
+    }
+
+    /// Records the constraints over a batch, and gives its witness too. The constraints are the same over every batch of that size; which wires are
+    /// [`System::inputs`] is as in this batch.
+    ///
+    /// # Panics
+    /// If the batch has no op.
+    pub fn recorded_over(batch: &Executed) -> (Self, Vec<Fr>) {
+        let size = batch.ops.len();
         assert!(size > 0, "a batch has at least one op");
-        let batch = nothing(size);
         let mut b = Builder::recording();
-        let (publics, head) = begin(&mut b, &batch, &PublicInputs::of(&batch.words()));
+        let (publics, head) = begin(&mut b, batch, &PublicInputs::of(&batch.words()));
         let shared = shared(&head);
         let first = b.next_wire();
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(size);
         for trace in &batch.ops {
             let root = outcomes.last().map_or(&head.old_root, |last| &last.root).clone();
-            outcomes.push(op(&mut b, &shared, &root, trace));
+            outcomes.push(op(&mut b, &shared, &root, &trace.into()));
         }
         let end_wire = b.next_wire();
-        end(&mut b, &publics, &head, &outcomes, &batch);
-        let (system, _) = b.finish(N_PUBLIC);
+        let words = end(&mut b, &publics, &head, &outcomes, batch);
+        let words = words.iter().map(|word| word.terms()[0].0).collect();
+        let (system, values) = b.finish(N_PUBLIC);
         let ops = Wires { first, each: (end_wire - first) / size as u32, end: end_wire };
-        Self { size, system, ops }
+        (Self { size, system, ops, words }, values)
     }
 
     /// N.
@@ -128,21 +140,33 @@ impl Circuit {
         (self.system.n_constraints() + N_PUBLIC as usize + 1).next_power_of_two().ilog2()
     }
 
+    /// The wires of the words w.
+    pub fn word_wires(&self) -> &[Wire] {
+        &self.words
+    }
+
     /// The witness of a batch: a value for each wire.
     ///
     /// # Errors
-    /// [`WrongSize`]. A batch that breaks a rule gives a witness that breaks a constraint.
+    /// [`WrongSize`].
     pub fn witness(&self, batch: &Executed) -> Result<Vec<Fr>, WrongSize> {
-        self.witness_with(batch, &PublicInputs::of(&batch.words()))
+        let ops: Vec<OpInputs> = batch.ops.iter().map(OpInputs::from).collect();
+        self.witness_of(batch, &ops, &PublicInputs::of(&batch.words()))
     }
 
-    /// The witness of a batch with public inputs made elsewhere: what a prover would do who answers to another challenge.
+    /// The witness that a prover would make who chooses the ops' inputs and the public inputs freely (`batch.ops` is not looked at). What breaks a rule breaks a
+    /// constraint of it.
     ///
     /// # Errors
     /// [`WrongSize`].
-    pub fn witness_with(&self, batch: &Executed, publics: &PublicInputs) -> Result<Vec<Fr>, WrongSize> {
-        if batch.ops.len() != self.size {
-            return Err(WrongSize { expected: self.size, got: batch.ops.len() });
+    pub fn witness_of(
+        &self,
+        batch: &Executed,
+        ops: &[OpInputs],
+        publics: &PublicInputs,
+    ) -> Result<Vec<Fr>, WrongSize> {
+        if ops.len() != self.size {
+            return Err(WrongSize { expected: self.size, got: ops.len() });
         }
         let mut b = Builder::filling(0, self.ops.first as usize);
         b.wire(Fr::from(1u8));
@@ -156,7 +180,7 @@ impl Circuit {
             .map(|i| {
                 let mut b = Builder::filling(self.op_wires(i).start, self.ops.each as usize);
                 let root = b.zero();
-                let outcome = op(&mut b, &shared, &root, &batch.ops[i]);
+                let outcome = op(&mut b, &shared, &root, &ops[i]);
                 (b.into_values(), outcome)
             })
             .collect();
@@ -172,10 +196,5 @@ impl Circuit {
         values.extend(b.into_values());
         assert_eq!(values.len(), self.system.n_wires(), "the tail has the wires that were recorded");
         Ok(values)
-    }
-
-    /// Words that a batch of this size has.
-    pub fn words(&self) -> usize {
-        word_count(self.size)
     }
 }

@@ -138,6 +138,14 @@ impl Builder {
         self.known(wire, value)
     }
 
+    /// A new wire that the prover chooses; every other wire must follow from these.
+    pub(crate) fn input(&mut self, value: Fr) -> Num {
+        if let Some(system) = &mut self.system {
+            system.add_input(Wire(self.first + self.values.len() as u32));
+        }
+        self.wire(value)
+    }
+
     /// A wire made elsewhere.
     pub(crate) fn known(&self, wire: Wire, value: Fr) -> Num {
         Num { value, terms: if self.is_recording() { vec![(wire, Fr::ONE)] } else { Vec::new() } }

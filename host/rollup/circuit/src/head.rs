@@ -30,7 +30,7 @@ pub(crate) fn power_of_two(bit: u64) -> Fr {
 pub(crate) fn head(b: &mut Builder, batch: &Executed) -> Head {
     let header = &batch.header;
     b.rule("header: fields in range");
-    let domain = b.wire(batch.domain.word());
+    let domain = b.input(batch.domain);
     let old_root = b.wire(batch.old_root);
     let new_root = b.wire(batch.new_root);
     let time = ranged(b, Fr::from(header.time), 64).num;

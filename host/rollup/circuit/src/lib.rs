@@ -26,3 +26,4 @@ pub mod system;
 mod tail;
 
 pub use millrace_bn254::Fr;
+pub use op::OpInputs;

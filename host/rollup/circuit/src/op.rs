@@ -1,18 +1,19 @@
 //! One op: what `State::apply` of `millrace-state` does, as constraints.
 
+use ark_ff::{BigInteger, PrimeField};
 use millrace_bn254::Fr;
 use millrace_state::{
     babyjub,
     batch::FEE_TOKENS,
-    op::Op,
+    op::{Authorisation, Op},
     state::{NO_KEY, OpTrace, Touch},
-    types::{AccountId, Address, Fee, TokenId},
+    types::{ACCOUNT_BITS, AMOUNT_BITS, AccountId, FEE_BITS},
 };
 
 use crate::{
     builder::{Builder, Num},
     gadgets::{
-        bits::{Ranged, bit, decompose, is_zero, ranged, select, strict},
+        bits::{Ranged, chosen_bit, decompose, is_zero, ranged, select, strict},
         eddsa, edwards,
         merkle::{Change, update},
         poseidon::hash5,
@@ -51,61 +52,123 @@ struct Fields {
     key: edwards::Point,
 }
 
-/// The op's fields as numbers, whatever kind it is.
-struct Plain {
-    account: AccountId,
-    fee: Fee,
-    amount: u128,
-    token: TokenId,
-    to: AccountId,
-    address: Address,
-    key: babyjub::Point,
+/// All that a prover chooses for one op, as bare numbers: from a trace it is an honest choice, from anybody else whatever the constraints let through.
+#[derive(Clone, Debug)]
+pub struct OpInputs {
+    /// One mark for each code.
+    pub is: [bool; 6],
+    /// `account` of w0.
+    pub account: Fr,
+    /// `fee` of w0.
+    pub fee: Fr,
+    /// `amount` of w0.
+    pub amount: Fr,
+    /// `token` of w1.
+    pub token: Fr,
+    /// `to` of w1.
+    pub to: Fr,
+    /// `address` of w1.
+    pub address: Fr,
+    /// Key of a SET_KEY, else (0, 0).
+    pub key: babyjub::Point,
+    /// Last batch time that was signed, else 0.
+    pub valid_until: Fr,
+    /// R8 of the signature, else the identity.
+    pub r8: babyjub::Point,
+    /// S of the signature, else 0.
+    pub s: Fr,
+    /// The op's own account before it, but for its balance.
+    pub first: Touch,
+    /// The balance there.
+    pub balance: Fr,
+    /// The receiver, after the sender was debited, but for its balance.
+    pub second: Touch,
+    /// The balance there.
+    pub received: Fr,
 }
 
-impl Plain {
-    fn of(op: &Op) -> Self {
-        let none = Self {
-            account: AccountId::NOBODY,
-            fee: Fee::default(),
-            amount: 0,
-            token: TokenId(0),
-            to: AccountId::NOBODY,
-            address: Address::NOBODY,
+impl From<&OpTrace> for OpInputs {
+    fn from(trace: &OpTrace) -> Self {
+        let OpTrace { signed, first, second } = trace;
+        let zero = Fr::from(0u8);
+        let code = usize::from(signed.op.code());
+        let mut out = Self {
+            is: std::array::from_fn(|i| i == code),
+            account: zero,
+            fee: zero,
+            amount: zero,
+            token: zero,
+            to: zero,
+            address: zero,
             key: NO_KEY,
+            valid_until: zero,
+            r8: babyjub::Point::IDENTITY,
+            s: zero,
+            first: first.clone(),
+            balance: Fr::from(first.balance),
+            second: second.clone(),
+            received: Fr::from(second.balance),
         };
+        out.set_fields(&signed.op);
+        if let Some(Authorisation { valid_until, signature, .. }) = signed.authorisation {
+            out.valid_until = Fr::from(valid_until);
+            out.r8 = signature.r8;
+            // An S of r and more cannot be a wire; its residue is as wrong.
+            out.s = Fr::from_le_bytes_mod_order(&signature.s.to_bytes_le());
+        }
+        out
+    }
+}
+
+impl OpInputs {
+    fn set_fields(&mut self, op: &Op) {
+        let id = |id: AccountId| Fr::from(id.get());
         match *op {
-            Op::Noop => none,
+            Op::Noop => {}
             Op::Deposit { account, token, amount, owner }
             | Op::FullExit { account, token, amount, owner } => {
-                Self { account, token, amount, address: owner, ..none }
+                self.account = id(account);
+                self.token = Fr::from(token.0);
+                self.amount = Fr::from(amount);
+                self.address = owner.to_fr();
             }
             Op::Transfer { from, to, token, amount, fee } => {
-                Self { account: from, to, token, amount, fee, ..none }
+                self.account = id(from);
+                self.to = id(to);
+                self.token = Fr::from(token.0);
+                self.amount = Fr::from(amount);
+                self.fee = Fr::from(fee.get());
             }
             Op::Withdraw { from, token, amount, fee, recipient } => {
-                Self { account: from, token, amount, fee, address: recipient, ..none }
+                self.account = id(from);
+                self.token = Fr::from(token.0);
+                self.amount = Fr::from(amount);
+                self.fee = Fr::from(fee.get());
+                self.address = recipient.to_fr();
             }
-            Op::SetKey { account, key } => Self { account, amount: key.x_is_odd().into(), key, ..none },
+            Op::SetKey { account, key } => {
+                self.account = id(account);
+                self.amount = Fr::from(key.x_is_odd());
+                self.key = key;
+            }
         }
     }
 }
 
-fn fields(b: &mut Builder, op: &Op) -> Fields {
-    let plain = Plain::of(op);
+fn fields(b: &mut Builder, inputs: &OpInputs) -> Fields {
     b.rule("op: exactly one code");
-    let code = op.code();
-    let is: [Num; 6] = std::array::from_fn(|i| bit(b, usize::from(code) == i));
+    let is = inputs.is.map(|is| chosen_bit(b, is));
     let sum = is.iter().fold(b.zero(), |sum, bit| sum + bit);
     let one = b.one();
     b.enforce_equal(&sum, &one);
     b.rule("op: fields in range");
-    let account = ranged(b, Fr::from(plain.account.get()), 24);
-    let fee = ranged(b, Fr::from(plain.fee.get()), 96).num;
-    let amount = ranged(b, Fr::from(plain.amount), 128).num;
-    let token = ranged(b, Fr::from(plain.token.0), 8);
-    let to = ranged(b, Fr::from(plain.to.get()), 24);
-    let address = ranged(b, plain.address.to_fr(), 160).num;
-    let key = edwards::wires(b, &plain.key);
+    let account = ranged(b, inputs.account, ACCOUNT_BITS);
+    let fee = ranged(b, inputs.fee, FEE_BITS).num;
+    let amount = ranged(b, inputs.amount, AMOUNT_BITS).num;
+    let token = ranged(b, inputs.token, 8);
+    let to = ranged(b, inputs.to, ACCOUNT_BITS);
+    let address = ranged(b, inputs.address, 160).num;
+    let key = edwards::inputs(b, &inputs.key);
     Fields { is, account, fee, amount, token, to, address, key }
 }
 
@@ -146,7 +209,7 @@ fn words(b: &mut Builder, f: &Fields) -> [Num; 2] {
 /// A leaf's five inputs before, as wires.
 fn leaf_wires(b: &mut Builder, touch: &Touch) -> [Num; 4] {
     let [owner, x, y, nonce, _] = touch.leaf;
-    [owner, x, y, nonce].map(|value| b.wire(value))
+    [owner, x, y, nonce].map(|value| b.input(value))
 }
 
 /// Balance and leaf of a touched account, changed; gives the change of the state root. `leaf` is (owner, Ax, Ay, nonce) before and after.
@@ -167,9 +230,9 @@ fn touch_account(
 }
 
 /// The whole op. The root before it is `root`.
-pub(crate) fn op(b: &mut Builder, shared: &Shared, root: &Num, trace: &OpTrace) -> Outcome {
-    let OpTrace { signed, first, second } = trace;
-    let f = fields(b, &signed.op);
+pub(crate) fn op(b: &mut Builder, shared: &Shared, root: &Num, inputs: &OpInputs) -> Outcome {
+    let OpInputs { first, second, .. } = inputs;
+    let f = fields(b, inputs);
     let [w0, w1] = words(b, &f);
     let [_, deposit, transfer, withdraw, full_exit, set_key] = &f.is;
     let is_signed = transfer + withdraw;
@@ -178,7 +241,7 @@ pub(crate) fn op(b: &mut Builder, shared: &Shared, root: &Num, trace: &OpTrace) 
     // The op's own account.
     let leaf = leaf_wires(b, first);
     let [owner, x, y, nonce] = &leaf;
-    let balance = b.wire(Fr::from(first.balance));
+    let balance = b.input(inputs.balance);
     b.rule("full exit: pays the balance");
     b.enforce_zero_if(full_exit, &(&balance - &f.amount));
     b.rule("balance: amount and fee");
@@ -186,7 +249,7 @@ pub(crate) fn op(b: &mut Builder, shared: &Shared, root: &Num, trace: &OpTrace) 
     let moved = b.product(&sign, &f.amount);
     let new_balance = b.settle(&(&balance + &moved - &f.fee));
     b.rule("balance: not below zero, not above 128 bits");
-    decompose(b, new_balance.clone(), 128);
+    decompose(b, new_balance.clone(), AMOUNT_BITS);
     b.rule("deposit: owner of an empty leaf");
     let is_empty = is_zero(b, owner);
     let gets_owner = b.product(deposit, &is_empty);
@@ -208,12 +271,12 @@ pub(crate) fn op(b: &mut Builder, shared: &Shared, root: &Num, trace: &OpTrace) 
 
     // The receiver of a TRANSFER; account 0, unchanged, for other ops.
     let receiver = leaf_wires(b, second);
-    let received = b.wire(Fr::from(second.balance));
+    let received = b.input(inputs.received);
     b.rule("transfer: receiver's balance");
     let gained = b.product(transfer, &f.amount);
     let new_received = b.settle(&(&received + &gained));
     b.rule("transfer: receiver's balance not above 128 bits");
-    decompose(b, new_received.clone(), 128);
+    decompose(b, new_received.clone(), AMOUNT_BITS);
     b.rule("transfer: receiver is somebody");
     let has_no_owner = is_zero(b, &receiver[0]);
     b.enforce_zero_if(transfer, &has_no_owner);
@@ -233,15 +296,14 @@ pub(crate) fn op(b: &mut Builder, shared: &Shared, root: &Num, trace: &OpTrace) 
     let fees = fees(b, shared, &f);
 
     // The signature.
-    let authorisation = signed.authorisation.as_ref();
     b.rule("signature: none where the op takes none");
-    let valid_until = b.wire(Fr::from(authorisation.map_or(0, |a| a.valid_until)));
+    let valid_until = b.input(inputs.valid_until);
     b.enforce_zero_if(&(&one - &is_signed), &valid_until);
     b.rule("signature: in time");
     let valid_until = decompose(b, valid_until, 64).num;
     let started = b.product(&is_signed, &shared.time);
     decompose(b, &valid_until - &started, 64);
-    let signature = eddsa::signature(b, &is_signed, authorisation.map(|a| &a.signature));
+    let signature = eddsa::signature(b, &is_signed, &inputs.r8, inputs.s);
     b.rule("signature: key on the curve");
     let signer = edwards::or_identity(b, &is_signed, &edwards::Point { x: x.clone(), y: y.clone() });
     edwards::enforce_on_curve(b, &signer);

@@ -43,6 +43,7 @@ pub struct System {
     ends: Vec<[u32; 3]>,
     names: Vec<&'static str>,
     rules: Vec<u16>,
+    inputs: Vec<Wire>,
 }
 
 /// A constraint that does not hold.
@@ -57,6 +58,16 @@ pub struct Broken {
 impl System {
     pub(crate) fn set_sizes(&mut self, n_wires: u32, n_public: u32) {
         (self.n_wires, self.n_public) = (n_wires, n_public);
+    }
+
+    pub(crate) fn add_input(&mut self, wire: Wire) {
+        self.inputs.push(wire);
+    }
+
+    /// The wires that a prover chooses, in the batch that was recorded: what the ops say, what the state held, signatures, siblings, ρ. The constraints determine all others
+    /// from these. (Of a node's four children the one on the path is none, so the place of an index decides which three are.)
+    pub fn inputs(&self) -> &[Wire] {
+        &self.inputs
     }
 
     /// Wires, the constant 1 included.

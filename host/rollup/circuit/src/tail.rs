@@ -30,7 +30,8 @@ pub(crate) fn credit_fees(
 ) -> Num {
     let touches = &batch.fees.touches;
     b.rule("fees: the fee account is somebody");
-    let [owner, x, y, nonce, _] = touches[0].leaf.map(|value| b.wire(value));
+    let [owner, x, y, nonce, _] = touches[0].leaf;
+    let [owner, x, y, nonce] = [owner, x, y, nonce].map(|value| b.input(value));
     let sum = sums.iter().fold(b.zero(), |sum, fee| sum + fee);
     let is_nothing = is_zero(b, &sum);
     let is_paid = &b.one() - &is_nothing;
@@ -40,7 +41,7 @@ pub(crate) fn credit_fees(
 
     let mut balances: Option<Change> = None;
     for ((touch, token), sum) in touches.iter().zip(&head.fee_tokens).zip(sums) {
-        let balance = b.wire(Fr::from(touch.balance));
+        let balance = b.input(Fr::from(touch.balance));
         b.rule("fees: balance not above 128 bits");
         let new = b.settle(&(&balance + sum));
         decompose(b, new.clone(), 128);

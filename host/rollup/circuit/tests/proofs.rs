@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use common::world::{DOMAIN, World, fee, id, owner};
+use common::one_of_each;
 use millrace_circuit::batch::Circuit;
 use millrace_groth16::{
     ProvingKey, R1cs, TrivialDelta, dev_setup, is_dev_alpha, proof_to_json, public_to_json, verify,
@@ -17,11 +17,7 @@ use millrace_groth16::{
 use millrace_job::{CancelToken, EngineSet, EngineSlot};
 use millrace_kernels::CpuEngine;
 use millrace_prover::{Placement, Prover, ProverOptions, Randomness};
-use millrace_state::{
-    batch::{Executed, PublicInputs},
-    op::Op,
-    types::TokenId,
-};
+use millrace_state::batch::PublicInputs;
 
 struct Key {
     circuit: Circuit,
@@ -41,26 +37,6 @@ fn make_key(r1cs: &[u8], seed: &[u8]) -> Vec<u8> {
     let mut zkey = Vec::new();
     dev_setup(&R1cs::from_bytes(Arc::new(r1cs.to_vec())).unwrap(), seed, &mut zkey).unwrap();
     zkey
-}
-
-/// A batch of one op of every kind, each after the last.
-fn one_of_each() -> Vec<Executed> {
-    let mut world = World::with_users(7);
-    let (token, one, two) = (TokenId(7), id(1), id(2));
-    let ops = [
-        Op::Noop,
-        Op::Deposit { account: two, token, amount: 5, owner: owner(two) },
-        Op::Transfer { from: one, to: two, token, amount: 700, fee: fee(11) },
-        Op::Withdraw { from: two, token, amount: 300, fee: fee(2), recipient: owner(one) },
-        Op::FullExit { account: two, token, amount: 1_000_000 + 5 + 700 - 300 - 2 + 13, owner: owner(two) },
-        world.set_key(id(3)),
-    ];
-    ops.map(|op| {
-        let signed = if op.signer().is_some() { world.sign(op) } else { op.into() };
-        let batch = world.batch(vec![signed], two);
-        world.state.execute(DOMAIN, &batch).unwrap()
-    })
-    .to_vec()
 }
 
 /// snarkjs' command line, or `None` with a word about it.

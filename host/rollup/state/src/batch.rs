@@ -100,8 +100,8 @@ pub struct FeeTrace {
 /// A batch that ran, with all that its witness is made of.
 #[derive(Clone, Debug)]
 pub struct Executed {
-    /// The rollup.
-    pub domain: Domain,
+    /// The word that names the rollup ([`Domain::word`]).
+    pub domain: Fr,
     /// The header.
     pub header: Header,
     /// Root before.
@@ -162,7 +162,7 @@ pub fn evaluate(words: &[Fr], rho: Fr) -> Fr {
 impl Executed {
     /// The words w.
     pub fn words(&self) -> Vec<Fr> {
-        let mut words = vec![self.domain.word(), self.old_root, self.new_root, self.header.word()];
+        let mut words = vec![self.domain, self.old_root, self.new_root, self.header.word()];
         words.extend(self.ops.iter().flat_map(|op| op.signed.op.words()));
         words
     }
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
     pub(crate) fn finish(mut self) -> Result<Executed, BatchError> {
         match self.credit_fees() {
             Ok(fees) => Ok(Executed {
-                domain: self.domain,
+                domain: self.domain.word(),
                 header: self.header,
                 old_root: self.old_root,
                 new_root: self.state.root(),

@@ -12,8 +12,15 @@ pub(crate) struct Ranged {
 }
 
 /// A new wire that is 0 or 1.
-pub(crate) fn bit(b: &mut Builder, value: bool) -> Num {
+fn bit(b: &mut Builder, value: bool) -> Num {
     let bit = b.wire(Fr::from(value));
+    b.enforce(&bit, &bit, &bit);
+    bit
+}
+
+/// A new input that is 0 or 1.
+pub(crate) fn chosen_bit(b: &mut Builder, value: bool) -> Num {
+    let bit = b.input(Fr::from(value));
     b.enforce(&bit, &bit, &bit);
     bit
 }
@@ -32,15 +39,19 @@ pub(crate) fn pack(b: &Builder, bits: &[Num]) -> Num {
 /// and [`strict`] must pick one.
 pub(crate) fn decompose(b: &mut Builder, num: Num, len: usize) -> Ranged {
     let value = num.value.into_bigint();
+    decompose_as(b, num, value, len)
+}
+
+fn decompose_as(b: &mut Builder, num: Num, value: BigInteger256, len: usize) -> Ranged {
     let bits: Vec<Num> = (0..len).map(|i| bit(b, value.get_bit(i))).collect();
     let packed = pack(b, &bits);
     b.enforce_equal(&packed, &num);
     Ranged { num, bits }
 }
 
-/// A new wire below 2^len, len ≤ 253.
+/// A new input below 2^len, len ≤ 253.
 pub(crate) fn ranged(b: &mut Builder, value: Fr, len: usize) -> Ranged {
-    let num = b.wire(value);
+    let num = b.input(value);
     decompose(b, num, len)
 }
 
@@ -70,7 +81,12 @@ pub(crate) fn enforce_at_most(b: &mut Builder, bits: &[Num], bound: BigInteger25
 
 /// All 254 bits of the canonical integer.
 pub(crate) fn strict(b: &mut Builder, num: Num) -> Ranged {
-    let ranged = decompose(b, num, 254);
+    let value = num.value.into_bigint();
+    strict_as(b, num, value)
+}
+
+fn strict_as(b: &mut Builder, num: Num, value: BigInteger256) -> Ranged {
+    let ranged = decompose_as(b, num, value, 254);
     let mut most = Fr::MODULUS;
     most.sub_with_borrow(&BigInteger256::from(1u64));
     enforce_at_most(b, &ranged.bits, most);
@@ -94,4 +110,65 @@ pub(crate) fn select(b: &mut Builder, bit: &Num, yes: &Num, no: &Num) -> Num {
     let out = b.wire(no.value + bit.value * difference.value);
     b.enforce(bit, &difference, &(&out - no));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(build: impl FnOnce(&mut Builder)) -> bool {
+        let mut b = Builder::recording();
+        build(&mut b);
+        let (system, values) = b.finish(0);
+        system.first_broken(&values).is_none()
+    }
+
+    #[test]
+    fn comparison_is_that_of_integers() {
+        for bound in 32..64u64 {
+            for value in 0..64u64 {
+                let fits = holds(|b| {
+                    let bits: Vec<Num> = (0..6).map(|i| bit(b, (value >> i) & 1 == 1)).collect();
+                    enforce_at_most(b, &bits, bound.into());
+                });
+                assert_eq!(fits, value <= bound, "{value} ≤ {bound}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_decompositions_the_canonical_one_passes() {
+        let spare = (BigInteger256::new([0, 0, 0, 1 << 62]), Fr::MODULUS);
+        // Numbers below 2^254 − r have a second decomposition, x + r.
+        let mut limit = spare.0;
+        limit.sub_with_borrow(&spare.1);
+        let largest = Fr::from_bigint(limit).expect("2^254 − r is below r") - Fr::ONE;
+        for x in [Fr::ZERO, Fr::ONE, Fr::from(u128::MAX), largest] {
+            let run = |value: BigInteger256| {
+                holds(|b| {
+                    let num = b.wire(x);
+                    strict_as(b, num, value);
+                })
+            };
+            let canonical = x.into_bigint();
+            let mut alias = canonical;
+            alias.add_with_carry(&Fr::MODULUS);
+            assert!(run(canonical) && alias.num_bits() <= 254 && !run(alias), "{x}");
+        }
+        assert!(holds(|b| {
+            let num = b.wire(-Fr::ONE);
+            strict(b, num);
+        }));
+    }
+
+    #[test]
+    fn zero_is_told_from_everything_else() {
+        for x in [Fr::ZERO, Fr::ONE, -Fr::ONE] {
+            let mut b = Builder::recording();
+            let num = b.wire(x);
+            assert_eq!(is_zero(&mut b, &num).value, Fr::from(x == Fr::ZERO));
+            let (system, values) = b.finish(0);
+            assert_eq!(system.first_broken(&values), None);
+        }
+    }
 }

@@ -1,11 +1,8 @@
 //! EdDSA with Poseidon: S·B8 = R8 + h·8·A.
 
-use ark_ff::{BigInteger, BigInteger256, PrimeField};
+use ark_ff::{BigInteger, BigInteger256};
 use millrace_bn254::Fr;
-use millrace_state::{
-    babyjub::{SUBGROUP_BITS, SUBGROUP_ORDER},
-    eddsa::Signature,
-};
+use millrace_state::babyjub::{self, SUBGROUP_BITS, SUBGROUP_ORDER};
 
 use crate::{
     builder::{Builder, Num},
@@ -21,17 +18,14 @@ pub(crate) struct SignatureWires {
     s: Ranged,
 }
 
-/// Makes the wires; `signature` is looked at only where `is_signed`.
-pub(crate) fn signature(b: &mut Builder, is_signed: &Num, signature: Option<&Signature>) -> SignatureWires {
-    let identity = millrace_state::babyjub::Point::IDENTITY;
-    let (r8, s) = signature.map_or((identity, BigInteger256::from(0u64)), |s| (s.r8, s.s));
+/// Makes the wires.
+pub(crate) fn signature(b: &mut Builder, is_signed: &Num, r8: &babyjub::Point, s: Fr) -> SignatureWires {
     let (one, not_signed) = (b.one(), &b.one() - is_signed);
     b.rule("signature: none where the op takes none");
-    let r8 = edwards::wires(b, &r8);
+    let r8 = edwards::inputs(b, r8);
     b.enforce_zero_if(&not_signed, &r8.x);
     b.enforce_zero_if(&not_signed, &(&r8.y - &one));
-    // An S of 2^254 and more cannot be a wire; its residue is as wrong.
-    let s = b.wire(Fr::from_le_bytes_mod_order(&s.to_bytes_le()));
+    let s = b.input(s);
     b.enforce_zero_if(&not_signed, &s);
     b.rule("signature: R8 on the curve");
     edwards::enforce_on_curve(b, &r8);

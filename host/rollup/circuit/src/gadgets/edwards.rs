@@ -21,9 +21,9 @@ pub(crate) struct Point {
     pub(crate) y: Num,
 }
 
-/// New wires for a pair; nothing is shown of it.
-pub(crate) fn wires(b: &mut Builder, point: &babyjub::Point) -> Point {
-    Point { x: b.wire(point.x), y: b.wire(point.y) }
+/// New inputs for a pair; nothing is shown of it.
+pub(crate) fn inputs(b: &mut Builder, point: &babyjub::Point) -> Point {
+    Point { x: b.input(point.x), y: b.input(point.y) }
 }
 
 /// a·x² + y² = 1 + d·x²·y².
@@ -170,4 +170,86 @@ pub(crate) fn or_identity(b: &mut Builder, condition: &Num, p: &Point) -> Point 
     let one = b.one();
     let y = select(b, condition, &p.y, &one);
     Point { x, y }
+}
+
+#[cfg(test)]
+mod tests {
+    use ark_ff::{BigInteger, BigInteger256, PrimeField};
+
+    use super::*;
+
+    fn holds(build: impl FnOnce(&mut Builder)) {
+        let mut b = Builder::recording();
+        build(&mut b);
+        let (system, values) = b.finish(0);
+        assert_eq!(system.first_broken(&values), None);
+    }
+
+    fn value(p: &Point) -> babyjub::Point {
+        babyjub::Point { x: p.x.value, y: p.y.value }
+    }
+
+    /// Ordinary points, the identity, and points of small order.
+    fn points() -> Vec<babyjub::Point> {
+        let eight = BigInteger256::from(8u64);
+        let order_2 = babyjub::Point { x: Fr::ZERO, y: -Fr::ONE };
+        let order_4 = babyjub::Point {
+            x: babyjub::A.inverse().and_then(|a| a.sqrt()).expect("a is a square"),
+            y: Fr::ZERO,
+        };
+        vec![
+            babyjub::Point::IDENTITY,
+            order_2,
+            order_4,
+            BASE,
+            BASE.times(eight),
+            BASE.add(&order_2),
+            BASE.add(&order_4),
+        ]
+    }
+
+    #[test]
+    fn no_pair_of_points_is_an_exception() {
+        for p in points() {
+            for q in points() {
+                holds(|b| {
+                    let (wp, wq) = (inputs(b, &p), inputs(b, &q));
+                    enforce_on_curve(b, &wp);
+                    let sum = add(b, &wp, &wq);
+                    enforce_on_curve(b, &sum);
+                    assert_eq!(value(&sum), p.add(&q));
+                    let twice = double(b, &wp);
+                    assert_eq!(value(&twice), p.add(&p));
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn multiples_are_those_of_the_curve() {
+        let mut order_less_one = babyjub::SUBGROUP_ORDER;
+        order_less_one.sub_with_borrow(&BigInteger256::from(1u64));
+        let scalars =
+            [BigInteger256::from(0u64), BigInteger256::from(1u64), BigInteger256::from(6u64), order_less_one];
+        for scalar in scalars {
+            holds(|b| {
+                let bits: Vec<Num> =
+                    (0..SUBGROUP_BITS).map(|i| b.wire(Fr::from(scalar.get_bit(i)))).collect();
+                let product = times_base(b, &bits);
+                assert_eq!(value(&product), BASE.times(scalar));
+                for p in points() {
+                    let wires = inputs(b, &p);
+                    let product = times(b, &wires, &bits);
+                    assert_eq!(value(&product), p.times(scalar));
+                }
+            });
+        }
+        let most = (-Fr::ONE).into_bigint();
+        holds(|b| {
+            let bits: Vec<Num> = (0..254).map(|i| b.wire(Fr::from(most.get_bit(i)))).collect();
+            let wires = inputs(b, &BASE);
+            let product = times(b, &wires, &bits);
+            assert_eq!(value(&product), BASE.times(most));
+        });
+    }
 }

@@ -36,8 +36,7 @@ fn level(b: &mut Builder, [b0, b1]: [&Num; 2], node: &Change, siblings: &[Fr; 3]
     let position = usize::from(b0.value == one) + 2 * usize::from(b1.value == one);
     let mut others = siblings.iter();
     let children: [Num; 4] = std::array::from_fn(|i| {
-        let value = if i == position { node.old.value } else { *others.next().expect("three siblings") };
-        b.wire(value)
+        if i == position { b.wire(node.old.value) } else { b.input(*others.next().expect("three siblings")) }
     });
     let (low, high) = (select(b, b0, &children[1], &children[0]), select(b, b0, &children[3], &children[2]));
     let chosen = select(b, b1, &high, &low);
