@@ -1,8 +1,10 @@
-//! The cases of `jobs.json` again, for machines that are busy: both competitors on one thread, in turns, and of each the
-//! least processor time of several. Prints a JSON line per case and competitor. Run it with `RAYON_NUM_THREADS=1`.
+//! The cases of `jobs.json` again, for machines that are busy: all competitors on one thread, in turns, and of each the
+//! least time of several turns. Prints a JSON line per case and competitor. Run it with `RAYON_NUM_THREADS=1`; arguments that are
+//! no options pick the cases whose names hold all of them, and `--engine=NAME` the competitors.
 
 use std::{env, time::Duration};
 
+use millrace_bn254::backend::Instructions;
 use millrace_harness::{Case, Took, run, timed};
 use millrace_job::{Engine, Job};
 use millrace_kernels::CpuEngine;
@@ -10,14 +12,21 @@ use millrace_oracle::OracleEngine;
 
 fn main() {
     let once = env::args().any(|arg| arg == "--test");
+    let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
     let (rounds, at_least) = if once { (1, Duration::ZERO) } else { (5, Duration::from_millis(400)) };
-    let engines: [(&str, Box<dyn Engine>); 2] =
-        [("arkworks", Box::new(OracleEngine::new())), ("millrace cpu", Box::new(CpuEngine::with_threads(1)))];
-    for case in Case::all() {
+    let mut engines: Vec<(String, Box<dyn Engine>)> =
+        vec![("arkworks".into(), Box::new(OracleEngine::new()))];
+    for instructions in Instructions::all() {
+        let engine = CpuEngine::with_instructions(1, instructions);
+        engines.push((format!("millrace cpu, {}", instructions.name()), Box::new(engine)));
+    }
+    let only = env::args().find_map(|arg| arg.strip_prefix("--engine=").map(str::to_owned));
+    engines.retain(|(name, _)| only.as_ref().is_none_or(|only| name.contains(only)));
+    for case in Case::all().into_iter().filter(|case| wanted.iter().all(|word| case.name().contains(word))) {
         let input = case.input();
         let jobs: Vec<Job> =
             engines.iter().map(|(_, engine)| input.job_for(&**engine).expect("bases of our own")).collect();
-        let mut best: [Option<Took>; 2] = [None; 2];
+        let mut best: Vec<Option<Took>> = vec![None; engines.len()];
         for _ in 0..rounds {
             for (i, (_, engine)) in engines.iter().enumerate() {
                 let (_, took) = timed(at_least, || run(&**engine, jobs[i].clone()).expect("a good job"));

@@ -7,8 +7,6 @@ pub trait Field: Copy + Send + Sync + 'static {
     const ZERO: Self;
     /// 1.
     const ONE: Self;
-    /// How many chains of products to interleave, 1 or 2: two where a product's latency is well above its throughput.
-    const CHAINS: usize = 1;
 
     /// Sum.
     fn add(self, other: Self) -> Self;

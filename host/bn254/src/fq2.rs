@@ -38,7 +38,6 @@ fn sub_wide(a: [u64; 8], b: [u64; 8]) -> ([u64; 8], u64) {
 impl Field for Fq2Lazy {
     const ZERO: Self = Self { c0: FqLazy::ZERO, c1: FqLazy::ZERO };
     const ONE: Self = Self { c0: FqLazy::ONE, c1: FqLazy::ZERO };
-    const CHAINS: usize = 2;
 
     #[inline(always)]
     fn add(self, other: Self) -> Self {

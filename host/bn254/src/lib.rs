@@ -10,25 +10,28 @@
 //! | [`mont`] | Fq and Fr, four 64-bit limbs in Montgomery form, reduced only as far as needed |
 //! | [`fq2`] | the quadratic extension under G2 |
 //! | [`curve`] | points: affine, and with two denominators (XYZZ) |
+//! | [`backend`] | which instructions kernels use |
+//! | `lanes` | eight elements at a time: the vector trait, and its backends (portable, AVX-512) |
+//! | [`points`] | points in memory, as kernels read and write them |
 //! | [`batch`] | many independent affine additions with one inversion |
-//! | [`tree`] | sums of runs of points, in rounds of batched additions: the inner loop of an MSM |
-//! | [`weigh`] | Σ i·Bᵢ over the buckets of a window |
+//! | [`buckets`] | sums of many points into buckets, and Σ i·Bᵢ over them: the inner loops of an MSM |
 //!
-//! Every kernel here is portable and generic over [`field::Field`]; a vector backend is another implementation of that
-//! trait whose elements are lanes.
+//! Scalar code is generic over [`field::Field`], kernels over the vector trait; a kernel is written once and compiled for each backend.
 
 #![deny(unsafe_code)]
 
+pub mod backend;
 pub mod batch;
+pub mod buckets;
 pub mod curve;
 pub mod encoding;
 pub mod field;
 pub mod fq2;
 mod invert;
+mod lanes;
 mod limbs;
 pub mod mont;
-pub mod tree;
-pub mod weigh;
+pub mod points;
 
 pub use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 pub use encoding::{FqCanonical, FrCanonical, G1Canonical, G1Mont, G2Mont};

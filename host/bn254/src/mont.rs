@@ -49,7 +49,7 @@ pub trait Modulus: Copy + Send + Sync + 'static {
 }
 
 /// 2^exponent mod m, by doubling.
-const fn power_of_two(exponent: u32, m: Limbs) -> Limbs {
+pub(crate) const fn power_of_two(exponent: u32, m: Limbs) -> Limbs {
     let mut x = [1, 0, 0, 0];
     let mut i = 0;
     while i < exponent {

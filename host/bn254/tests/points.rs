@@ -1,4 +1,4 @@
-//! Point kernels against arkworks: one suite for G1 and G2, exceptional cases included.
+//! Point kernels against arkworks: one suite for G1 and G2 and for every set of instructions, exceptional cases included.
 
 use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup, VariableBaseMSM};
@@ -6,11 +6,10 @@ use ark_ff::UniformRand;
 use ark_std::{rand::Rng, test_rng};
 use millrace_bn254::{
     Fr, G1Mont, G2Mont,
-    batch::BatchAdder,
-    curve::{Affine, G1Lazy, G2Lazy, Xyzz},
-    field::Field,
-    tree::{Run, TreeSummer},
-    weigh::weighted_sum,
+    backend::Instructions,
+    buckets::Buckets,
+    curve::{Affine, Xyzz},
+    points::{Curve, G1, G2},
 };
 
 /// Random points with infinities, equal neighbours and opposite ones among them.
@@ -30,20 +29,19 @@ fn samples<A: AffineRepr<ScalarField = Fr>>(n: usize) -> Vec<A> {
     points
 }
 
-fn suite<A, F>(encode: impl Fn(&A) -> Affine<F>)
+fn single_points<A, C>(encode: impl Fn(&A) -> C::Base)
 where
-    A: AffineRepr<ScalarField = Fr> + From<Affine<F>>,
-    A::Group: VariableBaseMSM<MulBase = A>,
-    F: Field,
+    A: AffineRepr<ScalarField = Fr> + From<Affine<C::Field>>,
+    C: Curve,
 {
-    let points: Vec<A> = samples(200);
-    let lazy: Vec<Affine<F>> = points.iter().map(&encode).collect();
-
-    for (p, p_lazy) in points.iter().zip(&lazy).take(24) {
+    let points: Vec<A> = samples(24);
+    let lazy: Vec<Affine<C::Field>> = points.iter().map(|p| C::base(&encode(p))).collect();
+    for (p, p_lazy) in points.iter().zip(&lazy) {
         assert_eq!(A::from(*p_lazy), *p);
+        assert_eq!(C::is_infinity(&encode(p)), p.is_zero());
         let x = Xyzz::from(*p_lazy);
         assert_eq!(A::from(x.double().to_affine()), (p.into_group() + p).into_affine());
-        for (q, q_lazy) in points.iter().zip(&lazy).take(24) {
+        for (q, q_lazy) in points.iter().zip(&lazy) {
             let expected = (p.into_group() + q).into_affine();
             assert_eq!(A::from(x.add_affine(q_lazy).to_affine()), expected);
             // With denominators other than one on both sides: 2P + Q − P, 2P + 2Q − Q − P.
@@ -53,58 +51,102 @@ where
             assert_eq!(A::from(doubled.add_affine(&minus_q).add_affine(&minus_p).to_affine()), expected);
         }
     }
+}
 
-    // All neighbours in one batch.
-    let mut adder = BatchAdder::default();
-    let mut out = vec![Affine::INFINITY; lazy.len()];
-    for _ in 0..2 {
-        for i in 0..lazy.len() - 1 {
-            adder.push(&lazy, i, &mut out, i);
-        }
-        adder.finish(&lazy, &mut out);
-        for i in 0..lazy.len() - 1 {
-            assert_eq!(A::from(out[i]), (points[i].into_group() + points[i + 1]).into_affine(), "pair {i}");
-        }
+/// Σ (i + 1)·(sum of bucket i) by arkworks, of what `fill` put where.
+fn expected<A>(points: &[A], filling: &[(usize, u32)]) -> A
+where
+    A: AffineRepr<ScalarField = Fr>,
+    A::Group: VariableBaseMSM<MulBase = A>,
+{
+    let weight = |(bucket, id): &(usize, u32)| {
+        let weight = Fr::from(*bucket as u64 + 1);
+        (points[(id >> 1) as usize], if id & 1 == 1 { -weight } else { weight })
+    };
+    let (bases, weights): (Vec<A>, Vec<Fr>) = filling.iter().map(weight).unzip();
+    let sum: A::Group = VariableBaseMSM::msm(&bases, &weights).unwrap();
+    sum.into_affine()
+}
+
+/// Fills buckets in `pieces` calls, each sorted by bucket, and compares what they are worth.
+fn check<A, C>(
+    instructions: Instructions,
+    points: &[A],
+    bases: &[C::Base],
+    count: usize,
+    filling: &[(usize, u32)],
+    pieces: usize,
+) where
+    A: AffineRepr<ScalarField = Fr> + From<Affine<C::Field>>,
+    A::Group: VariableBaseMSM<MulBase = A>,
+    C: Curve,
+{
+    let mut buckets = Buckets::<C>::new(instructions, count);
+    for piece in filling.chunks(filling.len().div_ceil(pieces).max(1)) {
+        let mut sorted = piece.to_vec();
+        sorted.sort_by_key(|(bucket, _)| *bucket);
+        let mut counts = vec![0; count];
+        sorted.iter().for_each(|(bucket, _)| counts[*bucket] += 1);
+        let ids: Vec<u32> = sorted.iter().map(|(_, id)| *id).collect();
+        assert!(buckets.add(bases, &counts, &ids, || true));
     }
+    let what =
+        format!("{}: {} points in {count} buckets, {pieces} pieces", instructions.name(), filling.len());
+    assert_eq!(A::from(buckets.weigh().to_affine()), expected(points, filling), "{what}");
+}
 
-    // Runs of every length, with and without leftovers.
-    for min_pairs in [0, 5, 40] {
-        let mut runs = Vec::new();
-        let mut sums = Vec::new();
-        let mut at = 0;
-        for (key, len) in [1, 2, 3, 0, 4, 5, 31, 32, 33, 64, 1, 1, 23].into_iter().enumerate() {
-            runs.push(Run { key: key as u32, len });
-            sums.push(points[at..at + len as usize].iter().sum::<A::Group>());
-            at += len as usize;
+fn suite<A, C>(encode: impl Fn(&A) -> C::Base)
+where
+    A: AffineRepr<ScalarField = Fr> + From<Affine<C::Field>>,
+    A::Group: VariableBaseMSM<MulBase = A>,
+    C: Curve,
+{
+    let mut rng = test_rng();
+    let points: Vec<A> = samples(400);
+    let bases: Vec<C::Base> = points.iter().map(&encode).collect();
+    for instructions in Instructions::all() {
+        let check = |count, filling: &[(usize, u32)], pieces| {
+            check::<A, C>(instructions, &points, &bases, count, filling, pieces);
+        };
+        // Sizes around a vector, a group of vectors and a batch, all in one bucket.
+        for n in [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 100, 257] {
+            let filling: Vec<_> = (0..n as u32).map(|i| (0, 2 * (i % 400) + i % 2)).collect();
+            check(1, &filling, 1);
+            check(3, &filling, 2);
         }
-        let mut found = vec![A::Group::default(); runs.len()];
-        let mut seen = vec![0; runs.len()];
-        TreeSummer::default().sum(&mut lazy.clone(), &mut runs, min_pairs, |key, sum| {
-            found[key as usize] += A::from(sum);
-            seen[key as usize] += 1;
-        });
-        assert_eq!(found, sums);
-        assert!(min_pairs > 0 || seen.iter().all(|times| *times <= 1));
-    }
-
-    for n in [0, 1, 2, 64, 100, 128, 512] {
-        let points: Vec<A> = samples(n);
-        let weights: Vec<Fr> = (1..=n as u64).map(Fr::from).collect();
-        let expected: A::Group = VariableBaseMSM::msm(&points, &weights).unwrap();
-        let lazy: Vec<Affine<F>> = points.iter().map(&encode).collect();
-        assert_eq!(A::from(weighted_sum(&lazy).to_affine()), expected.into_affine(), "{n} buckets");
-        let equal = vec![encode(&A::generator()); n];
-        let expected = A::Group::generator() * weights.iter().sum::<Fr>();
-        assert_eq!(A::from(weighted_sum(&equal).to_affine()), expected.into_affine(), "{n} equal buckets");
+        for count in [1, 2, 5, 128, 129, 200, 512, 1000] {
+            for (n, pieces) in [(10, 1), (300, 1), (3000, 1), (3000, 7)] {
+                let filling: Vec<_> =
+                    (0..n).map(|_| (rng.gen_range(0..count), rng.gen_range(0..800))).collect();
+                check(count, &filling, pieces);
+            }
+        }
+        // Every pair of the first points meets in a bucket of its own: equal, opposite and infinite ones among them.
+        let pairs: Vec<_> = (0..24 * 24 * 2u32)
+            .map(|i| ((i / 2) as usize, 2 * if i % 2 == 0 { i / 2 % 24 } else { i / 48 }))
+            .collect();
+        check(24 * 24, &pairs, 1);
+        // One point and its negative only.
+        for id in [0, 2 * 3, 2 * 4] {
+            let filling: Vec<_> = (0..200).map(|i| (i % 5, id + (i as u32 / 5) % 2)).collect();
+            check(5, &filling, 1);
+            let filling: Vec<_> = (0..4000).map(|i| (i % 5, id)).collect();
+            check(5, &filling, 3);
+        }
+        // Nothing is added after a no.
+        let mut buckets = Buckets::<C>::new(instructions, 1);
+        assert!(!buckets.add(&bases, &[2], &[0, 2], || false));
     }
 }
 
 #[test]
 fn g1() {
-    suite(|p: &G1Affine| G1Lazy::from(&G1Mont::from(p)));
+    single_points::<G1Affine, G1>(|p| G1Mont::from(p));
+    suite::<G1Affine, G1>(|p| G1Mont::from(p));
 }
 
 #[test]
 fn g2() {
-    suite(|p: &G2Affine| G2Lazy::from(&G2Mont::from(p)));
+    single_points::<G2Affine, G2>(|p| G2Mont::from(p));
+    suite::<G2Affine, G2>(|p| G2Mont::from(p));
 }

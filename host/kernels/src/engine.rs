@@ -12,7 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millrace_bn254::{G1Mont, G2Mont};
+use millrace_bn254::{
+    G1Mont, G2Mont,
+    backend::Instructions,
+    points::{G1, G2},
+};
 use millrace_job::{
     BufferId, CancelToken, Engine, EngineError, Group, Job, JobKind, JobOutput, JobReport, JobValue, Lent,
     Resident, Ticket,
@@ -32,6 +36,7 @@ enum Held {
 /// Does every kind of job on a pool of threads of its own; jobs in flight share the pool.
 pub struct CpuEngine {
     pool: ThreadPool,
+    instructions: Instructions,
     next_buffer: AtomicU64,
     held: RwLock<HashMap<BufferId, Arc<Held>>>,
     tickets: Tickets,
@@ -57,11 +62,21 @@ impl CpuEngine {
         Self::with_threads(thread::available_parallelism().map_or(1, Into::into))
     }
 
-    /// An engine with so many threads, at least one.
+    /// An engine with so many threads, at least one, and the instructions of [`Instructions::from_env`].
+    ///
+    /// # Panics
+    /// If the system does not give that many threads, or the environment names instructions that cannot be had (a command
+    /// asks [`Instructions::from_env`] first).
+    pub fn with_threads(threads: usize) -> Self {
+        let instructions = Instructions::from_env().unwrap_or_else(|e| panic!("MILLRACE_BACKEND: {e}"));
+        Self::with_instructions(threads, instructions)
+    }
+
+    /// An engine with so many threads, at least one, and these instructions.
     ///
     /// # Panics
     /// If the system does not give that many threads.
-    pub fn with_threads(threads: usize) -> Self {
+    pub fn with_instructions(threads: usize, instructions: Instructions) -> Self {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .thread_name(|i| format!("millrace-cpu-{i}"))
@@ -69,6 +84,7 @@ impl CpuEngine {
             .expect("the system gives threads");
         Self {
             pool,
+            instructions,
             next_buffer: AtomicU64::new(0),
             held: RwLock::default(),
             tickets: Tickets::default(),
@@ -79,6 +95,11 @@ impl CpuEngine {
     /// Number of threads.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
+    }
+
+    /// The instructions that its kernels use.
+    pub fn instructions(&self) -> Instructions {
+        self.instructions
     }
 
     fn buffer(&self, id: BufferId) -> Result<Arc<Held>, EngineError> {
@@ -101,13 +122,14 @@ impl CpuEngine {
                     _ => return Err(bad(format!("bases of {group:?}"), "a buffer of another kind")),
                 };
                 check_range(&range, len, scalars.len())?;
+                let instructions = self.instructions;
                 Ok(Box::new(move |cancel| match &*held {
                     Held::G1(bases) => {
-                        let sum = msm::sum(&bases.as_slice()[range], &scalars, cancel)?;
+                        let sum = msm::sum::<G1>(instructions, &bases.as_slice()[range], &scalars, cancel)?;
                         Ok(JobValue::G1(millrace_bn254::curve::G1Lazy::into(sum)))
                     }
                     Held::G2(bases) => {
-                        let sum = msm::sum(&bases.as_slice()[range], &scalars, cancel)?;
+                        let sum = msm::sum::<G2>(instructions, &bases.as_slice()[range], &scalars, cancel)?;
                         Ok(JobValue::G2(millrace_bn254::curve::G2Lazy::into(sum)))
                     }
                     Held::Matrix(_) => Err(bad("bases", "a matrix")),

@@ -1,7 +1,7 @@
 //! Σ kᵢ·Pᵢ by signed windows and buckets.
 //!
-//! 1. Scalars are taken to the nearer side of zero, k or r − k with −P; zeros fall out, ones are set aside
-//!    ([`scalars`]).
+//! 1. Scalars are taken to the nearer side of zero, k or r − k with −P; zeros and points at infinity fall out, ones are set
+//!    aside ([`scalars`]).
 //! 2. The widest of the rest and their number give window width c and count W ([`plan`]).
 //! 3. Each window is a task: points are sorted by their digit (counting sort) and summed bucket by bucket, pairwise in
 //!    batches ([`window`]); the buckets are weighed. All distributions of digits cost the same.
@@ -15,16 +15,18 @@ mod window;
 
 use millrace_bn254::{
     FrCanonical,
+    backend::Instructions,
+    batch::PointRef,
     curve::{Affine, Xyzz},
-    field::Field,
+    points::Curve,
 };
 use millrace_job::{CancelToken, EngineError};
 use rayon::prelude::*;
 
 use self::{plan::Plan, scalars::Block};
 
-/// The most points of one job: an index and a sign share 32 bits.
-pub(crate) const MAX_POINTS: usize = 1 << 31;
+/// The most points of one job.
+pub(crate) const MAX_POINTS: usize = PointRef::LIMIT;
 
 /// Σ scalars\[i\]·bases\[i\], on the current thread pool.
 ///
@@ -32,17 +34,13 @@ pub(crate) const MAX_POINTS: usize = 1 << 31;
 ///
 /// # Errors
 /// [`EngineError::BadValue`] for a scalar not below r, [`EngineError::Cancelled`].
-pub(crate) fn sum<P, F>(
-    bases: &[P],
+pub(crate) fn sum<C: Curve>(
+    instructions: Instructions,
+    bases: &[C::Base],
     scalars: &[FrCanonical],
     cancel: &CancelToken,
-) -> Result<Affine<F>, EngineError>
-where
-    P: Sync,
-    F: Field,
-    for<'a> Affine<F>: From<&'a P>,
-{
-    let mut blocks = scalars::split(scalars)?;
+) -> Result<Affine<C::Field>, EngineError> {
+    let mut blocks = scalars::split(scalars, |index| C::is_infinity(&bases[index]))?;
     let points: usize = blocks.iter().map(Block::len).sum();
     let bits = blocks.iter().map(|block| block.bits).max().unwrap_or(0);
     let plan = Plan::new(points, bits);
@@ -53,10 +51,11 @@ where
     let tasks: Vec<(u32, &[Block])> =
         (0..plan.windows).rev().flat_map(|w| blocks.chunks(part_len).map(move |part| (w, part))).collect();
     let (ones, windows) = rayon::join(
-        || window::sum_ones(bases, &blocks, cancel),
+        || window::sum_ones::<C>(instructions, bases, &blocks, cancel),
         || {
-            let sum =
-                |(w, part): &(u32, &[Block])| Ok((*w, window::sum_window(bases, part, &plan, *w, cancel)?));
+            let sum = |(w, part): &(u32, &[Block])| {
+                Ok((*w, window::sum_window::<C>(instructions, bases, part, &plan, *w, cancel)?))
+            };
             tasks.par_iter().with_max_len(1).map(sum).collect::<Result<Vec<_>, EngineError>>()
         },
     );

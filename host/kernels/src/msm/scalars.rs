@@ -69,11 +69,14 @@ fn bit_length(k: &[u64; 4]) -> u32 {
     (0..4).rev().find(|i| k[*i] != 0).map_or(0, |i| 64 * (i as u32 + 1) - k[i].leading_zeros())
 }
 
-/// Sorts the scalars out.
+/// Sorts the scalars out; those for which `skip` says yes (their base is infinite) are checked, and fall out like zeros.
 ///
 /// # Errors
 /// [`EngineError::BadValue`] with the index of a scalar not below r.
-pub(super) fn split(scalars: &[FrCanonical]) -> Result<Vec<Block>, EngineError> {
+pub(super) fn split(
+    scalars: &[FrCanonical],
+    skip: impl Fn(usize) -> bool + Sync,
+) -> Result<Vec<Block>, EngineError> {
     let blocks = scalars.par_chunks(BLOCK).enumerate();
     blocks
         .map(|(number, chunk)| {
@@ -95,6 +98,7 @@ pub(super) fn split(scalars: &[FrCanonical]) -> Result<Vec<Block>, EngineError> 
                 let id = (index as u32) << 1 | u32::from(negative);
                 match bit_length(&k) {
                     0 => {}
+                    _ if skip(index) => {}
                     1 => block.ones.push(id),
                     bits => {
                         block.ids.push(id);

@@ -4,14 +4,18 @@
 use std::ops::Range;
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
-use millrace_bn254::FrCanonical;
+use millrace_bn254::{FrCanonical, backend::Instructions};
 use millrace_job::{Engine, EngineError, Group, Job, JobValue, Resident};
 use millrace_kernels::CpuEngine;
 use millrace_oracle::OracleEngine;
 
-/// One thread, and several.
-pub(crate) fn engines() -> [CpuEngine; 2] {
-    [CpuEngine::with_threads(1), CpuEngine::with_threads(3)]
+/// One thread and several, with all instructions that this processor has.
+pub(crate) fn engines() -> Vec<CpuEngine> {
+    let all = Instructions::all();
+    if all.len() == 1 {
+        println!("skipped: avx512: this processor lacks its instructions");
+    }
+    all.into_iter().flat_map(|i| [1, 3].map(|threads| CpuEngine::with_instructions(threads, i))).collect()
 }
 
 /// Submits and waits.

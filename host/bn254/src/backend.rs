@@ -1,0 +1,116 @@
+//! Which instructions kernels use: found at run time, or set by `MILLRACE_BACKEND`.
+
+use std::{env, fmt, str::FromStr};
+
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::avx512::Token;
+use crate::lanes::{Backend, portable::Portable};
+
+/// The variable that overrides the choice.
+pub const VARIABLE: &str = "MILLRACE_BACKEND";
+
+/// A set of instructions that this processor has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instructions(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Token),
+}
+
+/// Why a name gives no backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// No backend has this name.
+    Unknown(String),
+    /// This processor lacks its instructions.
+    Missing(&'static str),
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(name) => write!(f, "expected a backend out of portable, avx512, got {name:?}"),
+            Self::Missing(name) => write!(f, "this processor lacks the instructions of backend {name}"),
+        }
+    }
+}
+
+impl std::error::Error for BackendError {}
+
+/// Work that is written once for all backends. `run` is marked `#[inline(always)]` by every implementation, and so is all that
+/// it calls on lanes, so that it is compiled with the instructions of `B` on.
+pub(crate) trait Kernel {
+    /// What comes out.
+    type Output;
+    /// Does it.
+    fn run<B: Backend>(self) -> Self::Output;
+}
+
+impl Instructions {
+    /// No vector instructions.
+    pub const PORTABLE: Self = Self(Kind::Portable);
+
+    /// AVX-512 with IFMA and VBMI2, if this processor has them.
+    pub fn avx512() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return Token::detect().map(|token| Self(Kind::Avx512(token)));
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+
+    /// Everything this processor can run, widest first.
+    pub fn all() -> Vec<Self> {
+        Self::avx512().into_iter().chain([Self::PORTABLE]).collect()
+    }
+
+    /// The widest.
+    pub fn best() -> Self {
+        Self::avx512().unwrap_or(Self::PORTABLE)
+    }
+
+    /// What `MILLRACE_BACKEND` names, or the widest where it is not set.
+    ///
+    /// # Errors
+    /// [`BackendError`] for a name that is none, or a backend that cannot run here.
+    pub fn from_env() -> Result<Self, BackendError> {
+        match env::var_os(VARIABLE) {
+            None => Ok(Self::best()),
+            Some(name) => name.to_string_lossy().parse(),
+        }
+    }
+
+    /// `portable` or `avx512`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Kind::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(_) => "avx512",
+        }
+    }
+
+    /// Runs a kernel.
+    #[inline]
+    pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            Kind::Portable => kernel.run::<Portable>(),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512(token) => token.run(kernel),
+        }
+    }
+}
+
+impl FromStr for Instructions {
+    type Err = BackendError;
+
+    fn from_str(name: &str) -> Result<Self, BackendError> {
+        match name {
+            "portable" => Ok(Self::PORTABLE),
+            "avx512" => Self::avx512().ok_or(BackendError::Missing("avx512")),
+            other => Err(BackendError::Unknown(other.into())),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Lanes as an array of four-limb elements: runs anywhere, and is what other backends are compared with.
+//!
+//! Every element stays below 2m, so bounds, shifts and offsets of [`Lanes`](super::Lanes) mean nothing here.
+
+use core::array::from_fn;
+
+use super::{Backend, Factor, LANES, Lanes, Line, Packed, PrimeLanes};
+use crate::{
+    field::Field,
+    fq2::Fq2Lazy,
+    limbs,
+    mont::{FqLazy, Lazy, Modulus, Q, R},
+};
+
+/// Eight elements, one after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Array<M>([Lazy<M>; LANES]);
+
+/// The backend without vector instructions.
+pub(crate) struct Portable;
+
+impl Backend for Portable {
+    type Fq = Array<Q>;
+    type Fr = Array<R>;
+}
+
+impl<M: Modulus> Array<M> {
+    #[inline(always)]
+    fn each(f: impl Fn(usize) -> Lazy<M>) -> Self {
+        Self([f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)])
+    }
+}
+
+#[inline(always)]
+fn mask(f: impl Fn(usize) -> bool) -> u8 {
+    let mut mask = 0;
+    for lane in 0..LANES {
+        mask |= u8::from(f(lane)) << lane;
+    }
+    mask
+}
+
+#[inline(always)]
+fn half(row: &[u8; 64], index: usize) -> [u64; 4] {
+    let (halves, _) = row.as_chunks::<32>();
+    limbs::from_bytes(&halves[index])
+}
+
+fn put(row: &mut [u8; 64], index: usize, value: [u64; 4]) {
+    let (words, _) = row.as_chunks_mut::<8>();
+    for (word, limb) in words[4 * index..].iter_mut().zip(value) {
+        *word = limb.to_le_bytes();
+    }
+}
+
+/// Operations on all lanes are functions of their own: written out at each use, a kernel would not fit the instruction cache.
+#[inline(never)]
+fn mul_all<M: Modulus>(a: &[Lazy<M>; LANES], b: &[Lazy<M>; LANES]) -> [Lazy<M>; LANES] {
+    let mut out = [Lazy::ZERO; LANES];
+    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+        *out = a.mul(*b);
+    }
+    out
+}
+
+#[inline(never)]
+fn sub_all<M: Modulus>(a: &[Lazy<M>; LANES], b: &[Lazy<M>; LANES]) -> [Lazy<M>; LANES] {
+    let mut out = [Lazy::ZERO; LANES];
+    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
+        *out = a.sub(*b);
+    }
+    out
+}
+
+impl<M: Modulus> Lanes for Array<M> {
+    type Scalar = Lazy<M>;
+    const ROWS: usize = 1;
+    const LINES: usize = 4;
+
+    fn zero() -> Self {
+        Self([Lazy::ZERO; LANES])
+    }
+    fn one() -> Self {
+        Self([Lazy::ONE; LANES])
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self::each(|i| self.0[i].add(other.0[i]))
+    }
+    #[inline(always)]
+    fn sub<const K: usize>(self, other: Self) -> Self {
+        Self(sub_all(&self.0, &other.0))
+    }
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Self(mul_all(&self.0, &other.0))
+    }
+    #[inline(always)]
+    fn square(self) -> Self {
+        Self(mul_all(&self.0, &self.0))
+    }
+    #[inline(always)]
+    fn settle<const S: u32>(self) -> Self {
+        self
+    }
+    #[inline(always)]
+    fn zeros_of_product(self) -> u8 {
+        mask(|i| self.0[i].is_zero())
+    }
+    #[inline(always)]
+    fn may_be_zero(self) -> u8 {
+        mask(|i| self.0[i].limbs()[0] == 0)
+    }
+    #[inline(always)]
+    fn select(mask: u8, a: Self, b: Self) -> Self {
+        Self::each(|i| if mask >> i & 1 == 1 { a.0[i] } else { b.0[i] })
+    }
+    #[inline(always)]
+    fn scalars(self) -> [Lazy<M>; LANES] {
+        self.0
+    }
+    #[inline(always)]
+    fn from_scalars(scalars: [Lazy<M>; LANES]) -> Self {
+        Self(scalars)
+    }
+    #[inline(always)]
+    fn prefetch(_row: &[u8; 64]) {}
+    #[inline(always)]
+    fn save(self, lines: &mut [Line]) {
+        for (line, pair) in lines.iter_mut().zip(self.0.chunks_exact(2)) {
+            line.0[..4].copy_from_slice(&pair[0].limbs());
+            line.0[4..].copy_from_slice(&pair[1].limbs());
+        }
+    }
+    #[inline(always)]
+    fn restore(lines: &[Line]) -> Self {
+        Self::each(|i| Lazy::raw(from_fn(|limb| lines[i / 2].0[4 * (i % 2) + limb])))
+    }
+    #[inline(always)]
+    fn gather_points(rows: [&[[u8; 64]]; LANES]) -> (Self, Self) {
+        let [a, b, c, d, e, f, g, h] = rows;
+        let [x, y] = Self::gather::<0, 0>([&a[0], &b[0], &c[0], &d[0], &e[0], &f[0], &g[0], &h[0]]);
+        (x, y)
+    }
+    #[inline(always)]
+    fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]]) {
+        Self::scatter::<0, 0>([x, y], rows, 1);
+    }
+}
+
+impl<M: Modulus> PrimeLanes for Array<M> {
+    type Modulus = M;
+
+    #[inline(always)]
+    fn gather<const A: u32, const B: u32>(rows: [&[u8; 64]; LANES]) -> [Self; 2] {
+        [Self::each(|i| Lazy::raw(half(rows[i], 0))), Self::each(|i| Lazy::raw(half(rows[i], 1)))]
+    }
+    #[inline(always)]
+    fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], step: usize) {
+        for (i, row) in rows.iter_mut().step_by(step).take(LANES).enumerate() {
+            put(row, 0, pair[0].0[i].limbs());
+            put(row, 1, pair[1].0[i].limbs());
+        }
+    }
+    #[inline(never)]
+    fn mul_fq2(a: [Self; 2], b: [Self; 2]) -> [Self; 2] {
+        let mut out = a;
+        for i in 0..LANES {
+            let [a, b] = [&a, &b]
+                .map(|x| Fq2Lazy { c0: FqLazy::raw(x[0].0[i].limbs()), c1: FqLazy::raw(x[1].0[i].limbs()) });
+            let product = a.mul(b);
+            out[0].0[i] = Lazy::raw(product.c0.limbs());
+            out[1].0[i] = Lazy::raw(product.c1.limbs());
+        }
+        out
+    }
+    #[inline(always)]
+    fn load(values: &[[u64; 4]; LANES]) -> Self {
+        Self::each(|i| Lazy::raw(values[i]))
+    }
+    #[inline(always)]
+    fn store_reduced(self, values: &mut [[u64; 4]; LANES]) {
+        for (value, lane) in values.iter_mut().zip(self.0) {
+            *value = lane.reduced();
+        }
+    }
+    #[inline(always)]
+    fn unpack(packed: &Packed) -> Self {
+        Self::each(|i| Lazy::raw(packed.0.map(|limb| limb[i])))
+    }
+    #[inline(always)]
+    fn pack(self) -> Packed {
+        Packed(from_fn(|limb| from_fn(|i| self.0[i].limbs()[limb])))
+    }
+    fn factor(element: Lazy<M>) -> Factor {
+        let [a, b, c, d] = element.reduced();
+        Factor([a, b, c, d, 0])
+    }
+    #[inline(always)]
+    fn broadcast(factor: &Factor) -> Self {
+        let [a, b, c, d, _] = factor.0;
+        Self([Lazy::raw([a, b, c, d]); LANES])
+    }
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        from_fn(|i| Self::each(|j| rows[j].0[i]))
+    }
+}
