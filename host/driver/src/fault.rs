@@ -59,11 +59,16 @@ impl DeviceFault {
     }
 }
 
-/// No DMA memory.
+/// No DMA memory; or nothing maps it any more, because the device is gone.
 pub(crate) fn no_memory(engine: &str, needed_bytes: usize, error: &DmaError) -> EngineError {
-    let what = match error {
-        DmaError::Map(_) => "DMA mappings",
-        _ => "DMA memory",
-    };
-    EngineError::OutOfMemory { engine: engine.into(), what, needed_bytes: needed_bytes as u64, free_bytes: 0 }
+    let engine = engine.to_owned();
+    match error {
+        DmaError::OutOfMemory { .. } => EngineError::OutOfMemory {
+            engine,
+            what: "DMA memory",
+            needed_bytes: needed_bytes as u64,
+            free_bytes: 0,
+        },
+        other => EngineError::DeviceLost { engine, reason: other.to_string() },
+    }
 }

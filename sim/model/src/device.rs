@@ -159,6 +159,11 @@ impl BareModel {
             Arc::new(ModelMmio { power: power.clone(), reads: AtomicU64::new(0), latched: Mutex::new(0) });
         Self { bar0, irq, power }
     }
+
+    /// Lets the `nth` job of a class from now (counted from 0) go wrong.
+    pub fn inject(&self, class: JobClass, nth: u64, fault: Fault) {
+        self.power.0.state.lock().faults.add(class, nth, fault);
+    }
 }
 
 impl ModelDevice {

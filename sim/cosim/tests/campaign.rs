@@ -1,0 +1,436 @@
+//! The fault campaign (`make faults`): one thing goes wrong between a driver and a device that is served on a socket; a table says what was told and
+//! what came after.
+//!
+//! For each class: no wrong value is delivered, what is told is typed, and afterwards the device works without a new driver, or is lost and says so.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use ark_ec::{AffineRepr, CurveGroup};
+use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
+use millrace_cosim::{Powered, Server, ServerConfig};
+use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
+use millrace_job::{Engine, EngineError, Group, Job, JobValue, NttDirection, Resident};
+use millrace_model::{BareModel, Fault, JobClass, ModelConfig, Until};
+use millrace_pcie::{
+    BusMaster, CallCount, DmaSpace, FaultyDma, FaultyMmio, Function, Irq, Mmio, MmioFault,
+    vfio_user::open_vfio_user,
+};
+use millrace_regs::Cause;
+use parking_lot::Mutex;
+
+/// Longest that a fault may hold a caller up: several stall times of [`quick`], on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn quick() -> DriverConfig {
+    DriverConfig {
+        progress_interval: Duration::from_millis(4),
+        stall_time: Duration::from_millis(250),
+        stall_readings: 4,
+        ..DriverConfig::default()
+    }
+}
+
+/// A model behind a socket.
+struct Served {
+    dir: tempfile::TempDir,
+    model: Arc<Mutex<Option<Arc<BareModel>>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Served {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (model, stop) = (Arc::new(Mutex::new(None)), Arc::new(AtomicBool::new(false)));
+        let slot = model.clone();
+        let power_on = Box::new(move |memory: Arc<dyn BusMaster>| {
+            let config =
+                ModelConfig { window_bits: 8, windows: 32, log_memory_bytes: 22, ..ModelConfig::default() };
+            let model = Arc::new(BareModel::start(config, memory));
+            *slot.lock() = Some(model.clone());
+            Powered { bar0: model.bar0.clone(), irqs: vec![model.irq.clone()], keep: Box::new(model) }
+        });
+        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 1 };
+        let server = Server::bind(&dir.path().join("device"), config, power_on).unwrap();
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || server.run(&stopped).unwrap());
+        Self { dir, model, stop, thread: Some(thread) }
+    }
+
+    fn function(&self) -> Function {
+        open_vfio_user(&self.dir.path().join("device"), BAR0_BYTES).unwrap()
+    }
+
+    fn inject(&self, class: JobClass, nth: u64, fault: Fault) {
+        self.model.lock().as_ref().expect("a client is connected").inject(class, nth, fault);
+    }
+
+    fn end(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Registers that a test damages when it wants to: the next access fails, or all.
+#[derive(Default)]
+struct Damage {
+    dead: AtomicBool,
+    next_write_lost: AtomicBool,
+    next_read_lost: AtomicBool,
+}
+
+struct DamagedMmio(Arc<dyn Mmio>, Arc<Damage>);
+
+impl Mmio for DamagedMmio {
+    fn read32(&self, offset: u32) -> u32 {
+        let lost = self.1.next_read_lost.swap(false, Ordering::AcqRel) || self.1.dead.load(Ordering::Acquire);
+        if lost { u32::MAX } else { self.0.read32(offset) }
+    }
+
+    fn write32(&self, offset: u32, value: u32) {
+        let lost =
+            self.1.next_write_lost.swap(false, Ordering::AcqRel) || self.1.dead.load(Ordering::Acquire);
+        if !lost {
+            self.0.write32(offset, value);
+        }
+    }
+}
+
+/// A vector that never comes, or comes all the time.
+struct BadIrq {
+    storm: bool,
+}
+
+impl Irq for BadIrq {
+    fn wait(&self, at_most: Duration) -> bool {
+        if !self.storm {
+            std::thread::sleep(at_most);
+        }
+        self.storm
+    }
+}
+
+/// What goes wrong.
+enum Strike {
+    /// In the device, at the next jobs of a class.
+    Job(JobClass, &'static [Fault]),
+    /// Between host and registers.
+    Registers(fn(&Damage)),
+    /// At the socket.
+    Socket(fn(&mut Served, &Function, &DeviceEngine)),
+    /// A wrapper around the function, before the engine opens it.
+    Wrap(fn(Function) -> Function),
+}
+
+/// What is told of the struck jobs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Nothing: the answers are right.
+    Right,
+    /// At least one of them failed with this code, and none with another.
+    Code(&'static str),
+    /// Either of the two, by which of the jobs ends first.
+    RightOr(&'static str),
+    /// The device is lost for good.
+    Lost,
+    /// It was not opened.
+    NotOpened,
+}
+
+struct Class {
+    name: &'static str,
+    strike: Strike,
+    told: Told,
+}
+
+const fn job(name: &'static str, class: JobClass, faults: &'static [Fault], told: Told) -> Class {
+    Class { name, strike: Strike::Job(class, faults), told }
+}
+
+fn classes() -> Vec<Class> {
+    use Fault::*;
+    use JobClass::{Copy, Msm, Ntt};
+    use Told::{Code, Lost, NotOpened, Right, RightOr};
+    macro_rules! fails {
+        ($cause:ident) => {
+            &[Fail { cause: Cause::$cause, position: 3 }]
+        };
+    }
+    let wrap = |name, wrap, told| Class { name, strike: Strike::Wrap(wrap), told };
+    let registers = |name, damage, told| Class { name, strike: Strike::Registers(damage), told };
+    let socket = |name, strike, told| Class { name, strike: Strike::Socket(strike), told };
+    vec![
+        job("MSM: bad descriptor", Msm, fails!(BadDescriptor), Code("BAD_DESCRIPTOR")),
+        job("MSM: bad opcode", Msm, fails!(BadOpcode), Code("BAD_OPCODE")),
+        job("MSM: phase of another lap: queue stops", Msm, fails!(BadPhase), Right),
+        job("MSM: epoch of another start: queue stops", Msm, fails!(BadEpoch), Right),
+        job("MSM: bad length", Msm, fails!(BadLength), Code("BAD_LENGTH")),
+        job("MSM: scalar out of range", Msm, fails!(ScalarRange), Code("SCALAR_RANGE")),
+        job("MSM: base out of range", Msm, fails!(PointRange), Code("POINT_RANGE")),
+        job("MSM: DMA read error", Msm, fails!(HostRead), Code("HOST_READ")),
+        job("MSM: DMA write error", Msm, fails!(HostWrite), Code("HOST_WRITE")),
+        job("MSM: device memory read error", Msm, fails!(MemRead), Code("MEM_READ")),
+        job("MSM: device memory write error", Msm, fails!(MemWrite), Code("MEM_WRITE")),
+        job("MSM: engine reset by somebody else", Msm, fails!(Reset), Right),
+        job("MSM: status that no cause has", Msm, &[UnknownStatus(200)], Code("UNKNOWN_200")),
+        job("MSM: lost completion", Msm, &[LoseCompletion], Code("TIMEOUT")),
+        job("MSM: doubled completion", Msm, &[DoubleCompletion], Right),
+        job("MSM: completion with a wrong phase", Msm, &[WrongPhase], Code("TIMEOUT")),
+        job("MSM: completion with a wrong epoch", Msm, &[WrongEpoch], Code("TIMEOUT")),
+        job("MSM: completion of another job", Msm, &[WrongJobId], Code("TIMEOUT")),
+        job("MSM: completion of another opcode", Msm, &[WrongOpcode], Code("BAD_COMPLETION")),
+        job("MSM: engine stuck until its reset", Msm, &[Stuck(Until::EngineReset)], Code("TIMEOUT")),
+        job("MSM: engine stuck until the queue's reset", Msm, &[Stuck(Until::QueueReset)], Code("TIMEOUT")),
+        job(
+            "MSM: engine stuck until the function's reset",
+            Msm,
+            &[Stuck(Until::FunctionReset)],
+            Code("TIMEOUT"),
+        ),
+        job("MSM: engine stuck for ever", Msm, &[Stuck(Until::Never)], Lost),
+        job("MSM: progress without an end", Msm, &[BusyForNothing], Code("TIMEOUT")),
+        job("MSM: bit flip in the result", Msm, &[FlipResult { bit: 300 }], Code("RESULT_RANGE")),
+        job("MSM: bit flip on the way to the host", Msm, &[FlipOnTheWay { bit: 300 }], Code("RESULT_DIGEST")),
+        job(
+            "MSM: bit flip in device memory, out of range",
+            Msm,
+            &[FlipMemory { address: 31, bit: 7 }],
+            Code("POINT_RANGE"),
+        ),
+        job(
+            "MSM: bit flip in device memory, off the curve",
+            Msm,
+            &[FlipMemory { address: 3, bit: 2 }],
+            Code("RESULT_RANGE"),
+        ),
+        job("upload: bit flip", Copy, &[FlipResult { bit: 77 }], Right),
+        job("upload: bit flip on three tries", Copy, &[FlipResult { bit: 77 }; 3], Code("UPLOAD_DIGEST")),
+        job("upload: device memory write error", Copy, fails!(MemWrite), Right),
+        job("upload: lost completion", Copy, &[LoseCompletion], Right),
+        job("upload: stuck until the queue's reset", Copy, &[Stuck(Until::QueueReset)], Right),
+        job("NTT: completion after that of the next job", Ntt, &[Late], RightOr("TIMEOUT")),
+        job("NTT: lost completion", Ntt, &[LoseCompletion], Code("TIMEOUT")),
+        job("NTT: value out of range", Ntt, fails!(ValueRange), Code("VALUE_RANGE")),
+        job("NTT: bit flip in the result", Ntt, &[FlipResult { bit: 255 }], Code("RESULT_RANGE")),
+        job("NTT: bit flip on the way to the host", Ntt, &[FlipOnTheWay { bit: 9 }], Code("RESULT_DIGEST")),
+        job("NTT: stuck until the function's reset", Ntt, &[Stuck(Until::FunctionReset)], Code("TIMEOUT")),
+        job("NTT: completion of another opcode", Ntt, &[WrongOpcode], Code("BAD_COMPLETION")),
+        registers("link down in the middle", |damage| damage.dead.store(true, Ordering::Release), Lost),
+        registers(
+            "one register write lost",
+            |damage| damage.next_write_lost.store(true, Ordering::Release),
+            Right,
+        ),
+        registers(
+            "one register read unanswered",
+            |damage| damage.next_read_lost.store(true, Ordering::Release),
+            Right,
+        ),
+        wrap(
+            "link down before the start",
+            |f| Function {
+                bar0: Arc::new(FaultyMmio::new(f.bar0, MmioFault::DeadFrom(0), CallCount::default())),
+                ..f
+            },
+            NotOpened,
+        ),
+        wrap(
+            "link down while the queue starts",
+            |f| Function {
+                bar0: Arc::new(FaultyMmio::new(f.bar0, MmioFault::DeadFrom(20), CallCount::default())),
+                ..f
+            },
+            NotOpened,
+        ),
+        wrap("no DMA memory for the rings", |f| Function { dma: no_memory(f.dma, 0), ..f }, NotOpened),
+        wrap(
+            "no DMA memory for a job",
+            |f| Function { dma: no_memory(f.dma, 3), ..f },
+            Code("OUT_OF_MEMORY"),
+        ),
+        wrap(
+            "interrupts that never come",
+            |f| Function { irqs: vec![Arc::new(BadIrq { storm: false })], ..f },
+            Right,
+        ),
+        wrap(
+            "interrupts without end",
+            |f| Function { irqs: vec![Arc::new(BadIrq { storm: true })], ..f },
+            Right,
+        ),
+        socket(
+            "function reset that the driver is told of",
+            |_, function, engine| {
+                function.reset.as_ref().unwrap().reset().unwrap();
+                engine.reset().unwrap();
+            },
+            Right,
+        ),
+        socket(
+            "function reset that nobody tells of",
+            |_, function, _| function.reset.as_ref().unwrap().reset().unwrap(),
+            Right,
+        ),
+        socket("the other end of the link dies", |served, _, _| served.end(), Lost),
+    ]
+}
+
+fn no_memory(dma: Arc<dyn DmaSpace>, nth: u64) -> Arc<dyn DmaSpace> {
+    Arc::new(FaultyDma::new(dma, nth, CallCount::default()))
+}
+
+/// The name of an error, as the table has it.
+fn code(error: &EngineError) -> String {
+    match error {
+        EngineError::JobFailed { cause, .. } => cause.clone(),
+        EngineError::Timeout { .. } => "TIMEOUT".into(),
+        EngineError::DeviceLost { .. } => "LOST".into(),
+        EngineError::OutOfMemory { .. } => "OUT_OF_MEMORY".into(),
+        other => other.to_string(),
+    }
+}
+
+struct Work {
+    points: Vec<G1Affine>,
+    factors: Vec<Fr>,
+    sum: JobValue,
+    values: Vec<Fr>,
+    transformed: Vec<Fr>,
+}
+
+impl Work {
+    fn new() -> Self {
+        let points: Vec<_> =
+            (1..=8u64).map(|i| (G1Affine::generator() * Fr::from(i)).into_affine()).collect();
+        // Not small: a bit flip in any base changes the sum.
+        let factors: Vec<Fr> = (1..=8u64).map(|i| Fr::from(u64::MAX / i)).collect();
+        let sum = JobValue::G1(millrace_oracle::msm_g1(&points, &factors).into_affine());
+        let values: Vec<Fr> = (0..16u64).map(|i| Fr::from(i * i + 7)).collect();
+        let mut transformed = values.clone();
+        millrace_oracle::ntt(&mut transformed, NttDirection::Forward, false);
+        Self { points, factors, sum, values, transformed }
+    }
+
+    /// Loads bases, does an MSM and a transform, both in flight. Errors, in order; a wrong answer panics.
+    fn run(&self, engine: &DeviceEngine) -> Vec<EngineError> {
+        let mont: Vec<G1Mont> = self.points.iter().map(G1Mont::from).collect();
+        let bases = engine.load(Resident::G1(mont.into()));
+        let msm = bases.as_ref().ok().map(|&bases| {
+            let scalars = self.factors.iter().copied().map(FrCanonical::from).collect();
+            engine.submit(Job::Msm { group: Group::G1, bases, range: 0..self.points.len(), scalars })
+        });
+        let ntt = engine.submit(Job::Ntt {
+            direction: NttDirection::Forward,
+            coset: false,
+            values: self.values.clone(),
+        });
+        let end = |ticket: Result<_, EngineError>, right: JobValue| {
+            let output = engine.wait(ticket?)?;
+            assert!(output.value == right, "a wrong value was delivered");
+            Ok::<(), EngineError>(())
+        };
+        let ends = [
+            msm.map(|ticket| end(ticket, self.sum.clone())),
+            Some(end(ntt, JobValue::Values(self.transformed.clone()))),
+        ];
+        match bases {
+            Ok(bases) => {
+                engine.unload(bases);
+                ends.into_iter().flatten().filter_map(Result::err).collect()
+            }
+            Err(error) => {
+                [error].into_iter().chain(ends.into_iter().flatten().filter_map(Result::err)).collect()
+            }
+        }
+    }
+}
+
+/// Runs a class; what was told, and what came after.
+fn run(class: &Class, work: &Work) -> (String, &'static str) {
+    let mut served = Served::new();
+    let function = served.function();
+    let damage = Arc::new(Damage::default());
+    let mut given =
+        Function { bar0: Arc::new(DamagedMmio(function.bar0.clone(), damage.clone())), ..function.clone() };
+    if let Strike::Wrap(wrap) = class.strike {
+        given = wrap(given);
+    }
+    let engine = match DeviceEngine::open(given, quick()) {
+        Ok(engine) => engine,
+        Err(error) => {
+            drop((error, function));
+            let again = DeviceEngine::open(served.function(), quick()).expect("the device itself is good");
+            assert!(work.run(&again).is_empty());
+            return ("not opened".into(), "the next driver works");
+        }
+    };
+    if !matches!(class.strike, Strike::Wrap(_)) {
+        assert!(work.run(&engine).is_empty(), "{} before the fault", class.name);
+    }
+    match &class.strike {
+        Strike::Job(of, faults) => {
+            for (nth, fault) in faults.iter().enumerate() {
+                served.inject(*of, nth as u64, *fault);
+            }
+        }
+        Strike::Registers(strike) => strike(&damage),
+        Strike::Socket(strike) => strike(&mut served, &function, &engine),
+        Strike::Wrap(_) => {}
+    }
+    let told: Vec<String> = work.run(&engine).iter().map(code).collect();
+    let told = if told.is_empty() { "nothing, right answers".into() } else { told.join(", ") };
+    // Bases of before are damaged where the fault was in device memory; new ones are sent.
+    let after: Vec<String> = work.run(&engine).iter().map(code).collect();
+    let then = match after.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => "works",
+        ["LOST", ..] => "lost, and says so",
+        _ => panic!("{}: the next jobs failed with {after:?}", class.name),
+    };
+    (told, then)
+}
+
+#[test]
+fn every_class_is_told_and_survived() {
+    let work = Work::new();
+    println!("| fault | told | then | s |\n|---|---|---|---|");
+    let mut wrong = Vec::new();
+    let all = classes();
+    for class in &all {
+        let started = Instant::now();
+        let (told, then) = run(class, &work);
+        let took = started.elapsed();
+        println!("| {} | {told} | {then} | {:.1} |", class.name, took.as_secs_f64());
+        let right = told == "nothing, right answers";
+        let only = |code: &str| told.split(", ").all(|t| t == code);
+        let as_expected = match class.told {
+            Told::Right => right && then == "works",
+            Told::Code(code) => only(code) && then == "works",
+            Told::RightOr(code) => (right || only(code)) && then == "works",
+            Told::Lost => {
+                told.split(", ").all(|code| ["LOST", "TIMEOUT"].contains(&code))
+                    && then == "lost, and says so"
+            }
+            Told::NotOpened => told == "not opened",
+        };
+        if !as_expected || took > LIMIT {
+            wrong.push(class.name);
+        }
+    }
+    println!("{} classes, {} not as expected", all.len(), wrong.len());
+    assert!(wrong.is_empty(), "not as expected: {wrong:?}");
+}
