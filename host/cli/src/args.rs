@@ -406,6 +406,8 @@ pub(crate) enum FigureGroup {
     Hw,
     /// The CPU engine, beside arkworks.
     Cpu,
+    /// Driver and rings, at the model: what the host pays for a job.
+    Pcie,
 }
 
 /// `millrace figures`

@@ -120,6 +120,10 @@ fn exercise_device(device: &DeviceName, completions: u32) -> Result<(), Failure>
         report.round_trip.as_secs_f64() * 1e6
     );
     say!(
+        "the same, with a host that only looks: {:.1} µs (median)",
+        report.round_trip_polled.as_secs_f64() * 1e6
+    );
+    say!(
         "reset in the middle of a job: by registers{}; the next job is right",
         if report.reset_from_outside { " and from outside" } else { " (there is none from outside)" }
     );

@@ -4,6 +4,7 @@ mod circuit;
 mod cpu;
 mod hw;
 mod memory;
+mod pcie;
 
 use crate::{
     args::{FigureGroup, FiguresArgs},
@@ -40,6 +41,7 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<(), Failure> {
     };
     let mut sheet = Sheet { missed: 0 };
     match args.group {
+        FigureGroup::Pcie => pcie::measure(&mut sheet)?,
         FigureGroup::Hw => hw::measure(&mut sheet, key, witness)?,
         FigureGroup::Cpu => cpu::measure(&mut sheet, key, witness, &args.folder)?,
     }

@@ -13,7 +13,7 @@ use std::{
 use millrace_bn254::Fr;
 use millrace_job::{Engine, EngineError, Job, JobValue, NttDirection};
 use millrace_pcie::{DmaBuffer, Function, Iova, ResetError};
-use millrace_regs::{Cause, Descriptor, layout, registers as reg};
+use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
 use thiserror::Error;
 
 use self::queue::{HandQueue, LOG_ENTRIES};
@@ -53,8 +53,10 @@ pub struct ExerciseReport {
     pub interrupts: u32,
     /// Interrupts after which nothing new was there.
     pub spurious: u32,
-    /// From doorbell to completion taken, one empty job at a time: median.
+    /// From doorbell to completion taken, one empty job at a time, woken by its interrupt: median.
     pub round_trip: Duration,
+    /// The same with a host that looks at the ring without pause.
+    pub round_trip_polled: Duration,
     /// Whether a write that leads nowhere was lost in silence, as on PCIe, or answered.
     pub lost_write_is_silent: bool,
     /// Whether the function can be reset from outside, and was.
@@ -128,7 +130,8 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
     run.registers()?;
     let dma_bytes = run.dma()?;
     let lost_write_is_silent = run.nowhere()?;
-    let round_trip = run.round_trips()?;
+    let round_trip = run.round_trips(HandQueue::run)?;
+    let round_trip_polled = run.round_trips(HandQueue::run_polled)?;
     let interrupts = run.completions()?;
     run.queue.close()?;
     let reset_from_outside = resets(function, plan)?;
@@ -139,6 +142,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
         interrupts: interrupts.taken,
         spurious: interrupts.spurious,
         round_trip,
+        round_trip_polled,
         lost_write_is_silent,
         reset_from_outside,
     })
@@ -155,7 +159,7 @@ struct Run<'a> {
     queue: HandQueue<'a>,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     fn unexpected(&self, step: &'static str, expected: impl ToString, got: impl ToString) -> ExerciseError {
         unexpected(&self.function.name, step, expected, got)
     }
@@ -264,13 +268,16 @@ impl Run<'_> {
         }
     }
 
-    /// Empty jobs one at a time, woken by the interrupt.
-    fn round_trips(&mut self) -> Result<Duration, ExerciseError> {
+    /// Empty jobs one at a time.
+    fn round_trips(
+        &mut self,
+        run: impl Fn(&mut HandQueue<'a>, &'static str, Descriptor) -> Result<Completion, ExerciseError>,
+    ) -> Result<Duration, ExerciseError> {
         let mut times = Vec::new();
         for _ in 0..self.plan.completions.clamp(1, 101) {
             let started = Instant::now();
-            self.queue
-                .run("round trip", Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() })?;
+            let empty = Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() };
+            run(&mut self.queue, "round trip", empty)?;
             times.push(started.elapsed());
         }
         times.sort();

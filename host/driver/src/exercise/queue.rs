@@ -127,4 +127,26 @@ impl<'a> HandQueue<'a> {
             self.wait_for_interrupt(step)?;
         }
     }
+
+    /// The same without waiting for the interrupt, which comes all the same and is taken with a later wait.
+    pub(super) fn run_polled(
+        &mut self,
+        step: &'static str,
+        descriptor: Descriptor,
+    ) -> Result<Completion, ExerciseError> {
+        self.push(descriptor);
+        self.ring();
+        let until = Instant::now() + self.deadline;
+        loop {
+            if let Some(completion) = self.take() {
+                return Ok(completion);
+            }
+            if Instant::now() > until {
+                let (device, deadline) = (self.function.name.clone(), self.deadline);
+                let job_id = self.next_job_id.wrapping_sub(1);
+                return Err(ExerciseError::Deadline { device, step, job_id, deadline });
+            }
+            std::hint::spin_loop();
+        }
+    }
 }

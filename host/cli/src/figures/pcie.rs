@@ -1,0 +1,151 @@
+//! What a job costs the host, with the model as the device: its own work is small then, and what is measured is the driver's.
+
+use std::{
+    collections::VecDeque,
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use ark_ec::AffineRepr;
+use millrace_bn254::{Fr, G1Affine, G1Mont};
+use millrace_driver::{DeviceEngine, DriverConfig, ExercisePlan, exercise};
+use millrace_job::{Engine, EngineError, Job, NttDirection, Resident};
+use millrace_model::{ModelConfig, ModelDevice};
+use millrace_pcie::{Event, Observer, observed};
+
+use super::{Bar, Sheet};
+use crate::exit::{Code, Failure, OrFail};
+
+/// Jobs for the figures of one job, and their number in flight.
+const JOBS: u64 = 20_000;
+const IN_FLIGHT: usize = 32;
+/// Jobs over which memory must not grow.
+const MANY_JOBS: u64 = 1_000_000;
+const UPLOAD_POINTS: usize = 1 << 16;
+
+#[derive(Default)]
+struct Accesses {
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl Observer for Accesses {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Read { .. } => &self.reads,
+            Event::Write { .. } => &self.writes,
+            Event::Map { .. } => return,
+        }
+        .fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
+    let model = || ModelDevice::start(ModelConfig::default()).function();
+    let plan = ExercisePlan { completions: 10_000, ..ExercisePlan::default() };
+    let report = exercise(&model(), &plan).or_fail(Code::DeviceFailed)?;
+    let polled = report.round_trip_polled.as_secs_f64() * 1e6;
+    sheet.line("doorbell to completion of an empty job, polled", polled, "µs", Bar::AtMost(5.0));
+    let per_interrupt = f64::from(report.completions) / f64::from(report.interrupts.max(1));
+    sheet.line("jobs an interrupt, 63 empty jobs in flight", per_interrupt, "jobs", Bar::AtLeast(16.0));
+
+    let accesses = Arc::new(Accesses::default());
+    let engine = engine(observed(model(), accesses.clone()))?;
+    let before = (accesses.reads.load(Ordering::Relaxed), accesses.writes.load(Ordering::Relaxed));
+    let cpu_nanos = thread_cpu_nanos()?;
+    run(&engine, JOBS).or_fail(Code::DeviceFailed)?;
+    let cpu = (thread_cpu_nanos()? - cpu_nanos) as f64 / JOBS as f64 / 1e3;
+    let per_job = |now: &AtomicU64, before: u64| (now.load(Ordering::Relaxed) - before) as f64 / JOBS as f64;
+    sheet.line("CPU time of the driver's thread for a transform of 2", cpu, "µs a job", Bar::AtMost(2.0));
+    sheet.line(
+        "register writes, 32 jobs in flight",
+        per_job(&accesses.writes, before.1),
+        "a job",
+        Bar::AtMost(1.0),
+    );
+    sheet.line(
+        "register reads, 32 jobs in flight",
+        per_job(&accesses.reads, before.0),
+        "a job",
+        Bar::AtMost(0.0),
+    );
+
+    sheet.line("upload of bases over memcpy of the same bytes", upload(&engine)?, "times", Bar::AtLeast(0.9));
+
+    let before = resident_bytes()?;
+    run(&engine, MANY_JOBS).or_fail(Code::DeviceFailed)?;
+    let growth = (resident_bytes()? as f64 - before as f64) / f64::from(1 << 20);
+    sheet.line("growth of memory over 10^6 jobs", growth, "MiB", Bar::AtMost(1.0));
+    Ok(())
+}
+
+fn engine(function: millrace_pcie::Function) -> Result<DeviceEngine, Failure> {
+    DeviceEngine::open(function, DriverConfig::default()).or_fail(Code::DeviceOpen)
+}
+
+/// Transforms of two values, so many in flight.
+fn run(engine: &DeviceEngine, jobs: u64) -> Result<(), EngineError> {
+    let mut flying = VecDeque::with_capacity(IN_FLIGHT);
+    for i in 0..jobs {
+        if flying.len() == IN_FLIGHT
+            && let Some(oldest) = flying.pop_front()
+        {
+            engine.wait(oldest)?;
+        }
+        let values = vec![Fr::from(i), Fr::from(1u64)];
+        flying.push_back(engine.submit(Job::Ntt {
+            direction: NttDirection::Forward,
+            coset: false,
+            values,
+        })?);
+    }
+    for ticket in flying {
+        engine.wait(ticket)?;
+    }
+    Ok(())
+}
+
+/// Rate of loading bases over the rate of copying the same bytes; the medians of runs in turn.
+fn upload(engine: &DeviceEngine) -> Result<f64, Failure> {
+    const RUNS: usize = 9;
+    let points = vec![G1Mont::from(&G1Affine::generator()); UPLOAD_POINTS];
+    let bytes = vec![7u8; UPLOAD_POINTS * size_of::<G1Mont>()];
+    let (mut loads, mut copies) = (Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        let mut target = vec![0u8; bytes.len()];
+        let started = Instant::now();
+        target.copy_from_slice(std::hint::black_box(&bytes));
+        std::hint::black_box(&target);
+        copies.push(started.elapsed().as_secs_f64());
+        let data = points.clone().into();
+        let started = Instant::now();
+        let id = engine.load(Resident::G1(data)).or_fail(Code::DeviceFailed)?;
+        loads.push(started.elapsed().as_secs_f64());
+        engine.unload(id);
+    }
+    loads.sort_by(f64::total_cmp);
+    copies.sort_by(f64::total_cmp);
+    Ok(copies[RUNS / 2] / loads[RUNS / 2])
+}
+
+/// CPU time that this thread has had.
+fn thread_cpu_nanos() -> Result<u64, Failure> {
+    let path = "/proc/thread-self/schedstat";
+    let text = fs::read_to_string(path).or_fail(Code::BadFile)?;
+    let first = text.split_whitespace().next().and_then(|word| word.parse().ok());
+    first.ok_or_else(|| Failure::new(Code::BadFile, format!("{path}: expected three numbers, got {text:?}")))
+}
+
+/// Memory of this process that is in RAM.
+fn resident_bytes() -> Result<u64, Failure> {
+    let path = "/proc/self/status";
+    let text = fs::read_to_string(path).or_fail(Code::BadFile)?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.map(|kib| kib << 10)
+        .ok_or_else(|| Failure::new(Code::BadFile, format!("{path}: expected a line VmRSS")))
+}
