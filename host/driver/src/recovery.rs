@@ -1,10 +1,11 @@
-//! Bringing a device back: engine, queue, function, in that order.
+//! Bringing a device back: engine, queue, function by its registers, function from outside, in that order.
 //!
 //! | level | does | who fails | who is sent again |
 //! |---|---|---|---|
 //! | engine | `CTRL` bit of each engine with jobs | the oldest job of each engine | the engines' other jobs |
 //! | queue | `ENABLE` 0, zeroed rings, next epoch, `ENABLE` 1, a NOP to see it work | the same | all other jobs |
 //! | function | `CTRL` bit 0, identity compared, then as for the queue | the same, and MSMs, whose bases are no longer believed | transforms and copies |
+//! | outside | the function's reset from outside, where there is one (function-level reset), then as for the function | the same | the same |
 //!
 //! After that the device is lost. All of it runs under the engine's lock; each wait in it is bounded.
 
@@ -13,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use millrace_pcie::ResetError;
 use millrace_regs::{Descriptor, layout, registers as reg};
 
 use crate::{
@@ -37,12 +39,13 @@ pub(crate) enum Level {
     Engine,
     Queue,
     Function,
+    Outside,
 }
 
 impl Core {
     /// Resets, from `level` upwards, until the device works again or is lost.
     pub(crate) fn recover(&mut self, level: Level, why: &str) {
-        for step in [Level::Engine, Level::Queue, Level::Function] {
+        for step in [Level::Engine, Level::Queue, Level::Function, Level::Outside] {
             if step < level {
                 continue;
             }
@@ -50,6 +53,7 @@ impl Core {
                 Level::Engine => self.reset_stuck_engines(),
                 Level::Queue => self.reset_queue(),
                 Level::Function => self.reset_function(),
+                Level::Outside => self.reset_from_outside(),
             };
             match works {
                 Ok(true) => return self.watchdog.restart(),
@@ -129,6 +133,17 @@ impl Core {
         }
         self.land_all(true);
         self.start_queue()
+    }
+
+    /// The last resort: a device whose own reset hangs. `false` where there is no such reset.
+    fn reset_from_outside(&mut self) -> Result<bool, LinkDown> {
+        let Some(reset) = self.function.reset.clone() else { return Ok(false) };
+        self.anomalies.outside_resets += 1;
+        match reset.reset() {
+            Ok(()) => self.reset_function(),
+            Err(ResetError::Unsupported) => Ok(false),
+            Err(error) => Err(LinkDown(error.to_string())),
+        }
     }
 
     fn stop_queue(&mut self) -> Result<bool, LinkDown> {

@@ -70,6 +70,8 @@ pub struct Anomalies {
     pub queue_resets: u64,
     /// Function resets for recovery.
     pub function_resets: u64,
+    /// Resets from outside, because no other helped.
+    pub outside_resets: u64,
     /// Bases sent to device memory again because it could not be trusted.
     pub uploads_again: u64,
 }
