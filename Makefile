@@ -52,6 +52,9 @@ test-rtl: setup ## Testbenches of the RTL blocks
 test-pcie: build vectors ## The real PCIe path: QEMU, a stock kernel, its IOMMU and vfio-pci, the same command in the guest
 	@bash sim/qemu/run.sh $(MILLRACE) $(MILLRACE_VECTORS)/full.zkey $(MILLRACE_VECTORS)/full.wtns
 
+faults: setup ## The fault campaign: a table of what goes wrong, what is told, and what comes after
+	cargo test $(CARGO_FLAGS) -p millrace-cosim --test campaign -- --nocapture
+
 .PHONY: contracts contracts-generate contracts-campaign
 contracts: setup ## Tests of the rollup's contracts, gas compared with the snapshot
 	@if [ -x $(FORGE) ]; then cd $(CONTRACTS) && $(FORGE) test; \
