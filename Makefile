@@ -89,7 +89,7 @@ bench: build vectors ## Time engines and whole proofs beside arkworks; report un
 	$(MILLRACE) bench --devices cpu,cpu-oracle,sim --sizes 8,10,12 --throughput \
 	  --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns $(SEMAPHORE)-other.wtns --out $(CARGO_TARGET_DIR)/bench
 
-figures: build vectors ## Measure what is promised: GROUP=hw, cpu or pcie; exits non-zero where a figure is not met
+figures: build vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met
 	@$(MILLRACE) figures $(or $(GROUP),hw) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
 
 # cargo-fuzz wants flags that only nightly toolchains take; RUSTC_BOOTSTRAP lets the one that is here take them, for this target alone.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use millrace_model::Drill;
 
-use crate::device::DeviceName;
+use crate::{device::DeviceName, rollup::RollupCommand, setup::SetupArgs};
 
 /// Groth16/BN254 proofs of snarkjs circuits, on the CPU or on an accelerator, byte for byte the same.
 #[derive(Parser)]
@@ -45,6 +45,11 @@ pub(crate) enum Command {
     Device(DeviceCommand),
     /// Look at this machine as an operator would, and say what to type so that a card works.
     Doctor(DoctorArgs),
+    /// Make a key for a circuit.
+    Setup(SetupArgs),
+    /// The rollup: its circuit and batches.
+    #[command(subcommand)]
+    Rollup(RollupCommand),
     /// Measure the figures that are promised, and say which are met.
     Figures(FiguresArgs),
 }
@@ -408,6 +413,8 @@ pub(crate) enum FigureGroup {
     Cpu,
     /// Driver and rings, at the model: what the host pays for a job.
     Pcie,
+    /// The rollup's circuit.
+    Rollup,
 }
 
 /// `millrace figures`

@@ -5,6 +5,7 @@ mod cpu;
 mod hw;
 mod memory;
 mod pcie;
+mod rollup;
 
 use crate::{
     args::{FigureGroup, FiguresArgs},
@@ -36,14 +37,13 @@ impl Sheet {
 }
 
 pub(crate) fn run(args: &FiguresArgs) -> Result<(), Failure> {
-    let [key, witness] = args.proof.as_slice() else {
-        return Err(Failure::new(Code::Usage, "expected --proof ZKEY WTNS, got none"));
-    };
     let mut sheet = Sheet { missed: 0 };
-    match args.group {
-        FigureGroup::Pcie => pcie::measure(&mut sheet)?,
-        FigureGroup::Hw => hw::measure(&mut sheet, key, witness)?,
-        FigureGroup::Cpu => cpu::measure(&mut sheet, key, witness, &args.folder)?,
+    match (args.group, args.proof.as_slice()) {
+        (FigureGroup::Pcie, _) => pcie::measure(&mut sheet)?,
+        (FigureGroup::Rollup, _) => rollup::measure(&mut sheet, &args.folder)?,
+        (FigureGroup::Hw, [key, witness]) => hw::measure(&mut sheet, key, witness)?,
+        (FigureGroup::Cpu, [key, witness]) => cpu::measure(&mut sheet, key, witness, &args.folder)?,
+        _ => return Err(Failure::new(Code::Usage, "expected --proof ZKEY WTNS, got none")),
     }
     match sheet.missed {
         0 => Ok(()),

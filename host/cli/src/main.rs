@@ -21,6 +21,8 @@ mod prove;
 #[cfg(feature = "sim")]
 mod replay;
 mod report;
+mod rollup;
+mod setup;
 mod simulation;
 mod submit;
 mod validate;
@@ -87,6 +89,8 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(args),
         Command::Device(command) => device_command::run(command),
         Command::Doctor(args) => doctor::run(args),
+        Command::Setup(args) => setup::run(args),
+        Command::Rollup(command) => rollup::run(command),
         Command::Figures(args) => figures::run(args),
     }
 }

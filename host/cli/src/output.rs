@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::{
-    io::Read,
+    io::{BufWriter, Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -77,16 +77,32 @@ impl Outputs {
 
     /// As [`Outputs::add`], with the bytes of a reader.
     pub(crate) fn add_from(&mut self, path: &Path, bytes: &mut impl Read) -> Result<(), Failure> {
+        self.add_written(path, |out| {
+            std::io::copy(bytes, out).map(drop).map_err(|error| cannot_write(path, &error))
+        })
+    }
+
+    /// As [`Outputs::add`], with what `write` writes: for what is too large to be held.
+    pub(crate) fn add_written(
+        &mut self,
+        path: &Path,
+        write: impl FnOnce(&mut BufWriter<&std::fs::File>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         self.is_free(path)?;
         let target = identity(path);
         self.taken.push(target.clone());
         let failed = |error: std::io::Error| cannot_write(path, &error);
         if is_special(path) {
-            let opened = std::fs::OpenOptions::new().write(true).open(path);
-            return opened.and_then(|mut file| std::io::copy(bytes, &mut file)).map(drop).map_err(failed);
+            let file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
+            let mut out = BufWriter::new(&file);
+            write(&mut out)?;
+            return out.flush().map_err(failed);
         }
-        let mut file = beside(&target).map_err(failed)?;
-        std::io::copy(bytes, &mut file).and_then(|_| file.as_file().sync_all()).map_err(failed)?;
+        let file = beside(&target).map_err(failed)?;
+        let mut out = BufWriter::new(file.as_file());
+        write(&mut out)?;
+        out.flush().and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        drop(out);
         self.files.push((file, target));
         Ok(())
     }

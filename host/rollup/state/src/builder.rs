@@ -68,7 +68,7 @@ pub struct Plan {
     pub number: u64,
     /// Time of the batch.
     pub time: u64,
-    /// Who is credited the fees.
+    /// Who is credited the fees. The contract wants one that it has handed out wherever a batch consumes queue entries, fees or none.
     pub fee_account: AccountId,
 }
 

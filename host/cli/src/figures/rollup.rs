@@ -1,0 +1,101 @@
+//! The rollup's circuit: its size, its key, its witness, a proof of eight ops.
+
+use std::{path::Path, time::Instant};
+
+use millrace_circuit::{
+    batch::{Circuit, N_PUBLIC},
+    system::Side,
+};
+use millrace_groth16::{ProvingKey, R1cs, dev_setup};
+
+use super::{Bar, Sheet};
+use crate::{
+    bench::proofs::once,
+    device::{self, DeviceName, OpenOptions},
+    exit::{Code, Failure, OrFail},
+    input,
+    output::Outputs,
+    prove::{load_failure, prover},
+    rollup::sample,
+};
+
+const RUNS: usize = 5;
+const SEED: &[u8] = b"figures";
+
+pub(super) fn measure(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
+    let [half, full] = [32, 64].map(Circuit::new);
+    let constraints = |circuit: &Circuit| circuit.system().n_constraints() as f64;
+    let each = (constraints(&full) - constraints(&half)) / 32.0;
+    sheet.line(
+        "constraints an op, (64 ops - 32 ops)/32, linear ones too",
+        each,
+        "constraints",
+        Bar::AtMost(30_000.0),
+    );
+    let system = full.system();
+    let factors = (system.n_terms_of(Side::A) + system.n_terms_of(Side::B)) as f64;
+    sheet.line(
+        "64 ops: terms of A and B a constraint",
+        factors / constraints(&full),
+        "terms",
+        Bar::AtMost(10.0),
+    );
+    sheet.line("64 ops: log2 of the domain", f64::from(full.log_domain()), "bits", Bar::AtMost(21.0));
+    sheet.line("64 ops: size of the key", key_bytes(&full) / 1e9, "GB", Bar::AtMost(1.8));
+    drop((half, full));
+    eight_ops(sheet, folder)
+}
+
+/// What a `.zkey` takes: 44 bytes a term of A and B and a public row, 64 bytes a point of A, B, C and the quotient, 128 a point of B over G2.
+fn key_bytes(circuit: &Circuit) -> f64 {
+    let system = circuit.system();
+    let rows = f64::from(N_PUBLIC + 1);
+    let terms = (system.n_terms_of(Side::A) + system.n_terms_of(Side::B)) as f64 + rows;
+    let wires = system.n_wires() as f64;
+    let domain = f64::from(circuit.log_domain()).exp2();
+    44.0 * terms + (64.0 + 64.0 + 128.0) * wires + 64.0 * (wires - rows) + 64.0 * rows + 64.0 * domain
+}
+
+/// A proof of a full batch of 8, and what its witness takes of that.
+fn eight_ops(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
+    let circuit = Circuit::new(8);
+    let path = folder.join("rollup-8.zkey");
+    std::fs::create_dir_all(folder).or_fail(Code::Output)?;
+    let mut bytes = Vec::new();
+    circuit.write_r1cs(&mut bytes).or_fail(Code::Output)?;
+    let r1cs = R1cs::from_bytes(std::sync::Arc::new(bytes)).or_fail(Code::BadFile)?;
+    // Always made anew: a key that was kept could belong to an older circuit.
+    let mut outputs = Outputs::default();
+    outputs.add_written(&path, |out| dev_setup(&r1cs, SEED, out).or_fail(Code::Output))?;
+    outputs.commit()?;
+
+    let batch = sample::transfers(8);
+    let witness_time = median((0..=RUNS).map(|_| {
+        let started = Instant::now();
+        circuit.groth16_witness(&batch).or_fail(Code::BadWitness)?;
+        Ok(started.elapsed().as_secs_f64())
+    }))?;
+    let witness = circuit.groth16_witness(&batch).or_fail(Code::BadWitness)?;
+    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
+    let prover = prover(&opened, None, false);
+    let key: ProvingKey = input::key(&path)?;
+    let measured_bytes = path.metadata().or_fail(Code::BadFile)?.len() as f64;
+    let loaded = prover.load(key).map_err(load_failure)?;
+    let proof_time = median((0..=RUNS).map(|_| once(&prover, &loaded, &witness)))?;
+    sheet.line("8 ops: proof on the CPU, key ready", proof_time, "s", Bar::AtMost(2.5));
+    sheet.line("8 ops: witness over proof", witness_time / proof_time, "times", Bar::AtMost(0.05));
+    sheet.line(
+        "8 ops: the key's size over what its sections add up to",
+        measured_bytes / key_bytes(&circuit),
+        "times",
+        Bar::AtMost(1.001),
+    );
+    Ok(())
+}
+
+/// The median of all but the first.
+fn median(runs: impl Iterator<Item = Result<f64, Failure>>) -> Result<f64, Failure> {
+    let mut values = runs.skip(1).collect::<Result<Vec<_>, _>>()?;
+    values.sort_by(f64::total_cmp);
+    Ok(values[values.len() / 2])
+}
