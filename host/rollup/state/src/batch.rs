@@ -10,8 +10,8 @@ use thiserror::Error;
 use crate::{
     op::SignedOp,
     poseidon::sponge,
-    state::{Account, OpContext, OpError, OpTrace, State, Touch},
-    types::{AccountId, Domain, Packer, TokenId},
+    state::{Account, OpContext, OpError, OpTrace, Signatures, State, Touch},
+    types::{AccountId, Domain, Packer, TokenId, bits_of, field_of},
 };
 
 /// Tokens in which one batch takes fees.
@@ -53,6 +53,34 @@ impl Header {
             .put(168, b)
             .put(176, a)
             .word()
+    }
+}
+
+/// Why a word is no header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the header's word has {got_bits} bits, expected at most 184")]
+pub struct HeaderTooWide {
+    /// What it has.
+    pub got_bits: usize,
+}
+
+impl Header {
+    /// The header that has this word.
+    ///
+    /// # Errors
+    /// [`HeaderTooWide`].
+    pub fn from_word(word: Fr) -> Result<Self, HeaderTooWide> {
+        let got_bits = bits_of(word);
+        if got_bits > 184 {
+            return Err(HeaderTooWide { got_bits });
+        }
+        let byte = |at| TokenId(field_of(word, at, 8) as u8);
+        Ok(Self {
+            number: field_of(word, 64, 64) as u64,
+            time: field_of(word, 0, 64) as u64,
+            fee_account: AccountId::new(field_of(word, 128, 24) as u32).expect("24 bits"),
+            fee_tokens: [byte(176), byte(168), byte(160), byte(152)],
+        })
     }
 }
 
@@ -178,16 +206,22 @@ pub(crate) struct Run<'a> {
     before: HashMap<AccountId, Option<Account>>,
     ops: Vec<OpTrace>,
     sums: [u128; FEE_TOKENS],
+    signatures: Signatures,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn start(state: &'a mut State, domain: Domain, header: Header) -> Result<Self, BatchError> {
+    pub(crate) fn start(
+        state: &'a mut State,
+        domain: Domain,
+        header: Header,
+        signatures: Signatures,
+    ) -> Result<Self, BatchError> {
         if !header.fee_tokens.is_sorted_by(|a, b| a < b) {
             return Err(BatchError::FeeTokens);
         }
         let old_root = state.root();
         let (before, ops) = (HashMap::new(), Vec::new());
-        Ok(Self { state, domain, header, old_root, before, ops, sums: [0; FEE_TOKENS] })
+        Ok(Self { state, domain, header, old_root, before, ops, sums: [0; FEE_TOKENS], signatures })
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -218,7 +252,7 @@ impl<'a> Run<'a> {
         }
         let context =
             OpContext { domain: &self.domain, time: self.header.time, fee_tokens: &self.header.fee_tokens };
-        let trace = self.state.apply(signed, &context)?;
+        let trace = self.state.run(signed, &context, self.signatures)?;
         if let Some((token, fee)) = signed.op.fee()
             && let Some(i) = self.header.fee_tokens.iter().position(|t| *t == token)
         {
@@ -247,19 +281,30 @@ impl<'a> Run<'a> {
     }
 
     /// Credits the fees.
-    pub(crate) fn finish(mut self) -> Result<Executed, BatchError> {
-        match self.credit_fees() {
+    pub(crate) fn finish(self) -> Result<Executed, BatchError> {
+        self.finish_if(|_| Ok(()))
+    }
+
+    /// Credits the fees, and puts everything back where `check` of the new root fails.
+    pub(crate) fn finish_if<E: From<BatchError>>(
+        mut self,
+        check: impl FnOnce(Fr) -> Result<(), E>,
+    ) -> Result<Executed, E> {
+        let new_root = |run: &Self| run.state.root();
+        let fees = self.credit_fees().map_err(|error| BatchError::Fees(error).into());
+        let checked = fees.and_then(|fees| check(new_root(&self)).map(|()| fees));
+        match checked {
             Ok(fees) => Ok(Executed {
                 domain: self.domain.word(),
                 header: self.header,
                 old_root: self.old_root,
-                new_root: self.state.root(),
+                new_root: new_root(&self),
                 ops: self.ops,
                 fees,
             }),
             Err(error) => {
                 self.undo();
-                Err(BatchError::Fees(error))
+                Err(error)
             }
         }
     }
@@ -278,17 +323,27 @@ impl State {
     /// # Errors
     /// [`BatchError`].
     pub fn execute(&mut self, domain: Domain, batch: &Batch) -> Result<Executed, BatchError> {
+        self.run_batch(domain, batch, Signatures::Checked)?.finish()
+    }
+
+    /// Runs all ops of a batch.
+    pub(crate) fn run_batch(
+        &mut self,
+        domain: Domain,
+        batch: &Batch,
+        signatures: Signatures,
+    ) -> Result<Run<'_>, BatchError> {
         let forced = batch.ops.iter().take_while(|signed| signed.op.is_forced()).count();
         if let Some(i) = batch.ops[forced..].iter().position(|signed| signed.op.is_forced()) {
             return Err(BatchError::QueueOrder(forced + i));
         }
-        let mut run = Run::start(self, domain, batch.header)?;
+        let mut run = Run::start(self, domain, batch.header, signatures)?;
         for (index, signed) in batch.ops.iter().enumerate() {
             if let Err(error) = run.apply(signed) {
                 run.undo();
                 return Err(BatchError::Op { index, error });
             }
         }
-        run.finish()
+        Ok(run)
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     babyjub::Point,
     batch::{BatchError, Executed, FEE_TOKENS, Header, Run},
     op::{Op, SignedOp},
-    state::{OpError, State},
+    state::{OpError, Signatures, State},
     types::{AccountId, Address, Domain, TokenId},
 };
 
@@ -139,7 +139,7 @@ pub fn build(
 ) -> Result<Built, BatchError> {
     let Plan { domain, size, number, time, fee_account } = *plan;
     let header = Header { number, time, fee_account, fee_tokens: fee_tokens(pool) };
-    let mut run = Run::start(state, domain, header)?;
+    let mut run = Run::start(state, domain, header, Signatures::Checked)?;
     let consumed = queue.len().min(size);
     for (index, entry) in queue[..consumed].iter().enumerate() {
         let op = entry.op(run.state());

@@ -12,6 +12,7 @@
 //! | [`state`] | accounts, and what an op does to them |
 //! | [`batch`] | header, words, P, ρ, y, and the executor |
 //! | [`builder`] | from queue and pool to a batch, with a reason for what is left out |
+//! | [`replay`] | the state again, from the words of accepted batches |
 //! | [`exit`] | the proof of one balance |
 
 #![forbid(unsafe_code)]
@@ -23,6 +24,7 @@ pub mod eddsa;
 pub mod exit;
 pub mod op;
 pub mod poseidon;
+pub mod replay;
 pub mod state;
 pub mod tree;
 pub mod types;

@@ -212,6 +212,15 @@ pub struct OpContext<'a> {
     pub fee_tokens: &'a [TokenId; 4],
 }
 
+/// Who answers for the signatures of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signatures {
+    /// They are checked here.
+    Checked,
+    /// A proof that L1 accepted; they are not there any more.
+    Proven,
+}
+
 /// All accounts.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -340,7 +349,21 @@ impl State {
     /// # Errors
     /// [`OpError`]: the first rule that the op breaks.
     pub fn apply(&mut self, signed: &SignedOp, context: &OpContext<'_>) -> Result<OpTrace, OpError> {
+        self.run(signed, context, Signatures::Checked)
+    }
+
+    /// Runs one op; with [`Signatures::Proven`] its signature has been checked by a proof that L1 accepted.
+    pub(crate) fn run(
+        &mut self,
+        signed: &SignedOp,
+        context: &OpContext<'_>,
+        signatures: Signatures,
+    ) -> Result<OpTrace, OpError> {
         let SignedOp { op, authorisation } = signed;
+        let check = |state: &Self, from, op| match signatures {
+            Signatures::Checked => state.check_signer(from, op, authorisation.as_ref(), context),
+            Signatures::Proven => Ok(()),
+        };
         if op.signer().is_none() && authorisation.is_some() {
             return Err(OpError::NeedlesslySigned);
         }
@@ -377,7 +400,7 @@ impl State {
                 });
             }
             Op::Transfer { from, to, token, amount, fee } => {
-                self.check_signer(from, op, authorisation.as_ref(), context)?;
+                check(self, from, op)?;
                 let before = self.account(from).cloned();
                 self.debit(from, token, amount, fee.get())?;
                 second = Some(self.touch(to, token));
@@ -390,7 +413,7 @@ impl State {
                 if recipient == Address::NOBODY {
                     return Err(OpError::NoRecipient);
                 }
-                self.check_signer(from, op, authorisation.as_ref(), context)?;
+                check(self, from, op)?;
                 self.debit(from, token, amount, fee.get())?;
             }
             Op::FullExit { account, token, amount, .. } => {
