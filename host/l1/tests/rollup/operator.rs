@@ -1,0 +1,193 @@
+//! The sequencer and prover of the test: batches of one op, a development key, proofs by the CPU.
+
+use std::sync::Arc;
+
+use alloy_primitives::{Address, U256};
+use ark_ff::{BigInteger, PrimeField};
+use millrace_circuit::batch::Circuit;
+use millrace_groth16::{ProvingKey, R1cs, dev_setup};
+use millrace_job::{CancelToken, EngineSet, EngineSlot};
+use millrace_kernels::CpuEngine;
+use millrace_l1::solidity::{ExportOptions, export};
+use millrace_l1::{VerifierKey, VerifyCall, fr_word, solc};
+use millrace_prover::{LoadedKey, Placement, Prover, ProverOptions, Randomness};
+use millrace_state::Fr;
+use millrace_state::batch::{Batch, Executed, Header, PublicInputs};
+use millrace_state::eddsa::SecretKey;
+use millrace_state::exit::ExitProof;
+use millrace_state::op::{Authorisation, Op, SignedOp};
+use millrace_state::state::State;
+use millrace_state::types::{AccountId, Domain, TokenId};
+
+use crate::chain::{Chain, IRollup};
+
+pub(crate) fn word(x: Fr) -> U256 {
+    U256::from_be_slice(&x.into_bigint().to_bytes_be())
+}
+
+/// What `submit` takes.
+#[derive(Clone)]
+pub(crate) struct Submission {
+    pub(crate) batch: IRollup::Batch,
+    pub(crate) ops: Vec<u8>,
+    pub(crate) proof: IRollup::Proof,
+}
+
+pub(crate) struct Operator {
+    circuit: Circuit,
+    prover: Prover,
+    key: LoadedKey,
+    /// Compiled verifier of the key.
+    pub(crate) verifier: Vec<u8>,
+    domain: Domain,
+    state: State,
+    number: u64,
+}
+
+impl Operator {
+    /// `None`, with the reason printed, where solc is not installed.
+    pub(crate) fn new() -> Option<Self> {
+        let circuit = Circuit::new(1);
+        let mut r1cs = Vec::new();
+        circuit.write_r1cs(&mut r1cs).expect("memory");
+        let r1cs = R1cs::from_bytes(Arc::new(r1cs)).expect("our own r1cs");
+        let mut zkey = Vec::new();
+        dev_setup(&r1cs, b"contract test", &mut zkey).expect("a small circuit");
+        let key = ProvingKey::from_bytes(Arc::new(zkey)).expect("our own key");
+
+        let options = ExportOptions { name: "Verifier", contributions: None, allow_dev: true };
+        let source = export(&VerifierKey::from(key.verifying_key()), &options).expect("allowed");
+        assert!(source.contains("IS_DEV_SETUP = true"), "a development key is known by its points alone");
+        let verifier = match solc::compile(&source, "Verifier") {
+            Ok(compiled) => compiled.bytecode,
+            Err(missing @ (solc::CompileError::SolcMissing { .. } | solc::CompileError::Node(_))) => {
+                println!("skipped: {missing}");
+                return None;
+            }
+            Err(other) => panic!("{other}"),
+        };
+        let engines = EngineSet::new(vec![Arc::new(CpuEngine::new())]);
+        let trusted = EngineSlot(0);
+        let placement = Placement::On(trusted);
+        let options = ProverOptions { placement, trusted, fallback: false, retries: 0, buckets: None };
+        let prover = Prover::new(engines, options);
+        let key = prover.load(key).expect("a good key");
+        let domain = Domain { chain_id: 0, contract: millrace_state::types::Address::NOBODY };
+        Some(Self { circuit, prover, key, verifier, domain, state: State::default(), number: 0 })
+    }
+
+    pub(crate) fn for_contract(mut self, domain: Domain) -> Self {
+        self.domain = domain;
+        self
+    }
+
+    pub(crate) fn root(&self) -> U256 {
+        word(self.state.root())
+    }
+
+    /// A proof for the constructor, of a batch that no contract would take.
+    pub(crate) fn sample(&self) -> (IRollup::Proof, [U256; 3]) {
+        let executed = self.execute(&mut self.state.clone(), 1, 1, Op::Noop.into(), AccountId::NOBODY);
+        (self.prove(&executed), inputs(&executed))
+    }
+
+    /// The next batch, of one op, `queue_ops` of them from the queue.
+    pub(crate) fn batch(&mut self, chain: &Chain, op: SignedOp, queue_ops: u64) -> Submission {
+        self.number += 1;
+        let fee_account = AccountId::new(1).expect("small");
+        let mut state = std::mem::take(&mut self.state);
+        let executed = self.execute(&mut state, self.number, chain.time(), op, fee_account);
+        self.state = state;
+        let batch = IRollup::Batch {
+            newRoot: word(executed.new_root),
+            time: executed.header.time,
+            feeAccount: fee_account.get().try_into().expect("24 bits"),
+            feeTokens: 0x0001_0203,
+            feeOwner: chain.owner_of_first(),
+            queueOps: U256::from(queue_ops),
+            sponge: inputs(&executed)[0],
+        };
+        Submission { batch, ops: pack(&op.op), proof: self.prove(&executed) }
+    }
+
+    pub(crate) fn signed(&mut self, chain: &Chain, op: Op, key: &SecretKey) -> Submission {
+        let signer = op.signer().expect("an op that is signed");
+        let nonce = self.state.account(signer).expect("an account").nonce;
+        let valid_until = u64::MAX;
+        let signature = key.sign(op.message(&self.domain, nonce, valid_until));
+        let authorisation = Some(Authorisation { nonce, valid_until, signature });
+        self.batch(chain, SignedOp { op, authorisation }, 0)
+    }
+
+    /// A batch that changes nothing; the state stays.
+    pub(crate) fn noop(&mut self, chain: &Chain) -> Submission {
+        self.batch(chain, Op::Noop.into(), 0)
+    }
+
+    pub(crate) fn prove_balance(&self, id: AccountId) -> ExitProof {
+        self.state.prove_balance(id, TokenId(0)).expect("a balance")
+    }
+
+    fn execute(
+        &self,
+        state: &mut State,
+        number: u64,
+        time: u64,
+        op: SignedOp,
+        fee_account: AccountId,
+    ) -> Executed {
+        let fee_tokens = [0, 1, 2, 3].map(TokenId);
+        let header = Header { number, time, fee_account, fee_tokens };
+        state.execute(self.domain, &Batch { header, ops: vec![op] }).expect("a right batch")
+    }
+
+    fn prove(&self, executed: &Executed) -> IRollup::Proof {
+        let witness = self.circuit.groth16_witness(executed).expect("one op");
+        let randomness = Randomness::Seed([1; 32]);
+        let proved = self
+            .prover
+            .prove(&self.key, &witness, None, &randomness, &(), &CancelToken::default())
+            .expect("a proof");
+        let call = VerifyCall::new(&proved.proof, &proved.publics);
+        assert_eq!(proved.publics.iter().map(fr_word).collect::<Vec<_>>(), inputs(executed));
+        IRollup::Proof { a: call.a, b: call.b, c: call.c }
+    }
+}
+
+fn inputs(executed: &Executed) -> [U256; 3] {
+    let PublicInputs { p, rho, y } = PublicInputs::of(&executed.words());
+    [p, rho, y].map(word)
+}
+
+/// One op as `submit` takes it: w0, four bytes of w1, and its address or key.
+fn pack(op: &Op) -> Vec<u8> {
+    let [w0, w1] = op.words().map(|x| word(x).to_be_bytes::<32>());
+    let mut packed = w0.to_vec();
+    match op {
+        Op::SetKey { .. } => {
+            packed.extend([0; 4]);
+            packed.extend(w1);
+        }
+        _ => packed.extend(&w1[8..12]),
+    }
+    if matches!(op, Op::Deposit { .. } | Op::Withdraw { .. } | Op::FullExit { .. }) {
+        packed.extend(&w1[12..]);
+    }
+    packed
+}
+
+/// The claim of an exit, in the contract's words.
+pub(crate) fn claim(proof: &ExitProof) -> IRollup::ExitClaim {
+    let siblings = proof.balance_path.iter().chain(&proof.account_path).flatten();
+    let path: Vec<U256> = siblings.map(|x| word(*x)).collect();
+    IRollup::ExitClaim {
+        id: proof.account.get().try_into().expect("24 bits"),
+        token: proof.token.0,
+        owner: Address::from(proof.owner.0),
+        ax: word(proof.key.x),
+        ay: word(proof.key.y),
+        nonce: U256::from(proof.nonce),
+        balance: proof.balance,
+        path: path.try_into().expect("12 and 36 siblings"),
+    }
+}
