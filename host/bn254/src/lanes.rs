@@ -49,6 +49,12 @@ pub(crate) const Y_SHIFT: u32 = 1;
 #[repr(C, align(64))]
 pub struct Packed(pub(crate) [[u64; LANES]; 4]);
 
+impl zeroize::Zeroize for Packed {
+    fn zeroize(&mut self) {
+        self.0.iter_mut().for_each(zeroize::Zeroize::zeroize);
+    }
+}
+
 impl Packed {
     /// Eight zeros.
     pub const ZERO: Self = Self([[0; LANES]; 4]);
@@ -97,7 +103,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// The vector of these elements; below 2m.
     fn from_scalars(scalars: [Self::Scalar; LANES]) -> Self;
     /// Asks the processor to fetch what will be read soon; a hint.
-    fn prefetch(row: &[u8; 64]);
+    fn prefetch<T>(data: &T);
     /// Writes [`Lanes::LINES`] lines.
     fn save(self, lines: &mut [Line]);
     /// From [`Lanes::save`].

@@ -10,6 +10,7 @@
 //! | [`mont`] | Fq and Fr, four 64-bit limbs in Montgomery form, reduced only as far as needed |
 //! | [`fq2`] | the quadratic extension under G2 |
 //! | [`curve`] | points: affine, and with two denominators (XYZZ) |
+//! | [`ntt`] | transforms in two passes of vectors |
 //! | [`backend`] | which instructions kernels use |
 //! | `lanes` | eight elements at a time: the vector trait, and its backends (portable, AVX-512) |
 //! | [`points`] | points in memory, as kernels read and write them |
@@ -31,7 +32,9 @@ mod invert;
 mod lanes;
 mod limbs;
 pub mod mont;
+pub mod ntt;
 pub mod points;
 
 pub use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 pub use encoding::{FqCanonical, FrCanonical, G1Canonical, G1Mont, G2Mont};
+pub use lanes::Packed;

@@ -40,7 +40,7 @@ pub struct CpuEngine {
     next_buffer: AtomicU64,
     held: RwLock<HashMap<BufferId, Arc<Held>>>,
     tickets: Tickets,
-    tables: Arc<ntt::Tables>,
+    plans: Arc<ntt::Plans>,
 }
 
 fn bad(expected: impl Into<String>, got: impl Into<String>) -> EngineError {
@@ -88,7 +88,7 @@ impl CpuEngine {
             next_buffer: AtomicU64::new(0),
             held: RwLock::default(),
             tickets: Tickets::default(),
-            tables: Arc::default(),
+            plans: Arc::default(),
         }
     }
 
@@ -140,9 +140,10 @@ impl CpuEngine {
                     let expected = format!("a power of two of values, up to 2^{}", ntt::MAX_LOG_N);
                     return Err(bad(expected, values.len().to_string()));
                 }
-                let tables = self.tables.clone();
+                let (plans, instructions) = (self.plans.clone(), self.instructions);
                 Ok(Box::new(move |cancel| {
-                    ntt::transform(&tables, direction, coset, values, cancel).map(JobValue::Values)
+                    ntt::transform(&plans, instructions, direction, coset, values, cancel)
+                        .map(JobValue::Values)
                 }))
             }
             Job::Rows { matrix, witness } => {

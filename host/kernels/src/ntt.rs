@@ -1,210 +1,125 @@
-//! Transforms of 2^k values, natural order on both sides.
+//! Transforms, cut into the tasks of their two passes ([`millrace_bn254::ntt`]).
 //!
-//! Forward: the values are read in bit-reversed order, then every level joins two transforms of half the length
-//! (decimation in time): with E, O the transforms of the even and the odd coefficients at the squares of the points,
-//! X(p) = E(p²) + p·O(p²) and X(−p) = E(p²) − p·O(p²). Inverse: each level undone, last first; the very last multiplies
-//! by 1/n as well.
-//!
-//! The coset costs nothing: level m has the points g^(n/m)·ω_m^k, and as g = ω_2n these are ω_2m^(2k+1), odd powers in
-//! place of even ones. So only the factors differ, and there is a table of them for each direction, coset and size.
-//!
-//! Levels are entered depth first, so that lengths which fit a cache are finished there, and halves go to different threads.
+//! Plans hold a table as large as a transform and are kept for the shapes last used; so is the memory between the passes, wiped.
 
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use millrace_bn254::{Fr, field::Field, mont::FrLazy};
+use millrace_bn254::{
+    Fr, Packed,
+    backend::Instructions,
+    ntt::{Plan, Scratch, Shape, WIDTH},
+};
 use millrace_job::{CancelToken, EngineError, NttDirection};
 use rayon::prelude::*;
 use zeroize::Zeroize;
 
-/// Largest transform: r − 1 holds 2^28, and the coset needs a root of twice the order.
-pub(crate) const MAX_LOG_N: u32 = 27;
-/// Below this length a level or a half is not worth a task of its own.
-const SERIAL: usize = 1 << 10;
-/// Tables kept.
-const TABLES: usize = 6;
+pub(crate) use millrace_bn254::ntt::MAX_LOG_N;
 
-/// Which factors.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Shape {
-    log_n: u32,
-    inverse: bool,
-    coset: bool,
-}
+/// Plans kept: a proof needs two.
+const PLANS: usize = 4;
+/// Blocks of memory kept between transforms, as many as run at once.
+const SPARES: usize = 2;
 
-/// The factors of level m (m = 2, 4, …, n) at m/2 − 1 .. m − 1.
-type Table = Arc<Vec<FrLazy>>;
-
-/// The factor tables last used.
+/// The plans last used, and memory.
 #[derive(Default)]
-pub(crate) struct Tables(Mutex<VecDeque<(Shape, Table)>>);
+pub(crate) struct Plans {
+    plans: Mutex<VecDeque<(Shape, Arc<Plan>)>>,
+    spares: Mutex<Vec<Vec<Packed>>>,
+}
 
-impl Tables {
-    fn get(&self, shape: Shape) -> Table {
-        let find = |tables: &VecDeque<(Shape, Table)>| {
-            tables.iter().find(|(of, _)| *of == shape).map(|(_, table)| table.clone())
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Plans {
+    /// The plan for a shape, made if need be; `None` for tiny ones.
+    fn get(&self, instructions: Instructions, shape: Shape) -> Option<Arc<Plan>> {
+        let find = |plans: &VecDeque<(Shape, Arc<Plan>)>| {
+            plans.iter().find(|(of, _)| *of == shape).map(|(_, plan)| plan.clone())
         };
-        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(table) = find(&lock()) {
-            return table;
+        if let Some(plan) = find(&lock(&self.plans)) {
+            return Some(plan);
         }
-        let table = Arc::new(factors(shape));
-        let mut tables = lock();
-        if let Some(table) = find(&tables) {
-            return table;
+        let mut plan = Plan::new(instructions, shape)?;
+        let (filler, parts) = plan.table_mut();
+        parts.enumerate().par_bridge().for_each(|(task, part)| filler.fill(task, part));
+        let plan = Arc::new(plan);
+        let mut plans = lock(&self.plans);
+        if let Some(plan) = find(&plans) {
+            return Some(plan);
         }
-        tables.push_front((shape, table.clone()));
-        tables.truncate(TABLES);
-        table
+        plans.push_front((shape, plan.clone()));
+        plans.truncate(PLANS);
+        Some(plan)
     }
-}
 
-/// 5^((r−1)/2^log_n).
-fn root_of_unity(log_n: u32) -> FrLazy {
-    // 5^((r−1)/2^28), of order 2^28.
-    const ROOT: [u64; 4] = [0x9bd61b6e725b19f0, 0x402d111e41112ed4, 0x00e0a7eb8ef62abc, 0x2a3c09f0a58a7e85];
-    let mut root = FrLazy::from_canonical(&millrace_bn254::FrCanonical::from_limbs(ROOT));
-    for _ in log_n..28 {
-        root = root.square();
-    }
-    root
-}
-
-/// The powers first, first·step, first·step², …, in parallel.
-fn powers(first: FrLazy, step: FrLazy, out: &mut [FrLazy]) {
-    out.par_chunks_mut(SERIAL).enumerate().for_each(|(number, chunk)| {
-        let mut power = first;
-        let (mut square, mut exponent) = (step, number * SERIAL);
-        while exponent > 0 {
-            if exponent & 1 == 1 {
-                power = power.mul(square);
-            }
-            (square, exponent) = (square.square(), exponent >> 1);
+    /// So many zero vectors.
+    fn take(&self, len: usize) -> Vec<Packed> {
+        let mut spares = lock(&self.spares);
+        match spares.iter().position(|spare| spare.len() == len) {
+            Some(at) => spares.swap_remove(at),
+            None => vec![Packed::ZERO; len],
         }
-        for value in chunk {
-            *value = power;
-            power = power.mul(step);
+    }
+
+    /// Wipes memory and keeps it.
+    fn give_back(&self, mut memory: Vec<Packed>) {
+        memory.par_iter_mut().with_min_len(1 << 10).for_each(Zeroize::zeroize);
+        let mut spares = lock(&self.spares);
+        spares.push(memory);
+        if spares.len() > SPARES {
+            spares.remove(0);
         }
-    });
-}
-
-fn factors(shape: Shape) -> Vec<FrLazy> {
-    let mut table = vec![FrLazy::ZERO; (1usize << shape.log_n) - 1];
-    for level in 1..=shape.log_n {
-        let turn = |x: FrLazy| if shape.inverse { x.invert() } else { x };
-        let (step, half) = (turn(root_of_unity(level)), 1usize << (level - 1));
-        let first = if shape.coset { turn(root_of_unity(level + 1)) } else { FrLazy::ONE };
-        powers(first, step, &mut table[half - 1..2 * half - 1]);
-    }
-    table
-}
-
-fn reversed(i: usize, log_n: u32) -> usize {
-    if log_n == 0 { 0 } else { i.reverse_bits() >> (usize::BITS - log_n) }
-}
-
-/// One level: pairs (a, b) of both halves become (a + p·b, a − p·b).
-fn join(low: &mut [FrLazy], high: &mut [FrLazy], factors: &[FrLazy]) {
-    for ((a, b), p) in low.iter_mut().zip(high).zip(factors) {
-        let product = b.mul(*p);
-        (*a, *b) = (a.add(product), a.sub(product));
     }
 }
 
-/// A level undone but for a factor of 2: (a, b) become (a + b, (a − b)·p).
-fn part(low: &mut [FrLazy], high: &mut [FrLazy], factors: &[FrLazy]) {
-    for ((a, b), p) in low.iter_mut().zip(high).zip(factors) {
-        let difference = a.sub(*b);
-        (*a, *b) = (a.add(*b), difference.mul(*p));
-    }
-}
-
-/// Applies `level` to both halves of `x`, in parallel where they are long.
-fn halves(x: &mut [FrLazy], table: &[FrLazy], level: fn(&mut [FrLazy], &mut [FrLazy], &[FrLazy])) {
-    let half = x.len() / 2;
-    let factors = &table[half - 1..2 * half - 1];
-    let (low, high) = x.split_at_mut(half);
-    if half < 2 * SERIAL {
-        return level(low, high, factors);
-    }
-    let chunks = low.par_chunks_mut(SERIAL).zip(high.par_chunks_mut(SERIAL)).zip(factors.par_chunks(SERIAL));
-    chunks.for_each(|((low, high), factors)| level(low, high, factors));
-}
-
-fn forward(x: &mut [FrLazy], table: &[FrLazy]) {
-    if x.len() > 2 {
-        in_halves(x, |half| forward(half, table));
-    }
-    halves(x, table, join);
-}
-
-/// `last` holds what the two results of the last level are multiplied by: the scale, and the scale times the factor.
-fn inverse(x: &mut [FrLazy], table: &[FrLazy], last: &[FrLazy; 2]) {
-    if let [a, b] = x {
-        (*a, *b) = (a.add(*b).mul(last[0]), a.sub(*b).mul(last[1]));
-        return;
-    }
-    halves(x, table, part);
-    in_halves(x, |half| inverse(half, table, last));
-}
-
-/// Does both halves of `x`, on different threads where they are long.
-fn in_halves(x: &mut [FrLazy], next: impl Fn(&mut [FrLazy]) + Sync) {
-    let parallel = x.len() > 2 * SERIAL;
-    let (low, high) = x.split_at_mut(x.len() / 2);
-    if parallel {
-        rayon::join(|| next(low), || next(high));
-    } else {
-        next(low);
-        next(high);
-    }
-}
-
-/// Transforms 2^log_n values, `log_n` ≤ [`MAX_LOG_N`], on the current thread pool. Wipes what it was given and what it
-/// worked on: both come from a witness.
+/// Transforms 2^log_n values, `log_n` ≤ [`MAX_LOG_N`], in place on the current thread pool. Wipes what it worked on, as that
+/// comes from a witness; when cancelled, the values too.
 ///
 /// # Errors
 /// [`EngineError::Cancelled`].
 pub(crate) fn transform(
-    tables: &Tables,
+    plans: &Plans,
+    instructions: Instructions,
     direction: NttDirection,
     coset: bool,
     mut values: Vec<Fr>,
     cancel: &CancelToken,
 ) -> Result<Vec<Fr>, EngineError> {
-    let (n, log_n) = (values.len(), values.len().ilog2());
-    let table = tables.get(Shape { log_n, inverse: direction == NttDirection::Inverse, coset });
+    let shape = Shape { log_n: values.len().ilog2(), inverse: direction == NttDirection::Inverse, coset };
+    let Some(plan) = plans.get(instructions, shape) else {
+        Plan::tiny(shape, &mut values);
+        return Ok(values);
+    };
+    let mut between = plans.take(plan.packed_len());
+    let chunk = plan.packed_len() / plan.column_tasks();
+    between.par_chunks_exact_mut(chunk).enumerate().for_each_init(
+        Scratch::default,
+        |scratch, (task, out)| {
+            if !cancel.is_cancelled() {
+                plan.columns(task, &values, scratch, out);
+            }
+        },
+    );
+    // Each task's places in the result: eight neighbours every R values.
+    let mut places: Vec<Vec<&mut [Fr]>> = Vec::new();
+    places.resize_with(plan.row_tasks(), Vec::new);
+    for (index, eight) in values.chunks_exact_mut(WIDTH).enumerate() {
+        places[index % plan.row_tasks()].push(eight);
+    }
+    places.par_iter_mut().enumerate().for_each_init(Scratch::default, |scratch, (task, out)| {
+        if !cancel.is_cancelled() {
+            plan.rows(task, &between, scratch, out);
+        }
+    });
+    drop(places);
+    plans.give_back(between);
     if cancel.is_cancelled() {
+        values.iter_mut().zeroize();
         return Err(EngineError::Cancelled);
     }
-    let positions = (0..n).into_par_iter().with_min_len(SERIAL);
-    Ok(match direction {
-        NttDirection::Forward => {
-            let mut x: Vec<FrLazy> = positions.map(|i| values[reversed(i, log_n)].into()).collect();
-            values.iter_mut().zeroize();
-            drop(values);
-            if n > 1 {
-                forward(&mut x, &table);
-            }
-            let values = x.par_iter().with_min_len(SERIAL).map(|value| Fr::from(*value)).collect();
-            x.iter_mut().zeroize();
-            values
-        }
-        NttDirection::Inverse => {
-            let mut x: Vec<FrLazy> =
-                values.par_iter().with_min_len(SERIAL).map(|value| FrLazy::from(*value)).collect();
-            values.iter_mut().zeroize();
-            drop(values);
-            if n > 1 {
-                let scale = FrLazy::from(Fr::from(n as u64)).invert();
-                inverse(&mut x, &table, &[scale, scale.mul(table[0])]);
-            }
-            let values = positions.map(|i| x[reversed(i, log_n)].into()).collect();
-            x.iter_mut().zeroize();
-            values
-        }
-    })
+    Ok(values)
 }

@@ -184,13 +184,15 @@ impl<M: Modulus> Lanes for Ifma<M> {
         Self::load(&scalars.map(|scalar| scalar.mul(Lazy::raw(M::IN)).limbs()))
     }
     #[inline(always)]
-    fn prefetch(row: &[u8; 64]) {
-        // A row of a key starts anywhere, so it may lie on two lines.
-        // SAFETY: 1. Part of SSE. 2. Addresses inside a reference; a prefetch does not access memory as the language sees it.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(row.as_ptr().cast());
-            _mm_prefetch::<_MM_HINT_T0>(row[63..].as_ptr().cast());
+    fn prefetch<T>(data: &T) {
+        let (start, size) = (core::ptr::from_ref(data).cast::<i8>(), size_of::<T>());
+        for at in (0..size).step_by(64) {
+            // SAFETY: 1. Part of SSE. 2. Addresses inside a reference; a prefetch does not access memory as the language sees it.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(at)) }
         }
+        // Data starts anywhere, so its end may lie on one line more.
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(size.saturating_sub(1))) }
     }
     #[inline(always)]
     fn save(self, lines: &mut [Line]) {

@@ -76,8 +76,8 @@ where
         Self { c0: V::from_scalars(scalars.map(|s| s.c0)), c1: V::from_scalars(scalars.map(|s| s.c1)) }
     }
     #[inline(always)]
-    fn prefetch(row: &[u8; 64]) {
-        V::prefetch(row);
+    fn prefetch<T>(data: &T) {
+        V::prefetch(data);
     }
     #[inline(always)]
     fn save(self, lines: &mut [Line]) {

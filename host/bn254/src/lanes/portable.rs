@@ -124,7 +124,7 @@ impl<M: Modulus> Lanes for Array<M> {
         Self(scalars)
     }
     #[inline(always)]
-    fn prefetch(_row: &[u8; 64]) {}
+    fn prefetch<T>(_data: &T) {}
     #[inline(always)]
     fn save(self, lines: &mut [Line]) {
         for (line, pair) in lines.iter_mut().zip(self.0.chunks_exact(2)) {

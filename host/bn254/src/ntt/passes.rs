@@ -1,0 +1,301 @@
+//! The passes of a transform, over lanes.
+
+use super::Levels;
+use crate::{
+    Fr,
+    backend::{Instructions, Kernel},
+    lanes::{Backend, Factor, LANES, Lanes, Line, Packed, PrimeLanes},
+    mont::{FrLazy, R},
+};
+
+/// Vectors between asking for one and reading it.
+const AHEAD: usize = 16;
+
+struct ToFactor(FrLazy);
+
+impl Kernel for ToFactor {
+    type Output = Factor;
+    #[inline(always)]
+    fn run<B: Backend>(self) -> Factor {
+        B::Fr::factor(self.0)
+    }
+}
+
+/// The factor in the backend's form.
+pub(super) fn factor(instructions: Instructions, element: FrLazy) -> Factor {
+    instructions.run(ToFactor(element))
+}
+
+/// The series first·step^i, in each lane.
+pub(super) struct Fill<'a> {
+    pub(super) first: [FrLazy; LANES],
+    pub(super) step: [FrLazy; LANES],
+    pub(super) part: &'a mut [Packed],
+}
+
+impl Kernel for Fill<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<B: Backend>(self) {
+        let (mut value, step) = (B::Fr::from_scalars(self.first), B::Fr::from_scalars(self.step));
+        for packed in self.part {
+            *packed = value.pack();
+            value = value.mul(step);
+        }
+    }
+}
+
+/// Vectors of a task.
+struct Vectors<'a>(&'a mut [Line]);
+
+impl Vectors<'_> {
+    #[inline(always)]
+    fn get<V: Lanes>(&self, index: usize) -> V {
+        V::restore(&self.0[index * V::LINES..(index + 1) * V::LINES])
+    }
+    #[inline(always)]
+    fn set<V: Lanes>(&mut self, index: usize, value: V) {
+        value.save(&mut self.0[index * V::LINES..(index + 1) * V::LINES]);
+    }
+}
+
+/// (a + b, a − b) for b ≤ 4.
+#[inline(always)]
+fn cross<V: Lanes>(a: V, b: V) -> (V, V) {
+    (a.add(b), a.sub::<4>(b))
+}
+
+/// Two levels at once on x₀ … x₃, h apart: factors of the lower level at k, of the upper one at k and k + h.
+#[inline(always)]
+fn butterfly<V: PrimeLanes>(x: [V; 4], low: &Factor, high: [&Factor; 2]) -> [V; 4] {
+    let low = V::broadcast(low);
+    let (y0, y1) = cross(x[0], x[1].mul(low));
+    let (y2, y3) = cross(x[2], x[3].mul(low));
+    let (z0, z2) = cross(y0, y2.mul(V::broadcast(high[0])));
+    let (z1, z3) = cross(y1, y3.mul(V::broadcast(high[1])));
+    [z0, z1, z2, z3]
+}
+
+/// The same where the factors at k = 0 are 1.
+#[inline(always)]
+fn plain_butterfly<V: PrimeLanes>(x: [V; 4], quarter: &Factor) -> [V; 4] {
+    let (y0, y1) = cross(x[0], x[1]);
+    let (y2, y3) = cross(x[2], x[3]);
+    // y₂ is below 8: brought below 4 for the difference.
+    let (z0, z2) = cross(y0, y2.settle::<0>());
+    let (z1, z3) = cross(y1, y3.mul(V::broadcast(quarter)));
+    [z0, z1, z2, z3]
+}
+
+fn reversed(i: usize, log_n: u32) -> usize {
+    if log_n == 0 { 0 } else { i.reverse_bits() >> (usize::BITS - log_n) }
+}
+
+/// Where a pass finds its vectors. No closure, as that would not be compiled with the backend's instructions on.
+trait Read<V> {
+    fn read(&self, index: usize) -> V;
+    /// Asks for what will be read later.
+    fn prefetch(&self, index: usize);
+}
+
+/// Eight neighbouring columns of each row.
+struct ReadColumns<'a> {
+    values: &'a [Fr],
+    columns: usize,
+    first: usize,
+}
+
+impl<V: PrimeLanes<Modulus = R>> Read<V> for ReadColumns<'_> {
+    #[inline(always)]
+    fn read(&self, row: usize) -> V {
+        let at = row * self.columns + self.first;
+        let [a, b, c, d, e, f, g, h] =
+            self.values[at..].first_chunk::<LANES>().expect("eight columns a task");
+        V::load(&[a.0.0, b.0.0, c.0.0, d.0.0, e.0.0, f.0.0, g.0.0, h.0.0])
+    }
+    #[inline(always)]
+    fn prefetch(&self, row: usize) {
+        let at = row * self.columns + self.first;
+        if let Some(eight) = self.values[at..].first_chunk::<LANES>() {
+            V::prefetch(eight);
+        }
+    }
+}
+
+/// Eight neighbouring rows of each column.
+struct ReadRows<'a> {
+    packed: &'a [Packed],
+    rows: usize,
+    first: usize,
+}
+
+impl<V: PrimeLanes<Modulus = R>> Read<V> for ReadRows<'_> {
+    #[inline(always)]
+    fn read(&self, column: usize) -> V {
+        V::unpack(&self.packed[column / LANES * self.rows + self.first + column % LANES])
+    }
+    #[inline(always)]
+    fn prefetch(&self, column: usize) {
+        V::prefetch(&self.packed[column / LANES * self.rows + self.first + column % LANES]);
+    }
+}
+
+impl Levels {
+    /// Factor k of a level.
+    #[inline(always)]
+    fn factor(&self, level: usize, k: usize) -> &Factor {
+        &self.factors[level / 2 - 1 + k]
+    }
+
+    /// Asks for as many vectors as are read at `i`, some time ahead.
+    #[inline(always)]
+    fn prefetch<V>(&self, source: &impl Read<V>, i: usize, count: usize) {
+        for ahead in i + AHEAD..(i + AHEAD + count).min(1 << self.log_len) {
+            source.prefetch(reversed(ahead, self.log_len));
+        }
+    }
+
+    /// Transforms the lanes of what `source` gives, by decimation in time: read in bit-reversed order, left in natural order.
+    #[inline(always)]
+    fn run<V: PrimeLanes>(&self, vectors: &mut Vectors<'_>, source: &impl Read<V>) {
+        let len = 1usize << self.log_len;
+        let mut h = if self.log_len % 2 == 1 {
+            // Two transforms of length 2 and their joining: the first level alone, so that the rest are pairs.
+            for i in (0..len).step_by(2) {
+                self.prefetch(source, i, 2);
+                let (a, b) =
+                    (source.read(reversed(i, self.log_len)), source.read(reversed(i + 1, self.log_len)));
+                let (a, b) = cross(a, if self.plain { b } else { b.mul(V::broadcast(self.factor(2, 0))) });
+                vectors.set(i, a);
+                vectors.set(i + 1, b);
+            }
+            2
+        } else {
+            for i in (0..len).step_by(4) {
+                self.prefetch(source, i, 4);
+                let x0 = source.read(reversed(i, self.log_len));
+                let x1 = source.read(reversed(i + 1, self.log_len));
+                let x2 = source.read(reversed(i + 2, self.log_len));
+                let x3 = source.read(reversed(i + 3, self.log_len));
+                let z = if self.plain {
+                    plain_butterfly([x0, x1, x2, x3], self.factor(4, 1))
+                } else {
+                    butterfly([x0, x1, x2, x3], self.factor(2, 0), [self.factor(4, 0), self.factor(4, 1)])
+                };
+                vectors.set(i, z[0]);
+                vectors.set(i + 1, z[1]);
+                vectors.set(i + 2, z[2]);
+                vectors.set(i + 3, z[3]);
+            }
+            4
+        };
+        while h < len {
+            for block in (0..len).step_by(4 * h) {
+                for k in 0..h {
+                    let i = block + k;
+                    let x =
+                        [vectors.get(i), vectors.get(i + h), vectors.get(i + 2 * h), vectors.get(i + 3 * h)];
+                    let z: [V; 4] = butterfly(
+                        x,
+                        self.factor(2 * h, k),
+                        [self.factor(4 * h, k), self.factor(4 * h, k + h)],
+                    );
+                    vectors.set(i, z[0]);
+                    vectors.set(i + h, z[1]);
+                    vectors.set(i + 2 * h, z[2]);
+                    vectors.set(i + 3 * h, z[3]);
+                }
+            }
+            h *= 4;
+        }
+    }
+}
+
+/// Room for `count` vectors.
+fn room<V: Lanes>(scratch: &mut Vec<Line>, count: usize) -> Vectors<'_> {
+    let lines = count * V::LINES;
+    if scratch.len() < lines {
+        scratch.resize(lines, Line([0; LANES]));
+    }
+    Vectors(&mut scratch[..lines])
+}
+
+/// Pass 1.
+pub(super) struct Columns<'a> {
+    pub(super) levels: &'a Levels,
+    pub(super) task: usize,
+    pub(super) columns: usize,
+    pub(super) values: &'a [Fr],
+    pub(super) table: &'a [Packed],
+    pub(super) scratch: &'a mut Vec<Line>,
+    pub(super) out: &'a mut [Packed],
+}
+
+impl Kernel for Columns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<B: Backend>(self) {
+        self.pass::<B::Fr>();
+    }
+}
+
+impl Columns<'_> {
+    #[inline(always)]
+    fn pass<V: PrimeLanes<Modulus = R>>(self) {
+        let Self { levels, task, columns, values, table, scratch, out } = self;
+        let mut vectors = room::<V>(scratch, 1 << levels.log_len);
+        levels.run::<V>(&mut vectors, &ReadColumns { values, columns, first: task * LANES });
+        for (block, (out, table)) in out.chunks_exact_mut(LANES).zip(table.chunks_exact(LANES)).enumerate() {
+            let mut square = [V::zero(); LANES];
+            for (row, (value, factor)) in square.iter_mut().zip(table).enumerate() {
+                *value = vectors.get::<V>(block * LANES + row).mul(V::unpack(factor));
+            }
+            for (out, value) in out.iter_mut().zip(V::transpose(square)) {
+                *out = value.pack();
+            }
+        }
+    }
+}
+
+/// Pass 2.
+pub(super) struct RowPass<'a, 'b> {
+    pub(super) levels: &'a Levels,
+    pub(super) task: usize,
+    pub(super) rows: usize,
+    pub(super) packed: &'a [Packed],
+    pub(super) last: &'a [Factor],
+    pub(super) scratch: &'a mut Vec<Line>,
+    pub(super) out: &'a mut [&'b mut [Fr]],
+}
+
+impl Kernel for RowPass<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<B: Backend>(self) {
+        self.pass::<B::Fr>();
+    }
+}
+
+impl RowPass<'_, '_> {
+    #[inline(always)]
+    fn pass<V: PrimeLanes<Modulus = R>>(self) {
+        let Self { levels, task, rows, packed, last, scratch, out } = self;
+        let len = 1usize << levels.log_len;
+        assert_eq!(out.len(), len);
+        let mut vectors = room::<V>(scratch, len);
+        levels.run::<V>(&mut vectors, &ReadRows { packed, rows, first: task * LANES });
+        for (k, out) in out.iter_mut().enumerate() {
+            let mut value = vectors.get::<V>(k);
+            if let Some(factor) = last.get(k) {
+                value = value.mul(V::broadcast(factor));
+            }
+            let mut reduced = [[0; 4]; LANES];
+            value.store_reduced(&mut reduced);
+            for (out, limbs) in out.iter_mut().zip(reduced) {
+                out.0.0 = limbs;
+            }
+        }
+    }
+}
