@@ -64,7 +64,7 @@ impl Code {
 }
 
 /// An end other than well.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
     /// What the process returns.
     pub(crate) code: Code,

@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::{
-    io::{BufWriter, Read, Write},
+    io::{BufWriter, Read, Seek, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -31,10 +31,54 @@ macro_rules! tell {
 }
 pub(crate) use tell;
 
-/// Files written beside their targets, not yet in place.
+/// Where an output goes.
+#[derive(Clone, PartialEq, Eq)]
+enum Target {
+    /// A regular file, there or not yet; links are followed.
+    File(PathBuf),
+    /// What this process has open as its standard output or error: a name for it is no reason to open it a second time.
+    Stdout,
+    Stderr,
+    /// A pipe, a device, or another descriptor of this process: written from where it stands, never replaced.
+    Stream(PathBuf),
+}
+
+impl Target {
+    fn of(path: &Path) -> Self {
+        match path.to_str() {
+            Some("/dev/stdout" | "/dev/fd/1" | "/proc/self/fd/1") => return Self::Stdout,
+            Some("/dev/stderr" | "/dev/fd/2" | "/proc/self/fd/2") => return Self::Stderr,
+            _ => {}
+        }
+        let descriptor = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd");
+        if descriptor || path.metadata().is_ok_and(|m| !m.is_file()) {
+            return Self::Stream(path.to_owned());
+        }
+        Self::File(identity(path))
+    }
+
+    /// Writes all of `bytes` to what is no file.
+    fn stream(&self, bytes: &mut std::fs::File) -> std::io::Result<()> {
+        let copied = match self {
+            Self::Stdout => std::io::copy(bytes, &mut std::io::stdout().lock()),
+            Self::Stderr => std::io::copy(bytes, &mut std::io::stderr().lock()),
+            Self::Stream(path) | Self::File(path) => std::fs::OpenOptions::new()
+                .append(true)
+                .open(path)
+                .and_then(|mut file| std::io::copy(bytes, &mut file)),
+        };
+        copied.and_then(|_| std::io::stdout().flush())
+    }
+}
+
+/// Outputs that are written whole but not yet in place.
 #[derive(Default)]
 pub(crate) struct Outputs {
+    /// Beside their targets.
     files: Vec<(tempfile::NamedTempFile, PathBuf)>,
+    /// For what is no file, with the name the user gave.
+    streams: Vec<(std::fs::File, Target, PathBuf)>,
+    announcement: Option<String>,
     taken: Vec<PathBuf>,
 }
 
@@ -48,20 +92,23 @@ fn identity(path: &Path) -> PathBuf {
 impl Outputs {
     /// None of the outputs may be one of these files, which are read.
     pub(crate) fn beside<'a>(inputs: impl IntoIterator<Item = &'a Path>) -> Self {
-        Self { files: Vec::new(), taken: inputs.into_iter().map(identity).collect() }
+        Self { taken: inputs.into_iter().map(identity).collect(), ..Self::default() }
     }
 
     /// Fails now where [`Outputs::add`] would fail after long work: a file in use, a folder that cannot be written.
     pub(crate) fn probe(&self, path: &Path) -> Result<(), Failure> {
-        self.is_free(path)?;
-        if is_special(path) {
-            return Ok(());
+        let target = Target::of(path);
+        self.is_free(path, &target)?;
+        match target {
+            Target::File(file) => beside(&file).map(drop).map_err(|error| cannot_write(path, &error)),
+            _ => Ok(()),
         }
-        beside(&identity(path)).map(drop).map_err(|error| cannot_write(path, &error))
     }
 
-    fn is_free(&self, path: &Path) -> Result<(), Failure> {
-        if self.taken.contains(&identity(path)) && !is_special(path) {
+    fn is_free(&self, path: &Path, target: &Target) -> Result<(), Failure> {
+        if let Target::File(file) = target
+            && self.taken.contains(file)
+        {
             let message =
                 format!("expected a file of its own for each input and output, got {} twice", path.display());
             return Err(Failure::new(Code::Usage, message));
@@ -69,8 +116,8 @@ impl Outputs {
         Ok(())
     }
 
-    /// Writes `bytes` beside `path` (beside its target, where it is a link); nothing is at `path` before [`Outputs::commit`]. What is no regular file (a
-    /// pipe, a terminal, `/dev/null`) is written at once.
+    /// Writes `bytes` beside `path` (beside its target, where it is a link), or keeps them for a pipe or a device; nothing is at `path` before
+    /// [`Outputs::commit`].
     pub(crate) fn add(&mut self, path: &Path, mut bytes: &[u8]) -> Result<(), Failure> {
         self.add_from(path, &mut bytes)
     }
@@ -88,44 +135,82 @@ impl Outputs {
         path: &Path,
         write: impl FnOnce(&mut BufWriter<&std::fs::File>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        self.is_free(path)?;
-        let target = identity(path);
-        self.taken.push(target.clone());
+        let target = Target::of(path);
+        self.is_free(path, &target)?;
         let failed = |error: std::io::Error| cannot_write(path, &error);
-        if is_special(path) {
-            let file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-            let mut out = BufWriter::new(&file);
+        let fill = |file: &std::fs::File| {
+            let mut out = BufWriter::new(file);
             write(&mut out)?;
-            return out.flush().map_err(failed);
+            out.flush().map_err(failed)
+        };
+        match target {
+            Target::File(target) => {
+                let file = beside(&target).map_err(failed)?;
+                fill(file.as_file())?;
+                file.as_file().sync_all().map_err(failed)?;
+                self.taken.push(target.clone());
+                self.files.push((file, target));
+            }
+            target => {
+                let mut file = tempfile::tempfile().map_err(failed)?;
+                fill(&file)?;
+                file.rewind().map_err(failed)?;
+                self.streams.push((file, target, path.to_owned()));
+            }
         }
-        let file = beside(&target).map_err(failed)?;
-        let mut out = BufWriter::new(file.as_file());
-        write(&mut out)?;
-        out.flush().and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-        drop(out);
-        self.files.push((file, target));
         Ok(())
     }
 
-    /// Puts all files in place; if one cannot be, none is, and what was there before is there again.
-    pub(crate) fn commit(self) -> Result<(), Failure> {
-        let mut done: Vec<(PathBuf, Option<tempfile::TempPath>)> = Vec::new();
-        for (file, path) in self.files {
-            let before = keep(&path);
-            if let Err(error) = file.persist(&path) {
-                for (path, before) in done {
-                    // Nothing better is left to do where even this fails; the first error is the one to tell.
-                    let _ = match before {
-                        Some(before) => before.persist(&path).map_err(|e| e.error),
-                        None => std::fs::remove_file(path),
-                    };
-                }
-                return Err(cannot_write(&path, &error.error));
+    /// What to say on standard output when all is written; on standard error where an output goes to standard output.
+    pub(crate) fn announce(&mut self, text: String) {
+        self.announcement = Some(text);
+    }
+
+    /// Writes what goes to pipes and devices, says what is to be said, and puts all files in place. Where something cannot be written, no file is in place,
+    /// and what was there before is there (again).
+    pub(crate) fn commit(mut self) -> Result<(), Failure> {
+        let stdout_is_taken = self.streams.iter().any(|(_, target, _)| *target == Target::Stdout);
+        for (mut bytes, target, path) in self.streams.drain(..) {
+            target.stream(&mut bytes).map_err(|error| cannot_write(&path, &error))?;
+        }
+        if let Some(text) = self.announcement.take() {
+            match stdout_is_taken {
+                true => tell!("{text}"),
+                false => writeln!(std::io::stdout(), "{text}")
+                    .or_else(nobody_listens)
+                    .map_err(|error| cannot_write(Path::new("standard output"), &error))?,
             }
-            done.push((path, before));
+        }
+        let mut done: Vec<(PathBuf, Before)> = Vec::new();
+        for (file, path) in self.files {
+            let placed = keep(&path).and_then(|before| match file.persist(&path) {
+                Ok(_) => Ok(before),
+                Err(error) => {
+                    before.put_back(&path);
+                    Err(error.error)
+                }
+            });
+            match placed {
+                Ok(before) => done.push((path, before)),
+                Err(error) => {
+                    for (path, before) in done {
+                        if matches!(before, Before::Nothing) {
+                            // Nothing better is left to do where even this fails; the first error is the one to tell.
+                            let _ = std::fs::remove_file(&path);
+                        }
+                        before.put_back(&path);
+                    }
+                    return Err(cannot_write(&path, &error));
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// Who reads standard output may leave early (`| head`).
+fn nobody_listens(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
@@ -139,20 +224,40 @@ fn beside(target: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new().prefix(".millrace-").permissions(mode).tempfile_in(folder)
 }
 
-/// A second name for what is at `path` now, removed when dropped; `None` if nothing is there, or the file system knows no second names.
-fn keep(path: &Path) -> Option<tempfile::TempPath> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let named = |name: &Path| std::fs::hard_link(path, name);
-    tempfile::Builder::new()
-        .prefix(".millrace-")
-        .make_in(folder, named)
-        .ok()
-        .map(|kept| kept.into_temp_path())
+/// What was at a path before an output took its place.
+enum Before {
+    Nothing,
+    /// The older file under another name, gone when dropped.
+    Kept(tempfile::TempPath),
 }
 
-/// A device, a pipe, or one of the names that the system gives to open files: never replaced.
-fn is_special(path: &Path) -> bool {
-    path.starts_with("/dev") || path.starts_with("/proc") || path.metadata().is_ok_and(|m| !m.is_file())
+impl Before {
+    /// Nothing better is left to do where this fails; the first error is the one to tell.
+    fn put_back(self, path: &Path) {
+        if let Self::Kept(name) = self {
+            let _ = name.persist(path);
+        }
+    }
+}
+
+/// Gives what is at `path` a second name; where the file system knows none, moves it aside.
+fn keep(path: &Path) -> std::io::Result<Before> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Before::Nothing),
+        Err(error) => return Err(error),
+        // A folder is in the way: persisting says so.
+        Ok(found) if found.is_dir() => return Ok(Before::Nothing),
+        Ok(_) => {}
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let named = |name: &Path| {
+        std::fs::hard_link(path, name).or_else(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Err(error),
+            _ => std::fs::rename(path, name),
+        })
+    };
+    let kept = tempfile::Builder::new().prefix(".millrace-").make_in(folder, named)?;
+    Ok(Before::Kept(kept.into_temp_path()))
 }
 
 /// One file.
@@ -210,6 +315,20 @@ mod tests {
         assert_eq!(outputs.add(&at("link"), b"x").expect_err("an input").code, Code::Usage);
         outputs.add(&at("a"), b"x").expect("free");
         assert_eq!(outputs.add(&at("./a"), b"x").expect_err("twice").code, Code::Usage);
+    }
+
+    #[test]
+    fn a_file_below_dev_is_a_file() {
+        let Ok(folder) = tempfile::tempdir_in("/dev/shm") else {
+            println!("skipped: nothing can be written to /dev/shm");
+            return;
+        };
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("old"), [b'Z'; 3000]).expect("writes");
+        for name in ["old", "new"] {
+            write(&at(name), b"x").expect("writable");
+            assert_eq!(std::fs::read(at(name)).expect("reads"), b"x", "{name}");
+        }
     }
 
     #[test]

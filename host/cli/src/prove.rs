@@ -17,7 +17,7 @@ use crate::{
     device::{self, DeviceName, OpenOptions, Opened},
     exit::{Code, Failure},
     input,
-    output::{Outputs, say, tell},
+    output::{Outputs, tell},
     progress::Progress,
     report::{self, DeviceFacts},
     simulation::Simulation,
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         Ok(proved) => proved,
         Err(error) => {
             // A waveform is wanted most where a device fails. What it cannot tell, the proof's own error does.
-            match add_waveform(args, &opened, &mut outputs).and_then(|()| outputs.commit()) {
+            match add_waveform(args, &opened, &mut outputs, &traced).and_then(|()| outputs.commit()) {
                 Ok(()) => tell_waveform(args, &traced),
                 Err(failure) => tell!("{failure}"),
             }
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
             format!("--trace-job: expected the name of a job, got {wanted}"),
         ));
     }
-    add_waveform(args, &opened, &mut outputs)?;
+    add_waveform(args, &opened, &mut outputs, &traced)?;
     let facts = facts(&opened, args);
     let json = report::json(&proved.report, &facts, load_seconds, args.seed.is_some());
     outputs.add(&args.proof, proof_to_json(&proved.proof).as_bytes())?;
@@ -95,20 +95,16 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     if let Some(path) = args.json.as_deref().filter(|path| *path != on_screen) {
         outputs.add(path, format!("{json:#}\n").as_bytes())?;
     }
+    outputs.announce(if args.json.as_deref() == Some(on_screen) {
+        format!("{json:#}")
+    } else if args.table {
+        report::table(&proved.report, &facts)
+    } else {
+        let seconds = proved.report.wall.as_secs_f64();
+        format!("{}: proof made and checked in {seconds:.3} s on {}", args.proof.display(), facts.device)
+    });
     outputs.commit()?;
     tell_waveform(args, &traced);
-    if args.json.as_deref() == Some(on_screen) {
-        say!("{json:#}");
-    } else if args.table {
-        say!("{}", report::table(&proved.report, &facts));
-    } else {
-        say!(
-            "{}: proof made and checked in {:.3} s on {}",
-            args.proof.display(),
-            proved.report.wall.as_secs_f64(),
-            facts.device
-        );
-    }
     let mut moved: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for job in proved.report.moved() {
         moved.entry((&job.engine, &job.planned)).or_default().push(&job.label);
@@ -141,7 +137,7 @@ pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> P
 }
 
 /// A progress line that shows a simulation's cycles, and starts the drill and the waveform that were asked for.
-fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<OnceLock<String>>) -> Progress {
+fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<OnceLock<Traced>>) -> Progress {
     let sim = opened.behind.simulation();
     let mut progress = Progress::new(sim.as_ref().map(Simulation::cycle_count));
     if let Some(trigger) = opened.trigger.clone() {
@@ -157,24 +153,32 @@ fn progress(args: &ProveArgs, opened: &Opened, traced: Arc<OnceLock<String>>) ->
     progress.on_job_start(move |label, engine| {
         let asked_for =
             engine == DeviceName::Sim.to_string() && wanted.as_deref().is_none_or(|wanted| wanted == label);
-        if asked_for
-            && traced.set(label.to_owned()).is_ok()
-            && let Err(failure) = sim.trace(limit)
-        {
-            tell!("{failure}");
+        if asked_for {
+            traced.get_or_init(|| sim.trace(limit).map(|()| label.to_owned()));
         }
     })
 }
 
-fn add_waveform(args: &ProveArgs, opened: &Opened, outputs: &mut Outputs) -> Result<(), Failure> {
+/// The job of which there is a waveform, or why there is none.
+type Traced = Result<String, Failure>;
+
+fn add_waveform(
+    args: &ProveArgs,
+    opened: &Opened,
+    outputs: &mut Outputs,
+    traced: &OnceLock<Traced>,
+) -> Result<(), Failure> {
+    if let Some(Err(failure)) = traced.get() {
+        return Err(failure.clone());
+    }
     match (opened.behind.simulation(), &args.trace) {
         (Some(simulation), Some(path)) => simulation.add_waveform(path, outputs),
         _ => Ok(()),
     }
 }
 
-fn tell_waveform(args: &ProveArgs, traced: &OnceLock<String>) {
-    if let (Some(label), Some(path)) = (traced.get(), &args.trace) {
+fn tell_waveform(args: &ProveArgs, traced: &OnceLock<Traced>) {
+    if let (Some(Ok(label)), Some(path)) = (traced.get(), &args.trace) {
         tell!("waveform of {label}: {}", path.display());
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     args::ReplayArgs,
     exit::{Code, Failure, OrFail},
     input,
-    output::{Outputs, say},
+    output::{Outputs, say, tell},
     simulation,
 };
 
@@ -21,9 +21,16 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let recording = Recording::from_text(&text).or_fail(Code::BadFile)?;
     let trace = args.trace.is_some().then_some(args.trace_cycles);
     let (outcome, waveform) = replay(&recording, trace).or_fail(Code::Output)?;
-    if let (Some(path), Some(waveform)) = (&args.trace, waveform) {
-        simulation::add_waveform(waveform, path, &mut outputs)?;
-        outputs.commit()?;
+    let written = match (&args.trace, waveform) {
+        (Some(path), Some(waveform)) => {
+            simulation::add_waveform(waveform, path, &mut outputs).and_then(|()| outputs.commit())
+        }
+        _ => Ok(()),
+    };
+    match outcome {
+        // What the replay found says more than a waveform that is missing.
+        ReplayOutcome::Differs { .. } => written.unwrap_or_else(|failure| tell!("{failure}")),
+        ReplayOutcome::Identical { .. } => written?,
     }
     match outcome {
         ReplayOutcome::Identical { cycles } => {

@@ -214,3 +214,34 @@ fn results_that_cannot_be_printed_are_an_error() {
         .status();
     assert_eq!(run.expect("starts").code(), Some(9));
 }
+
+#[test]
+fn a_proof_is_not_left_where_its_report_cannot_be_printed() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_millrace"))
+        .args(job.prove_args(&vectors.join("tiny.zkey"), &vectors.join("tiny.wtns"), &[]))
+        .stdout(full)
+        .status();
+    assert_eq!(run.expect("starts").code(), Some(9));
+    assert_eq!(job.files(), Vec::<String>::new());
+}
+
+#[test]
+fn a_proof_on_standard_output_is_all_that_is_there() {
+    let Some(vectors) = vectors() else { return };
+    let job = Job::new();
+    let mut args = job.prove_args(&vectors.join("tiny.zkey"), &vectors.join("tiny.wtns"), &[]);
+    args[4] = "/dev/stdout".to_owned();
+    let (piped, redirected) = (common::millrace(&args), job.path("redirected.json"));
+    let file = std::fs::File::create(&redirected).expect("creates");
+    let status = std::process::Command::new(env!("CARGO_BIN_EXE_millrace")).args(&args).stdout(file).status();
+    assert!(piped.status.success() && status.expect("starts").success());
+    assert!(String::from_utf8_lossy(&piped.stderr).contains("proof made and checked"));
+    let key = vectors.join("tiny.zkey").display().to_string();
+    std::fs::write(job.path("piped.json"), piped.stdout).expect("writes");
+    for proof in [job.path("piped.json"), redirected] {
+        ok(&["verify", &key, &job.path("public.json"), &proof]);
+    }
+}

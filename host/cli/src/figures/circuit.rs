@@ -13,6 +13,9 @@ use millrace_groth16::{R1cs, R1csSizes, Witness, dev_setup, write_r1cs};
 
 use crate::exit::{Code, Failure, OrFail};
 
+/// Rises when a circuit or the way its key is made changes: files of an older one are not used.
+const VERSION: u32 = 1;
+
 /// A key and its witness, in files.
 pub(super) struct Files {
     pub(super) key: PathBuf,
@@ -63,7 +66,7 @@ impl Kind {
 
 /// A chain that fills a domain of 2^`log_domain` exactly, its development key and its witness, in `folder`; made once.
 pub(super) fn chain(folder: &Path, kind: Kind, log_domain: u32) -> Result<Files, Failure> {
-    let file = |end: &str| folder.join(format!("{}-{log_domain}.{end}", kind.name()));
+    let file = |end: &str| folder.join(format!("{}-{log_domain}-{VERSION}.{end}", kind.name()));
     let files = Files { key: file("zkey"), witness: file("wtns") };
     if files.key.is_file() && files.witness.is_file() {
         return Ok(files);
