@@ -13,6 +13,16 @@ use crate::{
 };
 
 impl Shared {
+    fn check_length(&self, values: usize) -> Result<(), EngineError> {
+        if !values.is_power_of_two() {
+            return Err(self.bad_job("a power of two of values", format!("{values}")));
+        }
+        if values.ilog2() > self.identity.ntt_log_max {
+            return Err(self.unsupported(format!("a transform of {values} values")));
+        }
+        Ok(())
+    }
+
     fn resident(&self, id: BufferId) -> Result<Arc<Bases>, EngineError> {
         let bases = self.residents.lock().get(&id.0).cloned();
         bases.ok_or_else(|| self.bad_job("a resident buffer of this engine", format!("buffer {}", id.0)))
@@ -41,20 +51,12 @@ impl Shared {
                 let (work, first_points) = self.msm_work(&bases, &range, &scalars, max_points, dump)?;
                 Ok(Tracked::new(Purpose::Msm { kind, bases, first_points, scalars }, work))
             }
+            Job::Ntt { values, .. } if values.len() == 1 => ready(JobValue::Values(values)),
             Job::Ntt { direction, coset, mut values } => {
-                if !values.len().is_power_of_two() {
-                    return Err(self.bad_job("a power of two of values", format!("{}", values.len())));
-                }
-                if values.len().ilog2() > self.identity.ntt_log_max {
-                    return Err(self.unsupported(format!("a transform of {} values", values.len())));
-                }
-                if values.len() == 1 {
-                    return ready(JobValue::Values(values));
-                }
-                let work = self.ntt_work(direction, coset, &values);
+                let work =
+                    self.check_length(values.len()).and_then(|()| self.ntt_work(direction, coset, &values));
                 wipe_values(&mut values);
-                let work = work?;
-                Ok(Tracked::new(Purpose::Ntt { kind }, vec![work]))
+                Ok(Tracked::new(Purpose::Ntt { kind }, vec![work?]))
             }
             Job::Msm { group: Group::G2, .. } => Err(self.unsupported("an MSM over G2")),
             Job::Rows { .. } => Err(self.unsupported("sparse rows")),

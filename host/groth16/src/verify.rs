@@ -90,7 +90,7 @@ impl VerifyingKey {
         for (what, p) in [("beta", &self.beta), ("gamma", &self.gamma), ("delta", &self.delta)] {
             check_point(what, points::check_g2(p))?;
         }
-        bases.iter().try_for_each(|base| check_point("a public base", points::check_g1(base)))?;
+        self.ic.iter().try_for_each(|base| check_point("a public base", points::check_g1(base)))?;
         Ok(PreparedKey {
             alpha_beta: Bn254::pairing(self.alpha, self.beta),
             gamma: self.gamma.into(),

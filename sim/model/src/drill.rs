@@ -4,9 +4,12 @@
 //! In: a [`Function`]. Out: the same with its registers and DMA memory wrapped, and a [`Trigger`] for drills that begin in the
 //! middle of work. Nothing here knows which device is behind the function.
 
-use std::sync::{
-    Arc, Weak,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use millrace_pcie::{DmaBuffer, DmaError, DmaSpace, Function, Iova, Mmio};
@@ -60,7 +63,10 @@ pub fn drilled(function: Function, drill: Drill) -> (Function, Trigger) {
     };
     let dma: Arc<dyn DmaSpace> = match opcode {
         None => function.dma,
-        Some(opcode) => Arc::new(DrilledDma { inner: function.dma, opcode, buffers: Arc::default() }),
+        Some(opcode) => {
+            let drilled = Drilled { opcode, buffers: Arc::default(), struck: Arc::default() };
+            Arc::new(DrilledDma { inner: function.dma, drilled })
+        }
     };
     (Function { bar0, dma, ..function }, trigger)
 }
@@ -97,26 +103,33 @@ impl Mmio for DrilledMmio {
 /// All buffers that live, to find the one that a descriptor speaks of.
 type Buffers = Arc<Mutex<Vec<Weak<dyn DmaBuffer>>>>;
 
-struct DrilledDma {
-    inner: Arc<dyn DmaSpace>,
+/// What the buffers of a drill share.
+#[derive(Clone)]
+struct Drilled {
     opcode: u8,
     buffers: Buffers,
+    /// Where inputs lie that were changed already: a job that is sent again must not get its own bits back.
+    struck: Arc<Mutex<HashSet<Iova>>>,
+}
+
+struct DrilledDma {
+    inner: Arc<dyn DmaSpace>,
+    drilled: Drilled,
 }
 
 impl DmaSpace for DrilledDma {
     fn alloc(&self, len_bytes: usize) -> Result<Box<dyn DmaBuffer>, DmaError> {
         let inner: Arc<dyn DmaBuffer> = self.inner.alloc(len_bytes)?.into();
-        let mut buffers = self.buffers.lock();
+        let mut buffers = self.drilled.buffers.lock();
         buffers.retain(|buffer| buffer.strong_count() > 0);
         buffers.push(Arc::downgrade(&inner));
-        Ok(Box::new(DrilledBuffer { inner, opcode: self.opcode, buffers: self.buffers.clone() }))
+        Ok(Box::new(DrilledBuffer { inner, drilled: self.drilled.clone() }))
     }
 }
 
 struct DrilledBuffer {
     inner: Arc<dyn DmaBuffer>,
-    opcode: u8,
-    buffers: Buffers,
+    drilled: Drilled,
 }
 
 impl DrilledBuffer {
@@ -125,10 +138,12 @@ impl DrilledBuffer {
         let mut bytes = [0; 64];
         bytes[..BODY_BYTES].copy_from_slice(body);
         let descriptor = Descriptor::from_bytes(&bytes);
-        if descriptor.opcode != self.opcode || descriptor.flags & layout::FLAG_SRC0_DEV != 0 {
+        let of_drill =
+            descriptor.opcode == self.drilled.opcode && descriptor.flags & layout::FLAG_SRC0_DEV == 0;
+        if !of_drill || !self.drilled.struck.lock().insert(Iova(descriptor.src0)) {
             return;
         }
-        let buffers: Vec<_> = self.buffers.lock().iter().filter_map(Weak::upgrade).collect();
+        let buffers: Vec<_> = self.drilled.buffers.lock().iter().filter_map(Weak::upgrade).collect();
         for buffer in buffers {
             let Some(start) = descriptor.src0.checked_sub(buffer.iova().0) else { continue };
             let values = (descriptor.count as usize).min(CHANGED);
@@ -163,6 +178,9 @@ impl DmaBuffer for DrilledBuffer {
             && offset.is_multiple_of(layout::BEAT_BYTES as usize)
         {
             self.change_inputs(body);
+        } else {
+            // New inputs.
+            self.drilled.struck.lock().remove(&Iova(self.inner.iova().0 + offset as u64));
         }
         self.inner.write(offset, from);
     }
