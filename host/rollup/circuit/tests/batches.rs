@@ -10,14 +10,17 @@ use millrace_circuit::{
 
 #[test]
 fn random_batches_satisfy_the_circuit() {
+    // `MILLRACE_BATCHES=N` runs more of them.
+    let batches = std::env::var("MILLRACE_BATCHES").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
     let circuit = Circuit::new(2);
     let mut world = World::empty(1);
-    for run in 0..40 {
+    for run in 0..batches {
         let batch = world.random_batch(2);
         let executed = world.state.execute(DOMAIN, &batch).unwrap();
         let witness = circuit.witness(&executed).unwrap();
         assert_eq!(circuit.system().first_broken(&witness), None, "run {run}: {:?}", batch.ops);
     }
+    println!("{batches} batches of two ops");
 }
 
 #[test]
