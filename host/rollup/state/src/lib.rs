@@ -1,7 +1,8 @@
 //! The rollup's state and rules, outside any circuit.
 //!
 //! In: queue entries of L1 and signed ops of users. Out: batches (their words, roots and the trace that a circuit's witness is made of), and proofs of
-//! single balances for the exit. Layouts and rules are those of `docs/spec/rollup.md`. This crate never touches files, L1 or constraint systems.
+//! single balances for the exit. Layouts and rules are those of `docs/spec/rollup.md`. This crate never touches L1 or constraint systems, and
+//! files only in [`store`].
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -13,6 +14,7 @@
 //! | [`batch`] | header, words, P, ρ, y, and the executor |
 //! | [`builder`] | from queue and pool to a batch, with a reason for what is left out |
 //! | [`replay`] | the state again, from the words of accepted batches |
+//! | [`store`] | accepted batches on disk |
 //! | [`exit`] | the proof of one balance |
 
 #![forbid(unsafe_code)]
@@ -26,6 +28,7 @@ pub mod op;
 pub mod poseidon;
 pub mod replay;
 pub mod state;
+pub mod store;
 pub mod tree;
 pub mod types;
 
