@@ -13,6 +13,7 @@
 //! | [`state`] | accounts, and what an op does to them |
 //! | [`batch`] | header, words, P, ρ, y, and the executor |
 //! | [`builder`] | from queue and pool to a batch, with a reason for what is left out |
+//! | [`packed`] | ops as they travel to L1 and stand in its logs |
 //! | [`replay`] | the state again, from the words of accepted batches |
 //! | [`store`] | accepted batches on disk |
 //! | [`exit`] | the proof of one balance |
@@ -25,6 +26,7 @@ pub mod builder;
 pub mod eddsa;
 pub mod exit;
 pub mod op;
+pub mod packed;
 pub mod poseidon;
 pub mod replay;
 pub mod state;
