@@ -7,6 +7,7 @@ use millrace_circuit::{
     system::Side,
 };
 use millrace_groth16::{ProvingKey, R1cs, dev_setup};
+use millrace_state::state::State;
 
 use super::{Bar, Sheet};
 use crate::{
@@ -43,7 +44,37 @@ pub(super) fn measure(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
     sheet.line("64 ops: log2 of the domain", f64::from(full.log_domain()), "bits", Bar::AtMost(21.0));
     sheet.line("64 ops: size of the key", key_bytes(&full) / 1e9, "GB", Bar::AtMost(1.8));
     drop((half, full));
-    eight_ops(sheet, folder)
+    eight_ops(sheet, folder)?;
+    restore(sheet)
+}
+
+/// The state of 10^5 transfers from their words, scaled from fewer, and a proof of a balance in it.
+fn restore(sheet: &mut Sheet) -> Result<(), Failure> {
+    const BATCHES: usize = 100;
+    const OPS: usize = 64;
+    let (mut sample, first) = sample::Sample::new(OPS);
+    let mut history = vec![first.words()];
+    history.extend((0..BATCHES).map(|_| sample.transfers().words()));
+    let started = Instant::now();
+    let mut state = State::default();
+    for words in &history {
+        state.replay(&sample::DOMAIN, words).or_fail(Code::Mismatch)?;
+    }
+    let (id, account) = state.accounts().next().expect("users");
+    let (token, _) = account.balances().next().expect("a balance");
+    let proof = state.prove_balance(id, token).or_fail(Code::Mismatch)?;
+    let minutes = started.elapsed().as_secs_f64() / 60.0;
+    if proof.root() != state.root() {
+        return Err(Failure::new(Code::Mismatch, "the proof of a balance leads to another root"));
+    }
+    let scaled = minutes * 1e5 / (BATCHES * OPS) as f64;
+    sheet.line(
+        "restore of 10^5 transfers from words, scaled from 6,400",
+        scaled,
+        "minutes",
+        Bar::AtMost(10.0),
+    );
+    Ok(())
 }
 
 /// What a `.zkey` takes: 44 bytes a term of A and B and a public row, 64 bytes a point of A, B, C and the quotient, 128 a point of B over G2.

@@ -9,7 +9,7 @@ use millrace_state::{
 };
 
 const TOKEN: TokenId = TokenId(0);
-const DOMAIN: Domain = Domain { chain_id: 31337, contract: Address([0x11; 20]) };
+pub(crate) const DOMAIN: Domain = Domain { chain_id: 31337, contract: Address([0x11; 20]) };
 
 /// The i-th user: id, owner and key.
 fn user(i: usize) -> (AccountId, Address, SecretKey) {
@@ -21,30 +21,58 @@ fn user(i: usize) -> (AccountId, Address, SecretKey) {
     (AccountId::new(id).expect("24 bits"), Address(owner), SecretKey::from_seed(&seed))
 }
 
+/// A rollup in which everybody pays the next one in every batch.
+pub(crate) struct Sample {
+    state: State,
+    users: Vec<(AccountId, Address, SecretKey)>,
+    /// The last batch.
+    number: u64,
+}
+
+impl Sample {
+    /// `size` users with a deposit and a key each; gives the batch that made them, too.
+    pub(crate) fn new(size: usize) -> (Self, Executed) {
+        let users: Vec<_> = (0..size).map(user).collect();
+        let mut ops: Vec<SignedOp> = Vec::new();
+        for (account, owner, secret) in &users {
+            let (account, owner) = (*account, *owner);
+            ops.push(Op::Deposit { account, token: TOKEN, amount: 10u128.pow(18), owner }.into());
+            ops.push(Op::SetKey { account, key: secret.public() }.into());
+        }
+        let mut sample = Self { state: State::default(), users, number: 0 };
+        let executed = sample.run(ops);
+        (sample, executed)
+    }
+
+    fn run(&mut self, ops: Vec<SignedOp>) -> Executed {
+        self.number += 1;
+        let header = Header {
+            number: self.number,
+            time: 1_700_000_000 + self.number,
+            fee_account: self.users[0].0,
+            fee_tokens: [0, 1, 2, 3].map(TokenId),
+        };
+        self.state.execute(DOMAIN, &Batch { header, ops }).expect("a batch that everybody can pay")
+    }
+
+    /// The next batch: a transfer of every user.
+    pub(crate) fn transfers(&mut self) -> Executed {
+        let fee = Fee::new(10u128.pow(12)).expect("below 2^96");
+        // The first batch made the keys; since then each has signed once a batch.
+        let (nonce, valid_until) = (self.number - 1, u64::MAX);
+        let pay = |i: usize| {
+            let ((from, _, secret), (to, ..)) = (&self.users[i], &self.users[(i + 1) % self.users.len()]);
+            let op =
+                Op::Transfer { from: *from, to: *to, token: TOKEN, amount: 10u128.pow(15) + i as u128, fee };
+            let signature = secret.sign(op.message(&DOMAIN, nonce, valid_until));
+            SignedOp { op, authorisation: Some(Authorisation { nonce, valid_until, signature }) }
+        };
+        let ops = (0..self.users.len()).map(pay).collect();
+        self.run(ops)
+    }
+}
+
 /// A batch of that many transfers, run.
 pub(crate) fn transfers(size: usize) -> Executed {
-    let mut state = State::default();
-    let users: Vec<_> = (0..size).map(user).collect();
-    let (fee_account, ..) = users[0];
-    let fee_tokens = [0, 1, 2, 3].map(TokenId);
-    let header = |number| Header { number, time: 1_700_000_000 + number, fee_account, fee_tokens };
-    let mut deposits: Vec<SignedOp> = Vec::new();
-    for (account, owner, secret) in &users {
-        let (account, owner) = (*account, *owner);
-        deposits.push(Op::Deposit { account, token: TOKEN, amount: 10u128.pow(18), owner }.into());
-        deposits.push(Op::SetKey { account, key: secret.public() }.into());
-    }
-    let batch = Batch { header: header(1), ops: deposits };
-    state.execute(DOMAIN, &batch).expect("deposits and keys are always possible");
-
-    let fee = Fee::new(10u128.pow(12)).expect("below 2^96");
-    let pay = |i: usize| {
-        let ((from, _, secret), (to, ..)) = (&users[i], &users[(i + 1) % size]);
-        let op = Op::Transfer { from: *from, to: *to, token: TOKEN, amount: 10u128.pow(17) + i as u128, fee };
-        let (nonce, valid_until) = (0, u64::MAX);
-        let signature = secret.sign(op.message(&DOMAIN, nonce, valid_until));
-        SignedOp { op, authorisation: Some(Authorisation { nonce, valid_until, signature }) }
-    };
-    let batch = Batch { header: header(2), ops: (0..size).map(pay).collect() };
-    state.execute(DOMAIN, &batch).expect("everybody can pay")
+    Sample::new(size).0.transfers()
 }
