@@ -77,6 +77,8 @@ fn accepted(op: OpInputs) {
 fn honest_ops_pass_the_same_way() {
     accepted(inputs(Op::Noop));
     accepted(deposit(1, 5));
+    // An owner once set stays, whoever deposits.
+    accepted(changed(deposit(1, 5), |op| op.address = Fr::from(9u8)));
     accepted(signed(transfer(1, 2, 999_999, 1)));
     accepted(signed(transfer(1, 1, 400, 600)));
     accepted(signed(withdraw(1, 1_000_000, 0, owner(id(1)))));
