@@ -22,7 +22,7 @@ CARGO_FLAGS := --release --locked
 CONTRACTS := host/rollup/contracts
 FORGE := $(MILLRACE_NODE_MODULES)/@foundry-rs/forge-linux-amd64/bin/forge
 
-.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures formal fuzz generate clean vectors test-pcie faults
+.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures ceremony campaign-rollup formal fuzz generate clean vectors test-pcie faults
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -91,6 +91,13 @@ bench: build vectors ## Time engines and whole proofs beside arkworks; report un
 
 figures: build vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met
 	@$(MILLRACE) figures $(or $(GROUP),hw) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
+
+ceremony: build ## A whole setup by snarkjs for the rollup's circuit of OPS=1 or 8 ops: contributions, verified, proven with (minutes; half an hour)
+	@MILLRACE=$(MILLRACE) bash sim/vectors/rollup/ceremony.sh $(or $(OPS),1) $(CARGO_TARGET_DIR)/ceremony-$(or $(OPS),1)
+
+campaign-rollup: setup ## More of the rollup's random tests than CI runs: STATES reachable states, BATCHES batches
+	MILLRACE_STATES=$(or $(STATES),1000000) cargo test $(CARGO_FLAGS) -p millrace-circuit --test forced -- --nocapture
+	MILLRACE_BATCHES=$(or $(BATCHES),1000) cargo test $(CARGO_FLAGS) -p millrace-circuit --test batches -- --nocapture
 
 # cargo-fuzz wants flags that only nightly toolchains take; RUSTC_BOOTSTRAP lets the one that is here take them, for this target alone.
 FUZZ_SECONDS ?= 60
