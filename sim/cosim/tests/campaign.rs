@@ -19,8 +19,8 @@ use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
 use millrace_job::{Engine, EngineError, Group, Job, JobValue, NttDirection, Resident};
 use millrace_model::{BareModel, Fault, JobClass, ModelConfig, Until};
 use millrace_pcie::{
-    BusMaster, CallCount, DmaSpace, FaultyDma, FaultyMmio, Function, Irq, Mmio, MmioFault,
-    vfio_user::open_vfio_user,
+    BusMaster, CallCount, DmaSpace, FaultyDma, FaultyMmio, Function, FunctionReset, Irq, Mmio, MmioFault,
+    ResetError, vfio_user::open_vfio_user,
 };
 use millrace_regs::Cause;
 use parking_lot::Mutex;
@@ -125,6 +125,15 @@ impl Irq for BadIrq {
     }
 }
 
+/// What a kernel's reset looks like that does not come back.
+struct HungReset;
+
+impl FunctionReset for HungReset {
+    fn reset(&self) -> Result<(), ResetError> {
+        Err(ResetError::Hung { after: Duration::from_secs(10) })
+    }
+}
+
 /// What goes wrong.
 enum Strike {
     /// In the device, at the next jobs of a class.
@@ -133,6 +142,8 @@ enum Strike {
     Registers(fn(&Damage)),
     /// At the socket.
     Socket(fn(&mut Served, &Function, &DeviceEngine)),
+    /// The device's own resets do not end, and this is what resets it from outside.
+    Stuck(fn() -> Option<Arc<dyn FunctionReset>>),
     /// A wrapper around the function, before the engine opens it.
     Wrap(fn(Function) -> Function),
 }
@@ -173,6 +184,7 @@ fn classes() -> Vec<Class> {
     }
     let wrap = |name, wrap, told| Class { name, strike: Strike::Wrap(wrap), told };
     let registers = |name, damage, told| Class { name, strike: Strike::Registers(damage), told };
+    let stuck = |name, reset| Class { name, strike: Strike::Stuck(reset), told: Lost };
     let socket = |name, strike, told| Class { name, strike: Strike::Socket(strike), told };
     vec![
         job("MSM: bad descriptor", Msm, fails!(BadDescriptor), Code("BAD_DESCRIPTOR")),
@@ -202,7 +214,7 @@ fn classes() -> Vec<Class> {
             &[Stuck(Until::FunctionReset)],
             Code("TIMEOUT"),
         ),
-        job("MSM: engine stuck for ever", Msm, &[Stuck(Until::Never)], Lost),
+        job("MSM: engine stuck until a reset from outside", Msm, &[Stuck(Until::Never)], Code("TIMEOUT")),
         job("MSM: progress without an end", Msm, &[BusyForNothing], Code("TIMEOUT")),
         job("MSM: bit flip in the result", Msm, &[FlipResult { bit: 300 }], Code("RESULT_RANGE")),
         job("MSM: bit flip on the way to the host", Msm, &[FlipOnTheWay { bit: 300 }], Code("RESULT_DIGEST")),
@@ -257,6 +269,8 @@ fn classes() -> Vec<Class> {
             },
             NotOpened,
         ),
+        stuck("MSM: stuck for ever, no reset from outside", || None),
+        stuck("MSM: stuck for ever, the reset from outside hangs", || Some(Arc::new(HungReset))),
         wrap("no DMA memory for the rings", |f| Function { dma: no_memory(f.dma, 0), ..f }, NotOpened),
         wrap(
             "no DMA memory for a job",
@@ -370,6 +384,9 @@ fn run(class: &Class, work: &Work) -> (String, &'static str) {
     if let Strike::Wrap(wrap) = class.strike {
         given = wrap(given);
     }
+    if let Strike::Stuck(reset) = class.strike {
+        given.reset = reset();
+    }
     let engine = match DeviceEngine::open(given, quick()) {
         Ok(engine) => engine,
         Err(error) => {
@@ -388,6 +405,7 @@ fn run(class: &Class, work: &Work) -> (String, &'static str) {
                 served.inject(*of, nth as u64, *fault);
             }
         }
+        Strike::Stuck(_) => served.inject(JobClass::Msm, 0, Fault::Stuck(Until::Never)),
         Strike::Registers(strike) => strike(&damage),
         Strike::Socket(strike) => strike(&mut served, &function, &engine),
         Strike::Wrap(_) => {}
