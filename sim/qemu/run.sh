@@ -9,10 +9,13 @@ millrace=$1 key=$2 witness=$3
 here=sim/qemu
 tools=$PWD/.tools/qemu
 
-if ! bash $here/setup.sh; then
-  [ ${PIPESTATUS[0]} = 77 ] || true
-  exit 0
-fi
+ready=0
+bash $here/setup.sh || ready=$?
+case $ready in
+  0) ;;
+  77) exit 0 ;; # It has said why.
+  *) exit $ready ;;
+esac
 
 work=$(mktemp -d)
 servers=()

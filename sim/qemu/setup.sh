@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches QEMU (10.1 or later, for `vfio-user-pci`), a stock Debian kernel and a static busybox into .tools/qemu, without touching the
 # system: apt runs with lists, cache and status of its own, and packages are only unpacked. Wants Debian's apt and dpkg-deb; needs no root.
-# Ends with 77 and one line `skipped: …` where that cannot be had. Repeated runs do nothing.
+# Ends with 77 and one line `skipped: …` where packages cannot be had, with 1 where they are not what they should be. Repeated runs do nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/.tools/qemu
@@ -57,6 +57,9 @@ exec "\$loader" --library-path $root/usr/lib/x86_64-linux-gnu:$root/usr/lib/x86_
   -L $root/usr/share/qemu -L $root/usr/share/seabios -L $root/usr/lib/ipxe/qemu "\$@"
 RUN
 chmod +x "$tools/qemu"
-"$tools/qemu" -device help 2>/dev/null | grep -q '"vfio-user-pci"' || skip "this QEMU has no vfio-user-pci: $("$tools/qemu" --version 2>&1 | head -1)"
+"$tools/qemu" -device help 2>/dev/null | grep -q '"vfio-user-pci"' || {
+  say "expected a QEMU with vfio-user-pci (10.1 or later), got $("$tools/qemu" --version 2>&1 | head -1)"
+  exit 1
+}
 printf '%s' "$wanted" > "$tools/stamp"
 say "$("$tools/qemu" --version | head -1)"
