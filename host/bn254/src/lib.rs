@@ -10,6 +10,7 @@
 //! | [`mont`] | Fq and Fr, four 64-bit limbs in Montgomery form, reduced only as far as needed |
 //! | [`fq2`] | the quadratic extension under G2 |
 //! | [`curve`] | points: affine, and with two denominators (XYZZ) |
+//! | [`array`] | pointwise work on arrays in lane layout |
 //! | [`ntt`] | transforms in two passes of vectors |
 //! | [`backend`] | which instructions kernels use |
 //! | `lanes` | eight elements at a time: the vector trait, and its backends (portable, AVX-512) |
@@ -21,6 +22,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod array;
 pub mod backend;
 pub mod batch;
 pub mod buckets;

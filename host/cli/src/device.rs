@@ -4,6 +4,7 @@ mod name;
 
 use std::sync::Arc;
 
+use millrace_bn254::backend::{self, Instructions};
 use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
 use millrace_job::Engine;
 use millrace_kernels::CpuEngine;
@@ -111,7 +112,13 @@ pub(crate) fn function(name: &DeviceName) -> Result<(Function, Behind), Failure>
 /// Opens a device by name.
 pub(crate) fn open(name: &DeviceName, options: OpenOptions) -> Result<Opened, Failure> {
     match name {
-        DeviceName::Cpu => Ok(without_driver(Arc::new(CpuEngine::default()))),
+        DeviceName::Cpu => {
+            // Asked first, so that a wrong name is a clear line; the engine asks again.
+            let instructions = Instructions::from_env()
+                .map_err(|e| Failure::new(Code::Usage, format!("{}: {e}", backend::VARIABLE)))?;
+            tracing::info!(backend = instructions.name(), "CPU kernels");
+            Ok(without_driver(Arc::new(CpuEngine::default())))
+        }
         DeviceName::CpuOracle => Ok(without_driver(Arc::new(OracleEngine::new()))),
         DeviceName::Model => {
             let model = ModelDevice::start(ModelConfig::default());

@@ -3,6 +3,7 @@
 mod circuit;
 mod cpu;
 mod hw;
+mod kernels;
 mod memory;
 mod pcie;
 mod rollup;
@@ -33,6 +34,13 @@ impl Sheet {
         };
         self.missed += usize::from(!met);
         say!("{name:<58} {value:>10.4} {unit:<16} {text:<8} {}", if met { "met" } else { "not met" });
+    }
+}
+
+impl Sheet {
+    /// A line that says only that there is no figure.
+    fn not_measured(&self, name: &str, why: &str) {
+        say!("{name:<58} {:>10} {:<16} {:<8} not measured: {why}", "-", "", "");
     }
 }
 

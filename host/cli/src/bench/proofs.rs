@@ -88,7 +88,7 @@ pub(super) fn time(
 /// Whole proofs one after the other and `lanes` at a time, on one key and in turn; a sample is the time for each proof of a round.
 ///
 /// Witnesses are taken in turn, so that neighbours in flight differ where several were given.
-pub(super) fn throughput(
+pub(crate) fn throughput(
     opened: &Opened,
     key: &Path,
     witnesses: &[PathBuf],

@@ -5,10 +5,10 @@ use std::{ffi::OsStr, path::Path, time::Instant};
 use super::{
     Bar, Sheet,
     circuit::{self, Kind},
-    memory,
+    kernels, memory,
 };
 use crate::{
-    bench::proofs::{Rival, once},
+    bench::proofs::{Rival, once, throughput},
     device::{self, DeviceName, OpenOptions},
     exit::{Code, Failure, OrFail},
     input,
@@ -22,19 +22,40 @@ const RUNS_FROM_FILES: usize = 5;
 const LOG_LARGE: u32 = 16;
 
 pub(super) fn measure(sheet: &mut Sheet, key: &Path, witness: &Path, folder: &Path) -> Result<(), Failure> {
-    beside_arkworks(sheet, key, witness)?;
+    kernels::measure(sheet)?;
+    beside_arkworks(sheet, "Semaphore", key, witness, 1.0)?;
     let large = circuit::chain(folder, Kind::FullWidth, LOG_LARGE)?;
+    beside_arkworks(sheet, "full width 2^16", &large.key, &large.witness, 5.0)?;
+    in_flight(sheet, &large.key, &large.witness)?;
     opening(sheet, &large.key, &circuit::chain(folder, Kind::FullWidth, 2)?.key)?;
     memory(sheet, "the Semaphore key", key, witness)?;
     memory(sheet, "a key of 2^16", &large.key, &large.witness)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-fn beside_arkworks(sheet: &mut Sheet, key: &Path, witness_file: &Path) -> Result<(), Failure> {
+/// Proofs a minute with two witnesses in flight, over one at a time.
+fn in_flight(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(), Failure> {
+    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
+    let samples = throughput(&opened, key, &[witness.to_owned()], 2, RUNS_FROM_FILES, &|_| ())?;
+    let seconds = |in_flight: usize| {
+        median(samples.iter().filter(|s| s.size == in_flight).map(|s| s.seconds).collect())
+    };
+    let name = format!("full width 2^16, two in flight ({:.0} a minute) over one", 60.0 / seconds(2));
+    sheet.line(&name, seconds(1) / seconds(2), "times", Bar::AtLeast(1.1));
+    Ok(())
+}
+
+fn beside_arkworks(
+    sheet: &mut Sheet,
+    what: &str,
+    key: &Path,
+    witness_file: &Path,
+    bar: f64,
+) -> Result<(), Failure> {
     let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
     let prover = prover(&opened, None, false);
     let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
@@ -46,8 +67,8 @@ fn beside_arkworks(sheet: &mut Sheet, key: &Path, witness_file: &Path) -> Result
             ratios.push(theirs / ours);
         }
     }
-    let name = "whole proof, key ready: arkworks' time over ours";
-    sheet.line(name, median(ratios), "times", Bar::AtLeast(1.0));
+    let name = format!("{what}, whole proof, key ready: arkworks' over ours");
+    sheet.line(&name, median(ratios), "times", Bar::AtLeast(bar));
 
     let mut ratios = Vec::new();
     for _ in 0..RUNS_FROM_FILES {
@@ -59,8 +80,8 @@ fn beside_arkworks(sheet: &mut Sheet, key: &Path, witness_file: &Path) -> Result
         once(&prover, &loaded, &input::witness(witness_file)?)?;
         ratios.push(theirs / started.elapsed().as_secs_f64());
     }
-    let name = "whole proof from files, every check: arkworks' over ours";
-    sheet.line(name, median(ratios), "times", Bar::AtLeast(1.0));
+    let name = format!("{what}, proof from files, every check: arkworks' over ours");
+    sheet.line(&name, median(ratios), "times", Bar::AtLeast(1.0));
     Ok(())
 }
 

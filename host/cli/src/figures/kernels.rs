@@ -1,0 +1,186 @@
+//! Kernels of the CPU engine beside arkworks' own, one thread each, in turns.
+
+use std::{sync::Arc, time::Instant};
+
+use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
+use ark_ff::PrimeField;
+use millrace_bn254::{Fq, Fr, FrCanonical, G1Affine, G2Affine, array::FqArray, backend::Instructions};
+use millrace_job::{BufferId, Engine, Group, Job, NttDirection, Resident};
+use millrace_kernels::CpuEngine;
+use millrace_oracle::OracleEngine;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::{Bar, Sheet, cpu::median};
+use crate::exit::{Code, Failure, OrFail};
+
+/// Turns of each figure.
+const TURNS: usize = 5;
+
+pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
+    let instructions = Instructions::from_env().or_fail(Code::Usage)?;
+    let one = ThreadPoolBuilder::new().num_threads(1).build().or_fail(Code::Usage)?;
+    let pair = Pair { ours: CpuEngine::with_instructions(1, instructions), theirs: OracleEngine::new(), one };
+    multiplication(sheet, instructions);
+    for (log_n, bar) in [(16, 5.0), (18, 5.0), (20, 4.5)] {
+        let sums = Sums::g1(log_n);
+        let random = pair.sum(sheet, &sums, &format!("G1 MSM 2^{log_n}, one thread"), bar)?;
+        if log_n == 18 {
+            let equal = pair.median_of_ours(&sums.with(|_| sums.scalars[1]))?;
+            let name = "G1 MSM 2^18, all scalars equal over random ones";
+            sheet.line(name, equal / random, "times", Bar::AtMost(1.3));
+        }
+    }
+    for log_n in [16, 18] {
+        pair.sum(sheet, &Sums::g2(log_n), &format!("G2 MSM 2^{log_n}, one thread"), 8.0)?;
+    }
+    for (log_n, bar) in [(18, 6.0), (20, 8.0)] {
+        pair.transforms(sheet, log_n, bar)?;
+    }
+    for rival in ["gnark-crypto's kernels", "rapidsnark, whole proof"] {
+        sheet.not_measured(rival, "it is not built here");
+    }
+    Ok(())
+}
+
+fn random() -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(5)
+}
+
+fn element<F: PrimeField>(rng: &mut ChaCha20Rng) -> F {
+    F::from_le_bytes_mod_order(&rng.random::<[u8; 32]>())
+}
+
+/// Arrays that the first cache holds.
+fn multiplication(sheet: &mut Sheet, instructions: Instructions) {
+    const ELEMENTS: usize = 1 << 9;
+    const TIMES: usize = 1 << 12;
+    let mut rng = random();
+    let (mut a, b): (Vec<Fq>, Vec<Fq>) =
+        (0..ELEMENTS).map(|_| (element::<Fq>(&mut rng), element::<Fq>(&mut rng))).unzip();
+    let (mut x, y) = (FqArray::new(instructions, &a), FqArray::new(instructions, &b));
+    let (mut ratios, mut nanoseconds) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        let started = Instant::now();
+        (0..TIMES).for_each(|_| a.iter_mut().zip(std::hint::black_box(&b)).for_each(|(a, b)| *a *= b));
+        let theirs = started.elapsed().as_secs_f64();
+        let started = Instant::now();
+        (0..TIMES).for_each(|_| x.mul_assign(std::hint::black_box(&y)));
+        let ours = started.elapsed().as_secs_f64();
+        ratios.push(theirs / ours);
+        nanoseconds.push(ours * 1e9 / (ELEMENTS * TIMES) as f64);
+    }
+    std::hint::black_box((&a, &x));
+    let name = format!("multiplication in Fq, {} ({:.2} ns)", instructions.name(), median(nanoseconds));
+    sheet.line(&name, median(ratios), "times", Bar::AtLeast(4.5));
+}
+
+/// Bases and scalars of an MSM.
+struct Sums {
+    group: Group,
+    bases: Resident,
+    scalars: Vec<Fr>,
+}
+
+fn points<A: AffineRepr>(n: usize) -> Vec<A> {
+    let mut point = A::Group::generator();
+    let step = point * element::<A::ScalarField>(&mut random());
+    let all: Vec<A::Group> = std::iter::repeat_with(|| {
+        point += step;
+        point
+    })
+    .take(n)
+    .collect();
+    A::Group::normalize_batch(&all)
+}
+
+impl Sums {
+    fn new(group: Group, bases: Resident, log_n: u32) -> Self {
+        let mut rng = random();
+        Self { group, bases, scalars: (0..1 << log_n).map(|_| element(&mut rng)).collect() }
+    }
+
+    fn g1(log_n: u32) -> Self {
+        let bases: Vec<_> = points::<G1Affine>(1 << log_n).iter().map(Into::into).collect();
+        Self::new(Group::G1, Resident::G1(bases.into()), log_n)
+    }
+
+    fn g2(log_n: u32) -> Self {
+        let bases: Vec<_> = points::<G2Affine>(1 << log_n).iter().map(Into::into).collect();
+        Self::new(Group::G2, Resident::G2(bases.into()), log_n)
+    }
+
+    /// The same bases with other scalars.
+    fn with(&self, scalar: impl Fn(usize) -> Fr) -> Self {
+        let scalars = (0..self.scalars.len()).map(scalar).collect();
+        Self { group: self.group, bases: self.bases.clone(), scalars }
+    }
+
+    fn job(&self, bases: BufferId) -> Job {
+        let scalars: Arc<[FrCanonical]> = self.scalars.iter().map(|k| (*k).into()).collect();
+        Job::Msm { group: self.group, bases, range: 0..scalars.len(), scalars }
+    }
+}
+
+/// Both engines, and a pool of one thread for arkworks, whose build here uses as many as it finds.
+struct Pair {
+    ours: CpuEngine,
+    theirs: OracleEngine,
+    one: ThreadPool,
+}
+
+/// Seconds by the engine's own report, which begins when the job is handed over.
+fn seconds(engine: &dyn Engine, job: Job) -> Result<f64, Failure> {
+    let output = engine.submit(job).and_then(|ticket| engine.wait(ticket)).or_fail(Code::DeviceFailed)?;
+    Ok(output.report.wall.as_secs_f64())
+}
+
+impl Pair {
+    /// (arkworks over ours, ours in seconds), medians of turns; one turn is not counted.
+    fn turns(&self, ours: &Job, theirs: &Job) -> Result<(f64, f64), Failure> {
+        let (mut ratios, mut times) = (Vec::new(), Vec::new());
+        for turn in 0..=TURNS {
+            let slow = self.one.install(|| seconds(&self.theirs, theirs.clone()))?;
+            let fast = seconds(&self.ours, ours.clone())?;
+            if turn > 0 {
+                ratios.push(slow / fast);
+                times.push(fast);
+            }
+        }
+        Ok((median(ratios), median(times)))
+    }
+
+    /// Prints the ratio of a sum and returns our seconds.
+    fn sum(&self, sheet: &mut Sheet, sums: &Sums, name: &str, bar: f64) -> Result<f64, Failure> {
+        let load = |engine: &dyn Engine| engine.load(sums.bases.clone()).or_fail(Code::DeviceFailed);
+        let (ours, theirs) = (load(&self.ours)?, load(&self.theirs)?);
+        let (ratio, seconds) = self.turns(&sums.job(ours), &sums.job(theirs))?;
+        self.ours.unload(ours);
+        self.theirs.unload(theirs);
+        sheet.line(&format!("{name} ({:.1} ms)", seconds * 1e3), ratio, "times", Bar::AtLeast(bar));
+        Ok(seconds)
+    }
+
+    fn median_of_ours(&self, sums: &Sums) -> Result<f64, Failure> {
+        let bases = self.ours.load(sums.bases.clone()).or_fail(Code::DeviceFailed)?;
+        let job = sums.job(bases);
+        let times = (0..TURNS).map(|_| seconds(&self.ours, job.clone())).collect::<Result<_, _>>()?;
+        self.ours.unload(bases);
+        Ok(median(times))
+    }
+
+    fn transforms(&self, sheet: &mut Sheet, log_n: u32, bar: f64) -> Result<(), Failure> {
+        let mut rng = random();
+        let values: Vec<Fr> = (0..1 << log_n).map(|_| element(&mut rng)).collect();
+        for (direction, coset, what) in
+            [(NttDirection::Forward, true, "forward, coset"), (NttDirection::Inverse, false, "inverse")]
+        {
+            let job = Job::Ntt { direction, coset, values: values.clone() };
+            let (ratio, seconds) = self.turns(&job, &job)?;
+            let name = format!("NTT 2^{log_n} {what}, one thread ({:.1} ms)", seconds * 1e3);
+            sheet.line(&name, ratio, "times", Bar::AtLeast(bar));
+        }
+        Ok(())
+    }
+}
