@@ -119,6 +119,11 @@ impl<C: Curve> Pool<C> {
         self.len += count;
     }
 
+    /// Makes room for so many more points at once, rather than little by little.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.rows.grow((self.len + count) * C::ROWS);
+    }
+
     /// Forgets all points from `len` on.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.len = len;

@@ -115,6 +115,7 @@ impl Rows {
     /// Makes it so long, with zero rows (points at infinity) behind what is there.
     pub(crate) fn grow(&mut self, rows: usize) {
         if self.0.len() < rows {
+            self.0.reserve_exact(rows - self.0.len());
             self.0.resize(rows, Row([0; 64]));
         }
     }
