@@ -126,8 +126,9 @@ pub enum ExerciseError {
 /// [`ExerciseError`] names the first step that did not pass.
 pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseReport, ExerciseError> {
     let identity = Identity::read(&function.name, &*function.bar0, plan.driver.allow_behavioural)?;
-    let mut run = Run { function, plan, queue: HandQueue::open(function, plan.deadline)? };
+    let mut run = Run { function, plan, queue: HandQueue::stopped(function, plan.deadline)? };
     run.registers()?;
+    run.queue.start()?;
     let dma_bytes = run.dma()?;
     let lost_write_is_silent = run.nowhere()?;
     let round_trip = run.round_trips(HandQueue::run)?;
@@ -181,7 +182,7 @@ impl<'a> Run<'a> {
                 return Err(self.unexpected(step, expected, format!("{got:#x}")));
             }
         }
-        // QUEUE_EPOCH is a whole word and is looked at only when the queue starts.
+        // QUEUE_EPOCH is a whole word, and is looked at only when the queue starts, which it does after this.
         let at = millrace_regs::queue_register(0, reg::QUEUE_EPOCH);
         let old = bar0.read32(at);
         for bit in 0..32 {

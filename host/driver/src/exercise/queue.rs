@@ -31,21 +31,33 @@ pub(super) struct HandQueue<'a> {
 }
 
 impl<'a> HandQueue<'a> {
-    /// Resets the function by its registers and starts the queue.
-    pub(super) fn open(function: &'a Function, deadline: Duration) -> Result<Self, ExerciseError> {
+    /// Resets the function by its registers; the queue is stopped then.
+    pub(super) fn stopped(function: &'a Function, deadline: Duration) -> Result<Self, ExerciseError> {
         let dma = |source| ExerciseError::Dma { device: function.name.clone(), source };
         let registers = Registers::new(function.bar0.clone(), 0);
         let sq = SubmissionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
         let cq = CompletionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
         let queue = Self { function, registers, deadline, sq, cq, next_job_id: 0 };
-        queue.start().map_err(|down| ExerciseError::from((function.name.as_str(), down)))?;
+        queue.told(queue.reset())?;
         Ok(queue)
     }
 
-    fn start(&self) -> Result<(), LinkDown> {
+    fn told<T>(&self, result: Result<T, LinkDown>) -> Result<T, ExerciseError> {
+        result.map_err(|down| ExerciseError::from((self.function.name.as_str(), down)))
+    }
+
+    /// Starts the queue.
+    pub(super) fn start(&self) -> Result<(), ExerciseError> {
+        self.told(self.set_up())
+    }
+
+    fn reset(&self) -> Result<(), LinkDown> {
         self.registers.write(reg::CTRL, reg::CTRL_RESET_FUNCTION_MASK);
         self.settle(|| Ok(self.registers.read(reg::CTRL)? == 0))?;
-        self.stop()?;
+        self.stop()
+    }
+
+    fn set_up(&self) -> Result<(), LinkDown> {
         self.registers.set_queue_base(reg::QUEUE_SQ_BASE_LO, self.sq.iova())?;
         self.registers.set_queue_base(reg::QUEUE_CQ_BASE_LO, self.cq.iova())?;
         self.registers.set_queue(reg::QUEUE_LOG_ENTRIES, LOG_ENTRIES)?;
@@ -76,7 +88,7 @@ impl<'a> HandQueue<'a> {
 
     /// Stops the queue, so that the device writes to the rings no more.
     pub(super) fn close(&self) -> Result<(), ExerciseError> {
-        self.stop().map_err(|down| ExerciseError::from((self.function.name.as_str(), down)))
+        self.told(self.stop())
     }
 
     /// Puts a descriptor on the ring.
