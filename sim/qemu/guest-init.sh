@@ -65,6 +65,17 @@ step "a driver is killed in the middle of a job" kill -9 $!
 wait
 step "a proof on the RTL by the next driver" prove $sim
 
+# A card that is taken away at work: the kernel waits until its driver lets go.
+millrace validate --device $sim --points 256 --random 50 > /tmp/removed 2>&1 &
+victim=$!
+sleep 2
+step "a card is taken away in the middle of a job" timeout 60 millrace device unbind $sim
+wait $victim
+step "its driver says that it lost it" test $? = 11
+tail -n 1 /tmp/removed
+step "the card is given to vfio-pci again" millrace device bind $sim
+step "a proof on the RTL afterwards" prove $sim
+
 step "give the model back" millrace device unbind $model
 dmesg | grep -iE "DMAR:.*fault|vfio.*(err|fail)|BUG|Oops" | head -5
 [ $failed = 0 ] && echo "guest: passed" || echo "guest: failed"

@@ -34,6 +34,8 @@ use crate::{
 
 /// A reset that takes longer hangs in the kernel; PCIe gives a function 100 ms, and the kernel waits up to 60 s for a dead one.
 const RESET_LIMIT: Duration = Duration::from_secs(10);
+/// How long a function that is not used any more may go unnoticed by the thread that watches for its removal.
+const REMOVAL_INTERVAL: Duration = Duration::from_millis(200);
 /// Vectors beyond this are left alone.
 const VECTORS_MOST: u32 = 16;
 
@@ -82,6 +84,7 @@ pub fn open_vfio(address: PciAddress, bar0_bytes: u64) -> Result<Function, VfioE
         .map_err(step("making an eventfd"))?;
     let fds: Vec<_> = irqs.iter().map(|irq| irq.fd()).collect();
     ioctl::set_irqs(&device.file, sys::VFIO_PCI_MSIX_IRQ_INDEX, &fds).map_err(step("switching MSI-X on"))?;
+    watch_for_removal(&device).map_err(step("watching for its removal"))?;
     if !device.config().set_bus_master(true).map_err(step("enabling the bus master"))? {
         return Err(unfit(
             "PCI command register",
@@ -101,6 +104,31 @@ pub fn open_vfio(address: PciAddress, bar0_bytes: u64) -> Result<Function, VfioE
     })
 }
 
+/// The kernel asks for a function back when it is unbound or taken out, and waits until it is let go. From then on it answers all-ones here, so that
+/// its driver gives it up.
+fn watch_for_removal(device: &Arc<Device>) -> io::Result<()> {
+    const REQUEST: u32 = sys::VFIO_PCI_REQ_IRQ_INDEX;
+    // A kernel that does not tell is none to wait for.
+    if !ioctl::irq_info(&device.file, REQUEST).is_ok_and(|info| info.count > 0) {
+        return Ok(());
+    }
+    let asked = EventIrq::new()?;
+    ioctl::set_irqs(&device.file, REQUEST, &[asked.fd()])?;
+    let device = Arc::downgrade(device);
+    let watch = move || {
+        while device.strong_count() > 0 {
+            if asked.wait(REMOVAL_INTERVAL)
+                && let Some(device) = device.upgrade()
+            {
+                tracing::warn!("the kernel asks for the device back: it is given up");
+                device.lost.store(true, Ordering::Release);
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("millrace-removal".into()).spawn(watch).map(drop)
+}
+
 /// Resets a function without driving it: opens it, resets it, lets it go.
 ///
 /// # Errors
@@ -116,7 +144,7 @@ struct Device {
     _group: File,
     config_offset: u64,
     can_reset: bool,
-    /// A reset hung: the kernel holds the function, and touching it could hang too.
+    /// A reset hung, or the kernel wants the function back: touching it could hang, or end this process.
     lost: AtomicBool,
 }
 
