@@ -55,8 +55,8 @@ impl Chain {
         let mut chain = Self { evm, rollup: Address::ZERO, time: START, owner_of_first: users[0] };
         let verifier = chain.deploy(&operator.verifier);
         let poseidon = chain.deploy(&code(include_str!("../../../rollup/contracts/compiled/Poseidon.json")));
-        let (proof, inputs) = operator.sample();
-        let setup = IRollup::Setup { size: U256::from(SIZE), verifier, proof, inputs };
+        let (proof, sponge) = operator.setup();
+        let setup = IRollup::Setup { size: U256::from(SIZE), verifier, proof, sponge };
         let mut creation = code(include_str!("../../../rollup/contracts/compiled/Rollup.json"));
         let arguments = (PROPOSER, poseidon, U256::from(BASE_FEE_GWEI), Vec::<Address>::new(), vec![setup]);
         creation.extend(arguments.abi_encode_params());

@@ -85,10 +85,10 @@ impl Operator {
         word(self.state.root())
     }
 
-    /// A proof for the constructor, of a batch that no contract would take.
-    pub(crate) fn sample(&self) -> (IRollup::Proof, [U256; 3]) {
-        let executed = self.execute(&mut self.state.clone(), 1, 1, Op::Noop.into(), AccountId::NOBODY);
-        (self.prove(&executed), inputs(&executed))
+    /// What the constructor takes for a setup: the proof of a NOOP on the empty state, of no chain and no contract, and its sponge.
+    pub(crate) fn setup(&self) -> (IRollup::Proof, U256) {
+        let executed = self.execute(&mut State::default(), 0, 0, Op::Noop.into(), AccountId::NOBODY);
+        (self.prove(&executed), inputs(&executed)[0])
     }
 
     /// The next batch, of one op, `queue_ops` of them from the queue.

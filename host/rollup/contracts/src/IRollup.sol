@@ -18,16 +18,17 @@ interface IRollup {
         uint256[2] c;
     }
 
-    /// @notice One verifier, and a proof that it accepts.
+    /// @notice One verifier, and a proof that it accepts: that of `size` NOOPs on the empty state, number and time 0, fee account 0, fee tokens
+    /// 0 to 3, of no chain and no contract (a domain of the version alone).
     /// @param size Ops of a batch.
     /// @param verifier Contract that host/l1 makes from the circuit's key.
     /// @param proof A proof under that key.
-    /// @param inputs Its public inputs.
+    /// @param sponge P of that batch; the other public inputs are computed on chain.
     struct Setup {
         uint256 size;
         address verifier;
         Proof proof;
-        uint256[3] inputs;
+        uint256 sponge;
     }
 
     /// @notice What a batch says besides its ops.
@@ -35,7 +36,7 @@ interface IRollup {
     /// @param time Time of the batch in seconds since 1970.
     /// @param feeAccount Account that gets the fees of the batch.
     /// @param feeTokens The batch's four fee tokens, the lowest in the most significant byte.
-    /// @param feeOwner Owner of `feeAccount`. Looked at only where queue fees are paid out.
+    /// @param feeOwner Owner of `feeAccount`, who gets the queue's fees. Looked at only where the batch takes from the queue.
     /// @param queueOps How many ops from the start come from the queue.
     /// @param sponge P, the Poseidon sponge of the batch's words, below r.
     struct Batch {
@@ -63,7 +64,7 @@ interface IRollup {
 
     /// @notice A deposit was queued. The first one of an owner makes the account `id`.
     /// @param amount What really arrived.
-    /// @param feeGwei Native fee that goes to whoever processes the entry.
+    /// @param feeGwei Native fee: the base of it goes to whoever processes the entry, the surcharge of a long queue to nobody.
     event Deposited(
         uint256 indexed index, address indexed owner, uint256 id, uint256 token, uint256 amount, uint256 feeGwei
     );
@@ -126,7 +127,7 @@ interface IRollup {
     /// @notice The queue's fees or positions do not fit their fields.
     error QueueOverflow();
 
-    /// @notice Only the proposer may submit until this time.
+    /// @notice Only the proposer may submit until after this time: a day after its last batch, ten minutes after anybody's.
     error NotProposer(uint256 openAfter);
     /// @notice No verifier for batches of this size.
     error UnknownSize(uint256 size);
@@ -136,7 +137,7 @@ interface IRollup {
     error NotInField(uint256 word);
     /// @notice The batch takes more from the queue than it or the queue holds.
     error TooManyQueueOps(uint256 queueOps, uint256 limit);
-    /// @notice The batch leaves this queue entry, which is older than a day, although it has room.
+    /// @notice The batch leaves this queue entry, which is older than a day, and takes fewer than the largest batch holds.
     error OverdueQueueOpLeft(uint256 index);
     /// @notice The batch neither changes the root nor takes from the queue.
     error EmptyBatch();
@@ -164,6 +165,8 @@ interface IRollup {
 
     /// @notice Only the owner may send its pending balance to somebody else.
     error NotRecipient(address sender, address owner, address to);
+    /// @notice Somebody else than the owner may pay out only all that is pending.
+    error OnlyWhole(uint256 pending, uint256 amount);
     /// @notice A recipient that cannot be paid.
     error BadRecipient(address to);
     /// @notice More is asked for than is pending.
@@ -207,7 +210,7 @@ interface IRollup {
     /// Starts the exodus if need be.
     function refund(uint256 index, address owner) external;
 
-    /// @notice Pays out a pending balance, in part or whole. The owner may send it anywhere, anybody else only to the owner. Works for ever.
+    /// @notice Pays out a pending balance. The owner may send any part of it anywhere, anybody else the whole of it to the owner. Works for ever.
     function withdraw(address owner, uint256 token, address to, uint256 amount) external;
 
     /// @notice Last accepted state root.
@@ -235,7 +238,7 @@ interface IRollup {
     function accountCount() external view returns (uint256);
     /// @notice Sum of the token's balances in the last accepted state.
     function custodyOf(uint256 token) external view returns (uint256);
-    /// @notice Custody, queued deposits and fees, and pending balances of the token.
+    /// @notice Custody, queued deposits and fees, and pending balances of the token. A processed entry's surcharge is owed to nobody and stays here.
     function owedOf(uint256 token) external view returns (uint256);
     /// @notice What an address can withdraw.
     function pendingOf(address owner, uint256 token) external view returns (uint256);

@@ -18,6 +18,8 @@ import {TokenTransfer} from "./libraries/TokenTransfer.sol";
 contract Rollup is IRollup {
     /// @dev Anybody may submit when the proposer has not for this long.
     uint256 private constant PROPOSER_IDLE_SECONDS = 24 hours;
+    /// @dev What an outsider waits for after the last accepted batch, whoever's, so that others' proofs of the same root have a chance.
+    uint256 private constant OUTSIDER_SPACING_SECONDS = 10 minutes;
     /// @dev A batch has to take queue entries that are older than this at its own time.
     uint256 private constant OVERDUE_SECONDS = 24 hours;
     /// @dev Exodus is due when the queue's head is older than this.
@@ -39,10 +41,12 @@ contract Rollup is IRollup {
     }
 
     /// @param time Time that the last batch named.
+    /// @param acceptedTime Block time of the last batch.
     /// @param proposerTime Block time of the proposer's last batch.
     struct LastBatch {
         uint64 number;
         uint64 time;
+        uint64 acceptedTime;
         uint64 proposerTime;
     }
 
@@ -57,6 +61,7 @@ contract Rollup is IRollup {
     uint256 private immutable SIZE_A;
     uint256 private immutable SIZE_B;
     uint256 private immutable SIZE_C;
+    uint256 private immutable LARGEST_SIZE;
     address private immutable VERIFIER_A;
     address private immutable VERIFIER_B;
     address private immutable VERIFIER_C;
@@ -104,7 +109,8 @@ contract Rollup is IRollup {
         _last.proposerTime = uint64(block.timestamp);
 
         stateRoot = SetupCheck.genesis(poseidon_);
-        (setupHash, isDevSetup) = SetupCheck.verifiers(setups);
+        (setupHash, isDevSetup) = SetupCheck.verifiers(setups, stateRoot);
+        LARGEST_SIZE = setups[setups.length - 1].size;
         SIZE_A = setups[0].size;
         VERIFIER_A = setups[0].verifier;
         SIZE_B = setups.length > 1 ? setups[1].size : 0;
@@ -187,9 +193,12 @@ contract Rollup is IRollup {
 
         stateRoot = batch.newRoot;
         _last = LastBatch(
-            last.number + 1, batch.time, msg.sender == proposer ? uint64(block.timestamp) : last.proposerTime
+            last.number + 1,
+            batch.time,
+            uint64(block.timestamp),
+            msg.sender == proposer ? uint64(block.timestamp) : last.proposerTime
         );
-        _takeFromQueue(queue, size, batch, _applyOps(words, ops, queue.head(), batch.queueOps));
+        _takeFromQueue(queue, batch, _applyOps(words, ops, queue.head(), batch.queueOps));
 
         uint256 rho = PublicData.challenge(size, batch.sponge, words);
         uint256[3] memory inputs = [batch.sponge, rho, PublicData.evaluate(words, rho)];
@@ -241,6 +250,7 @@ contract Rollup is IRollup {
         if (to == address(0) || to == address(this)) revert BadRecipient(to);
         uint256 pending = pendingOf[owner][token];
         if (amount > pending) revert PendingExceeded(pending, amount);
+        if (msg.sender != owner && amount != pending) revert OnlyWhole(pending, amount);
         pendingOf[owner][token] = pending - amount;
         _ledgers[token].owed -= uint128(amount);
         emit Withdrawn(owner, token, to, amount);
@@ -396,8 +406,11 @@ contract Rollup is IRollup {
     }
 
     function _checkTurn(LastBatch memory last) private view {
-        uint256 openAfter = last.proposerTime + PROPOSER_IDLE_SECONDS;
-        if (msg.sender != proposer && block.timestamp <= openAfter) revert NotProposer(openAfter);
+        if (msg.sender == proposer) return;
+        uint256 idle = last.proposerTime + PROPOSER_IDLE_SECONDS;
+        uint256 spaced = last.acceptedTime + OUTSIDER_SPACING_SECONDS;
+        uint256 openAfter = idle > spaced ? idle : spaced;
+        if (block.timestamp <= openAfter) revert NotProposer(openAfter);
     }
 
     function _checkTime(uint256 time, uint256 lastTime) private view {
@@ -457,21 +470,21 @@ contract Rollup is IRollup {
         return entry.feeGwei();
     }
 
-    /// @dev Moves the queue's head over what the batch took, and checks that it took enough.
-    function _takeFromQueue(QueueState queue, uint256 size, Batch calldata batch, uint256 feeGwei) private {
+    /// @dev Moves the queue's head over what the batch took, and checks that it took enough: all that is overdue, or as many as the largest batch holds.
+    function _takeFromQueue(QueueState queue, Batch calldata batch, uint256 feeGwei) private {
         uint256 head = queue.head() + batch.queueOps;
         uint256 headTime = 0;
         if (head != queue.tail()) {
             headTime = batch.queueOps == 0 ? queue.headTime() : _entries[head].time();
-            if (batch.queueOps < size && headTime + OVERDUE_SECONDS < batch.time) revert OverdueQueueOpLeft(head);
+            bool overdue = headTime + OVERDUE_SECONDS < batch.time;
+            if (overdue && batch.queueOps < LARGEST_SIZE) revert OverdueQueueOpLeft(head);
         }
         if (batch.queueOps == 0) return;
-        if (feeGwei != 0) {
-            if (batch.feeAccount == 0 || idOf[batch.feeOwner] != batch.feeAccount) {
-                revert NotOwner(batch.feeAccount, batch.feeOwner);
-            }
-            _payFee(batch.feeOwner, feeGwei);
+        if (batch.feeAccount == 0 || idOf[batch.feeOwner] != batch.feeAccount) {
+            revert NotOwner(batch.feeAccount, batch.feeOwner);
         }
+        // The surcharge of a long queue is owed to nobody from here on: a proposer that fills the queue itself does not get it back.
+        _payFee(batch.feeOwner, baseFeeGwei * batch.queueOps);
         _queue = queue.withHead(head, headTime).withFees(queue.feesGwei() - feeGwei);
     }
 }

@@ -186,14 +186,48 @@ contract RollupQueueTest is RollupTest {
         );
     }
 
-    /// @dev A full batch need not take more than it holds; one with room has to.
-    function test_queue_dayOldRest_isLeftOnlyByAFullBatch() public {
+    /// @dev Not even a batch that is full, when a larger one would have had room: small batches do not starve the queue.
+    function test_queue_dayOldRest_isLeftByNoSmallBatch() public {
         forward(24 hours + 1);
         Op[] memory ops = waiting();
         ops[2] = Batches.noop();
         refuse(abi.encodeWithSelector(IRollup.OverdueQueueOpLeft.selector, 3), nextBatch(2), ops);
-        submitOne(1, waiting()[0]);
-        assertEq(rollup.batchNumber(), 2, "a full batch of one");
+        refuse(abi.encodeWithSelector(IRollup.OverdueQueueOpLeft.selector, 2), nextBatch(1), list(waiting()[0]));
+        submit(3, waiting());
+        assertEq(rollup.batchNumber(), 2, "all that is overdue");
+    }
+
+    /// @dev The largest batch, full of queue ops, may leave the rest.
+    function test_queue_dayOldRest_isLeftByTheLargestFullBatch() public {
+        Op[] memory ops = pad(waiting(), 64);
+        for (uint256 i = 3; i < 70; ++i) {
+            requestFullExit(BOB, 2);
+            if (i < 64) ops[i] = Batches.fullExit(2, 2, 0, BOB);
+        }
+        forward(24 hours + 1);
+        submit(64, ops);
+        (uint256 head, uint256 tail,) = rollup.queueBounds();
+        assertTrue(head == 65 && tail == 71, "six are left");
+    }
+
+    /// @dev What a long queue adds to the fee goes to nobody: who fills it does not get that back by processing it.
+    function test_queue_surcharge_isOwedToNobody() public {
+        Op[] memory ops = pad(waiting(), 64);
+        for (uint256 i = 3; i < 67; ++i) {
+            requestFullExit(BOB, 2);
+            if (i < 64) ops[i] = Batches.fullExit(2, 2, 0, BOB);
+        }
+        uint256 before = rollup.pendingOf(ALICE, 0);
+        // 64 entries at the base fee, three at twice that.
+        assertEq(rollup.owedOf(0) - before, (64 + 3 * 2) * FEE, "queued fees");
+        submit(64, ops);
+        assertEq(rollup.pendingOf(ALICE, 0) - before, 64 * FEE, "base fees");
+        forward(1);
+        Op[] memory rest = pad(ops, 64);
+        submit(3, pad(list(rest[63], rest[63], rest[63]), 8));
+        assertEq(rollup.pendingOf(ALICE, 0) - before, 67 * FEE, "base fees only");
+        assertEq(rollup.owedOf(0) - before, 67 * FEE, "the surcharge is not owed");
+        assertEq(address(rollup).balance - rollup.owedOf(0), 3 * FEE, "and stays");
     }
 
     /// @dev The age counts at the batch's own time, so a batch is not made invalid by waiting in the mempool.

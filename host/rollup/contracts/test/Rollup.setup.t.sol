@@ -5,6 +5,7 @@ import {IRollup} from "../src/IRollup.sol";
 import {Rollup} from "../src/Rollup.sol";
 import {BadVerifier, MockVerifier} from "./mocks/MockVerifier.sol";
 import {Token} from "./mocks/Tokens.sol";
+import {Batches} from "./utils/Batches.sol";
 import {ForgedProver} from "./utils/ForgedProver.sol";
 import {RollupTest} from "./utils/RollupTest.sol";
 import {TestKeyVerifier} from "./verifier/TestKeyVerifier.sol";
@@ -29,7 +30,9 @@ contract RollupSetupTest is RollupTest {
         address[3] memory verifiers = [rollup.verifierOf(1), rollup.verifierOf(8), rollup.verifierOf(64)];
         bytes32 hash;
         for (uint256 i = 0; i < 3; ++i) {
-            hash = keccak256(abi.encode(hash, [1, 8, 64][i], keccak256("mock"), verifiers[i].codehash));
+            hash = keccak256(
+                abi.encode(hash, [1, 8, 64][i], keccak256(abi.encode("mock", [1, 8, 64][i])), verifiers[i].codehash)
+            );
         }
         assertEq(rollup.setupHash(), hash, "setup hash");
     }
@@ -39,8 +42,7 @@ contract RollupSetupTest is RollupTest {
         IRollup.Setup[] memory list_ = new IRollup.Setup[](1);
         list_[0].size = 8;
         list_[0].verifier = address(new TestKeyVerifier());
-        list_[0].inputs = [uint256(1), 2, 3];
-        list_[0].proof = ForgedProver.prove(list_[0].inputs);
+        list_[0].proof = ForgedProver.prove(Batches.setupInputs(8, 0));
         Rollup made = new Rollup(PROPOSER, poseidon, 1, new address[](0), list_);
         assertTrue(made.isDevSetup(), "the test key is for development");
     }
@@ -59,8 +61,8 @@ contract RollupSetupTest is RollupTest {
         for (uint256 i = 0; i < reasons.length; ++i) {
             IRollup.Setup[] memory list_ = one();
             BadVerifier.Fault fault = BadVerifier.Fault(i);
-            list_[0].verifier = address(new BadVerifier(fault));
-            uint256[3] memory seen = list_[0].inputs;
+            uint256[3] memory seen = Batches.setupInputs(8, list_[0].sponge);
+            list_[0].verifier = address(new BadVerifier(fault, uint256(keccak256(abi.encode(seen)))));
             if (i >= 2 && i <= 4) seen[i - 2] = 7;
             list_[0].proof.c[0] = uint256(keccak256(abi.encode(seen)));
             expectBadSetup(reasons[i], list_);
@@ -78,6 +80,20 @@ contract RollupSetupTest is RollupTest {
         list_[0].verifier = address(new TestKeyVerifier());
         list_[0].proof = ForgedProver.prove([uint256(1), 2, 4]);
         expectBadSetup("proof is refused", list_);
+    }
+
+    /// @dev A verifier in the place of another size's: its own circuit's proof does not fit the words of this size.
+    function test_constructor_verifierOfOtherSize_reverts() public {
+        IRollup.Setup[] memory list_ = setups();
+        (list_[1].verifier, list_[1].proof, list_[2].verifier, list_[2].proof) =
+        (list_[2].verifier, list_[2].proof, list_[1].verifier, list_[1].proof);
+        expectBadSetup("proof is refused", list_);
+    }
+
+    function test_constructor_keyTwice_reverts() public {
+        IRollup.Setup[] memory list_ = setups();
+        list_[2].verifier = list_[1].verifier;
+        expectBadSetup("key twice", list_);
     }
 
     function test_constructor_setups_revert() public {
@@ -137,9 +153,8 @@ contract RollupSetupTest is RollupTest {
     function one() private returns (IRollup.Setup[] memory list_) {
         list_ = new IRollup.Setup[](1);
         list_[0].size = 8;
-        list_[0].verifier = address(new MockVerifier());
-        list_[0].inputs = [uint256(1), 2, 3];
-        list_[0].proof = prove(8, list_[0].inputs);
+        list_[0].verifier = address(new MockVerifier(8));
+        list_[0].proof = prove(8, Batches.setupInputs(8, 0));
     }
 
     function expectBadSetup(string memory what, IRollup.Setup[] memory list_) private {

@@ -209,9 +209,15 @@ contract RollupSubmitTest is RollupTest {
         bytes memory packed = Batches.pack(ops);
         bit = bound(bit, 0, packed.length * 8 - 1);
         packed[bit / 8] ^= bytes1(uint8(1 << (bit % 8)));
-        vm.expectRevert();
         vm.prank(PROPOSER);
-        rollup.submit(8, batch, packed, proof);
+        (bool ok, bytes memory answer) = address(rollup).call(abi.encodeCall(rollup.submit, (8, batch, packed, proof)));
+        assertTrue(!ok, "refused");
+        bytes4 error_ = bytes4(answer);
+        assertTrue(
+            error_ == IRollup.ProofRejected.selector || error_ == IRollup.WrongOpsLength.selector
+                || error_ == IRollup.QueueOpOutOfPlace.selector || error_ == IRollup.CustodyExceeded.selector,
+            "for what it is"
+        );
     }
 
     // Lies about lengths and codes.
@@ -334,12 +340,21 @@ contract RollupSubmitTest is RollupTest {
         vm.prank(CAROL);
         rollup.submit(8, batch, Batches.pack(ops), proof);
         assertEq(rollup.batchNumber(), 2, "batch");
-        // An outsider's batch does not renew the proposer's turn.
-        forward(1);
+        // An outsider's batch does not renew the proposer's turn. It keeps other outsiders waiting, though not the proposer.
+        uint256 accepted = time();
+        forward(10 minutes);
         (batch, ops, proof) = honest();
+        bytes memory packed = Batches.pack(ops);
+        vm.expectRevert(abi.encodeWithSelector(IRollup.NotProposer.selector, accepted + 10 minutes));
         vm.prank(BOB);
-        rollup.submit(8, batch, Batches.pack(ops), proof);
+        rollup.submit(8, batch, packed, proof);
+        forward(1);
+        vm.prank(BOB);
+        rollup.submit(8, batch, packed, proof);
         assertEq(rollup.batchNumber(), 3, "batch");
+        forward(1);
+        submitOne(0, Batches.noop());
+        assertEq(rollup.batchNumber(), 4, "the proposer's");
     }
 
     function test_submit_proposerBack_shutsOutsidersOut() public {

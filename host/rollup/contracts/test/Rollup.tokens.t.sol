@@ -112,8 +112,10 @@ contract RollupTokensTest is RollupTest {
         RebasingToken(rollup.tokenAt(1)).rebase(50);
         expectTokenFailure();
         rollup.withdraw(ALICE, 1, ALICE, AMOUNT);
+        vm.prank(ALICE);
         rollup.withdraw(ALICE, 1, ALICE, AMOUNT / 2);
         expectTokenFailure();
+        vm.prank(ALICE);
         rollup.withdraw(ALICE, 1, ALICE, 1);
         untouched();
     }
@@ -122,6 +124,7 @@ contract RollupTokensTest is RollupTest {
     function test_token_senderFee_touchesNoOtherToken() public {
         use(address(new SenderFeeToken()));
         becomePending();
+        vm.prank(ALICE);
         rollup.withdraw(ALICE, 1, ALICE, AMOUNT / 2);
         expectTokenFailure();
         rollup.withdraw(ALICE, 1, ALICE, AMOUNT / 2);

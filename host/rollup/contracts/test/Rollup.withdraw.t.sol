@@ -51,6 +51,18 @@ contract RollupWithdrawTest is RollupTest {
         rollup.withdraw(ALICE, 1, ALICE, type(uint256).max);
     }
 
+    /// @dev In pieces, a stranger could waste what is pending on a token's rounding or flat fees.
+    function test_withdraw_inPartsByOther_reverts() public {
+        vm.expectRevert(abi.encodeWithSelector(IRollup.OnlyWhole.selector, 400, 1));
+        vm.prank(BOB);
+        rollup.withdraw(ALICE, 1, ALICE, 1);
+        vm.expectRevert(abi.encodeWithSelector(IRollup.OnlyWhole.selector, 400, 0));
+        vm.prank(BOB);
+        rollup.withdraw(ALICE, 1, ALICE, 0);
+        vm.prank(BOB);
+        rollup.withdraw(ALICE, 1, ALICE, 400);
+    }
+
     function test_withdraw_elsewhereByOther_reverts() public {
         vm.expectRevert(abi.encodeWithSelector(IRollup.NotRecipient.selector, BOB, ALICE, BOB));
         vm.prank(BOB);
@@ -84,6 +96,7 @@ contract RollupWithdrawTest is RollupTest {
         vm.expectRevert(abi.encodeWithSelector(TokenTransfer.PaymentRefused.selector, to));
         vm.prank(ALICE);
         rollup.withdraw(ALICE, 0, to, FEE);
+        vm.prank(ALICE);
         rollup.withdraw(ALICE, 0, ALICE, FEE);
     }
 
@@ -100,6 +113,7 @@ contract RollupWithdrawTest is RollupTest {
         vm.expectRevert(abi.encodeWithSelector(TokenTransfer.PaymentRefused.selector, to));
         vm.prank(ALICE);
         rollup.withdraw{gas: 1_000_000}(ALICE, 0, to, FEE);
+        vm.prank(ALICE);
         rollup.withdraw(ALICE, 0, ALICE, FEE);
     }
 
@@ -111,8 +125,10 @@ contract RollupWithdrawTest is RollupTest {
         bytes[] memory attempts = everyCall(address(attacker));
         for (uint256 i = 0; i < attempts.length; ++i) {
             attacker.set(attempts[i]);
+            vm.prank(address(attacker));
             rollup.withdraw(address(attacker), 0, address(attacker), 1);
             refused(attacker, 1 + 4 * i);
+            vm.prank(address(attacker));
             rollup.withdraw(address(attacker), 1, address(attacker), 1);
             refused(attacker, 2 + 4 * i);
             uint256 fee = rollup.queueFee();
@@ -120,13 +136,14 @@ contract RollupWithdrawTest is RollupTest {
             assertTrue(ok, "the deposit itself");
             refused(attacker, 4 + 4 * i);
         }
-        assertEq(attempts.length, 8, "functions");
+        assertEq(attempts.length, 9, "every function that changes state, and withdraw in two tokens");
     }
 
     /// @dev What a view says in the middle of a call is never more than is held.
     function test_reenter_readOnly_isConsistent() public {
         Reentrant attacker = armed();
         uint256 owed = rollup.owedOf(1);
+        vm.prank(address(attacker));
         rollup.withdraw(address(attacker), 1, address(attacker), 10);
         assertEq(attacker.owedSeen(), owed - 10, "owed is debited before the transfer");
         assertEq(attacker.pendingSeen(), 90, "pending is debited before the transfer");
@@ -136,6 +153,7 @@ contract RollupWithdrawTest is RollupTest {
         assertEq(attacker.custodySeen(), rollup.custodyOf(1), "custody");
         assertEq(rollup.owedOf(1), owed, "afterwards");
         owed = rollup.owedOf(0);
+        vm.prank(address(attacker));
         rollup.withdraw(address(attacker), 0, address(attacker), 10);
         assertEq(attacker.owedSeen(), owed - 10, "native");
     }
@@ -187,7 +205,7 @@ contract RollupWithdrawTest is RollupTest {
     function everyCall(address attacker) private view returns (bytes[] memory calls) {
         (IRollup.Batch memory batch, Op[] memory ops, IRollup.Proof memory proof) = noop();
         IRollup.ExitClaim memory claim;
-        calls = new bytes[](8);
+        calls = new bytes[](9);
         calls[0] = abi.encodeCall(rollup.withdraw, (attacker, 0, attacker, 1));
         calls[1] = abi.encodeCall(rollup.withdraw, (attacker, 1, attacker, 1));
         calls[2] = abi.encodeCall(rollup.deposit, (attacker, 1, 1));
@@ -196,6 +214,7 @@ contract RollupWithdrawTest is RollupTest {
         calls[5] = abi.encodeCall(rollup.submit, (1, batch, Batches.pack(ops), proof));
         calls[6] = abi.encodeCall(rollup.exit, (claim));
         calls[7] = abi.encodeCall(rollup.refund, (0, attacker));
+        calls[8] = abi.encodeCall(rollup.startExodus, ());
     }
 
     function refused(Reentrant attacker, uint256 calls) private view {

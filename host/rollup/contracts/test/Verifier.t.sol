@@ -15,8 +15,7 @@ contract VerifierTest is RollupTest {
         made = new IRollup.Setup[](1);
         made[0].size = 1;
         made[0].verifier = address(new TestKeyVerifier());
-        made[0].inputs = [uint256(1), 2, 3];
-        made[0].proof = ForgedProver.prove(made[0].inputs);
+        made[0].proof = ForgedProver.prove(Batches.setupInputs(1, 0));
     }
 
     function prove(uint256, uint256[3] memory inputs) internal view override returns (IRollup.Proof memory) {

@@ -34,6 +34,15 @@ library PublicData {
         return VERSION << 224 | uint256(uint64(block.chainid)) << 160 | uint160(address(this));
     }
 
+    /// @notice Words of `size` NOOPs on the state `root`, of no chain and no contract: what a setup's proof is for.
+    function noops(uint256 size, uint256 root) internal pure returns (uint256[] memory words) {
+        words = new uint256[](4 + 2 * size);
+        words[0] = VERSION << 224;
+        words[1] = root;
+        words[2] = root;
+        words[3] = header(0, 0, 0, 0x00010203);
+    }
+
     function header(uint256 number, uint64 time, uint24 feeAccount, uint32 feeTokens) internal pure returns (uint256) {
         return uint256(feeTokens) << 152 | uint256(feeAccount) << 128 | number << 64 | time;
     }

@@ -5,6 +5,7 @@ import {IGroth16Verifier} from "../IGroth16Verifier.sol";
 import {IRollup} from "../IRollup.sol";
 import {IPoseidon} from "../IPoseidon.sol";
 import {FIELD_MODULUS as R} from "./Field.sol";
+import {PublicData} from "./PublicData.sol";
 import {StateTree} from "./StateTree.sol";
 
 /// @title What the rollup makes sure of before it exists
@@ -26,11 +27,17 @@ library SetupCheck {
         if (root != GENESIS_ROOT) revert IRollup.BadSetup("answer of Poseidon");
     }
 
-    /// @notice Tests each setup's verifier.
+    /// @notice Tests each setup's verifier with a batch of its size on the state `root`; no two may have the same key.
     /// @return setupHash Chain over size, key hash and code hash.
     /// @return dev Whether any key is one for development.
-    function verifiers(IRollup.Setup[] memory setups) internal view returns (bytes32 setupHash, bool dev) {
-        if (setups.length == 0 || setups.length > MAX_SETUPS) revert IRollup.BadSetup("number of setups");
+    function verifiers(IRollup.Setup[] memory setups, uint256 root)
+        internal
+        view
+        returns (bytes32 setupHash, bool dev)
+    {
+        if (setups.length == 0 || setups.length > MAX_SETUPS) {
+            revert IRollup.BadSetup("number of setups");
+        }
         uint256 last = 0;
         for (uint256 i = 0; i < setups.length; ++i) {
             IRollup.Setup memory setup = setups[i];
@@ -40,9 +47,16 @@ library SetupCheck {
             IGroth16Verifier verifier = IGroth16Verifier(setup.verifier);
             if (setup.verifier.code.length == 0) revert IRollup.BadSetup("verifier without code");
             if (verifier.INPUTS() != PUBLIC_INPUTS) revert IRollup.BadSetup("inputs of the verifier");
-            probe(verifier, setup.proof, setup.inputs);
-            setupHash =
-                keccak256(abi.encode(setupHash, setup.size, verifier.VERIFYING_KEY_HASH(), setup.verifier.codehash));
+            bytes32 key = verifier.VERIFYING_KEY_HASH();
+            for (uint256 j = 0; j < i; ++j) {
+                if (key == IGroth16Verifier(setups[j].verifier).VERIFYING_KEY_HASH()) {
+                    revert IRollup.BadSetup("key twice");
+                }
+            }
+            uint256[] memory words = PublicData.noops(setup.size, root);
+            uint256 rho = PublicData.challenge(setup.size, setup.sponge, words);
+            probe(verifier, setup.proof, [setup.sponge, rho, PublicData.evaluate(words, rho)]);
+            setupHash = keccak256(abi.encode(setupHash, setup.size, key, setup.verifier.codehash));
             dev = dev || verifier.IS_DEV_SETUP();
         }
     }

@@ -20,6 +20,7 @@ contract Handler is Test {
     }
 
     uint256 internal constant TOKENS = 3;
+    uint256 internal constant BASE_FEE = 100_000 gwei;
     address internal constant PROPOSER = address(0x9999);
 
     IRollup public immutable rollup;
@@ -41,6 +42,8 @@ contract Handler is Test {
     mapping(address => uint24) private idOf;
     mapping(uint256 => mapping(uint256 => bool)) private left;
     uint24 private accounts;
+    /// @dev Fees of the batch that is being made, for account 1.
+    uint128[3] private feeSums;
 
     mapping(bytes32 => uint256) public calls;
 
@@ -111,6 +114,7 @@ contract Handler is Test {
         if (k < most && times[head + k] + 24 hours < time()) k = most;
         if (k != 0 && accounts == 0) return;
         Op[] memory ops = new Op[](8);
+        delete feeSums;
         uint256 fees = 0;
         for (uint256 i = 0; i < k; ++i) {
             ops[i] = take(head + i);
@@ -120,11 +124,14 @@ contract Handler is Test {
             seed = uint256(keccak256(abi.encode(seed)));
             ops[i] = move(seed);
         }
+        for (uint256 t = 0; t < TOKENS; ++t) {
+            if (feeSums[t] != 0) state.add(1, t, feeSums[t]);
+        }
         IRollup.Batch memory batch;
         batch.newRoot = state.root();
         batch.time = time();
         batch.feeTokens = 0x00010203;
-        batch.feeOwner = accounts == 0 ? address(0) : state.ownerOf(1) == address(0) ? ownerOfFirst() : state.ownerOf(1);
+        batch.feeOwner = ownerOfFirst();
         batch.feeAccount = idOf[batch.feeOwner];
         batch.queueOps = k;
         batch.sponge = seed % Batches.R;
@@ -136,10 +143,14 @@ contract Handler is Test {
         if (nothing) return;
         head += k;
         queued[0] -= fees;
-        credit(batch.feeOwner, 0, fees);
+        credit(batch.feeOwner, 0, k * BASE_FEE);
+        donated[0] += fees - k * BASE_FEE;
         ++calls["submit"];
-        // Once more: refused, whatever the proof.
-        vm.expectRevert();
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IRollup.BatchTimeOutOfRange.selector, batch.time, batch.time, batch.time - 1 hours, batch.time
+            )
+        );
         vm.prank(PROPOSER);
         rollup.submit(8, batch, Batches.pack(ops), proof);
     }
@@ -177,6 +188,7 @@ contract Handler is Test {
             return rollup.withdraw(owner, token, owner, 1);
         }
         amount = amount % 2 == 0 ? most : bound(amount, 1, most);
+        if (amount != most) vm.prank(owner);
         rollup.withdraw(owner, token, owner, amount);
         pendingOf[owner][token] -= amount;
         pending[token] -= amount;
@@ -307,25 +319,28 @@ contract Handler is Test {
         return Batches.fullExit(entry.id, entry.token, balance, owner);
     }
 
-    /// @dev A withdrawal, a transfer or nothing.
+    /// @dev A withdrawal, a transfer or nothing, with a fee once account 1 can take it.
     function move(uint256 seed) private returns (Op memory op) {
+        uint256 kind = seed >> 4 & 3;
         uint256 id = 1 + seed % 3;
+        uint256 other = 1 + (seed >> 12) % 3;
+        if (kind > 1 || (kind == 1 && state.ownerOf(other) == address(0))) return op;
         uint256 token = (seed >> 8) % TOKENS;
         uint128 balance = state.balanceOf(id, token);
         uint128 amount = uint128(bound(seed >> 16, 0, balance));
-        if (seed >> 4 & 3 == 0) {
-            state.sub(id, token, amount);
+        uint96 fee = state.ownerOf(1) == address(0) ? 0 : uint96(bound(seed >> 32, 0, (balance - amount) / 10));
+        feeSums[token] += fee;
+        state.sub(id, token, amount + fee);
+        if (kind == 0) {
             custody[token] -= amount;
             address to = users[(seed >> 12) % 3];
             credit(to, token, amount);
-            return Batches.withdrawal(uint24(id), uint8(token), amount, to);
-        }
-        uint256 other = 1 + (seed >> 12) % 3;
-        if (seed >> 4 & 3 == 1 && state.ownerOf(other) != address(0)) {
-            state.sub(id, token, amount);
+            op = Batches.withdrawal(uint24(id), uint8(token), amount, to);
+        } else {
             state.add(other, token, amount);
-            return Batches.transfer(uint24(id), uint24(other), uint8(token), amount, 0);
+            op = Batches.transfer(uint24(id), uint24(other), uint8(token), amount, 0);
         }
+        op.fee = fee;
     }
 
     function ownerOfFirst() private view returns (address owner) {

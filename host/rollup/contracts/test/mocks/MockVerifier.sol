@@ -8,8 +8,12 @@ contract MockVerifier is IGroth16Verifier {
     uint256 private constant R = 21888242871839275222246405745257275088548364400416034343698204186575808495617;
 
     bool public constant IS_DEV_SETUP = true;
-    bytes32 public constant VERIFYING_KEY_HASH = keccak256("mock");
+    bytes32 public immutable VERIFYING_KEY_HASH;
     uint256 public constant INPUTS = 3;
+
+    constructor(uint256 size) {
+        VERIFYING_KEY_HASH = keccak256(abi.encode("mock", size));
+    }
 
     function verifyProof(uint256[2] calldata, uint256[2][2] calldata, uint256[2] calldata c, uint256[3] calldata input)
         external
@@ -39,9 +43,12 @@ contract BadVerifier is IGroth16Verifier {
     bytes32 public constant VERIFYING_KEY_HASH = keccak256("bad");
 
     Fault private immutable fault;
+    /// @dev Hash of the inputs that the setup's proof is for.
+    uint256 private immutable expected;
 
-    constructor(Fault fault_) {
+    constructor(Fault fault_, uint256 expected_) {
         fault = fault_;
+        expected = expected_;
     }
 
     function INPUTS() external view returns (uint256) {
@@ -61,7 +68,7 @@ contract BadVerifier is IGroth16Verifier {
             seen[uint256(fault) - uint256(Fault.IgnoresInput0)] = 7;
         }
         bool inField = seen[0] < R && seen[1] < R && seen[2] < R;
-        if (fault == Fault.IgnoresProof) return seen[0] == 1 && seen[1] == 2 && seen[2] == 3;
+        if (fault == Fault.IgnoresProof) return uint256(keccak256(abi.encode(seen))) == expected;
         return inField && c[0] == uint256(keccak256(abi.encode(seen)));
     }
 }

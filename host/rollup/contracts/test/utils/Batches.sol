@@ -73,6 +73,14 @@ library Batches {
         }
     }
 
+    uint256 internal constant GENESIS = 0x027bf53879a1b3489605d6028c0ac456c68f4a0bb1651d8d2fc38001e3d77432;
+
+    /// @dev Public inputs of a setup's proof.
+    function setupInputs(uint256 size, uint256 sponge) internal pure returns (uint256[3] memory) {
+        bytes memory head = abi.encodePacked(uint256(1) << 224, GENESIS, GENESIS, uint256(0x00010203) << 152);
+        return inputs(size, sponge, bytes.concat(head, new bytes(64 * size)));
+    }
+
     /// @dev (P, rho, y), with the sum written out term by term.
     function inputs(uint256 size, uint256 sponge, bytes memory w) internal pure returns (uint256[3] memory) {
         uint256 rho =

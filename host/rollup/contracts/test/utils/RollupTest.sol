@@ -53,9 +53,9 @@ abstract contract RollupTest is Test {
         made[1].size = 8;
         made[2].size = 64;
         for (uint256 i = 0; i < 3; ++i) {
-            made[i].verifier = address(new MockVerifier());
-            made[i].inputs = [uint256(1), 2, 3];
-            made[i].proof = prove(made[i].size, made[i].inputs);
+            made[i].verifier = address(new MockVerifier(made[i].size));
+            made[i].sponge = 12345;
+            made[i].proof = prove(made[i].size, Batches.setupInputs(made[i].size, 12345));
         }
     }
 
