@@ -104,23 +104,24 @@ contract Handler is Test {
         ++calls["set key"];
     }
 
-    /// @dev An honest batch of eight: some of the queue, then withdrawals and transfers that the balances allow.
+    /// @dev An honest batch of eight, or of 64 where more is overdue: some of the queue, then withdrawals and transfers that the balances allow.
     function submit(uint256 seed) external {
         forward(1);
         if (closed()) return refuseSubmit();
         uint256 waiting = queue.length - head;
-        uint256 most = waiting < 8 ? waiting : 8;
+        uint256 size = waiting > 8 && times[head + 8] + 24 hours < time() ? 64 : 8;
+        uint256 most = waiting < size ? waiting : size;
         uint256 k = seed % 3 == 0 ? most : seed % (most + 1);
         if (k < most && times[head + k] + 24 hours < time()) k = most;
         if (k != 0 && accounts == 0) return;
-        Op[] memory ops = new Op[](8);
+        Op[] memory ops = new Op[](size);
         delete feeSums;
         uint256 fees = 0;
         for (uint256 i = 0; i < k; ++i) {
             ops[i] = take(head + i);
             fees += queue[head + i].fee;
         }
-        for (uint256 i = k; i < 8; ++i) {
+        for (uint256 i = k; i < size; ++i) {
             seed = uint256(keccak256(abi.encode(seed)));
             ops[i] = move(seed);
         }
@@ -139,7 +140,7 @@ contract Handler is Test {
         IRollup.Proof memory proof = proofFor(batch, ops);
         if (nothing) vm.expectRevert(abi.encodeWithSelector(IRollup.EmptyBatch.selector));
         vm.prank(PROPOSER);
-        rollup.submit(8, batch, Batches.pack(ops), proof);
+        rollup.submit(size, batch, Batches.pack(ops), proof);
         if (nothing) return;
         head += k;
         queued[0] -= fees;
@@ -152,7 +153,7 @@ contract Handler is Test {
             )
         );
         vm.prank(PROPOSER);
-        rollup.submit(8, batch, Batches.pack(ops), proof);
+        rollup.submit(size, batch, Batches.pack(ops), proof);
     }
 
     /// @dev A batch with a good proof of an op that the queue never held, or of another token's custody.
