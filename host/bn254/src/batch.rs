@@ -20,8 +20,8 @@ use crate::{
 
 /// Chains of products that do not wait for each other.
 const CHAINS: usize = 2;
-/// Bytes of working memory of a batch, to stay in the second-level cache.
-const SCRATCH_BYTES: usize = 1 << 18;
+/// Vectors of a batch: enough to share an inversion, few enough for the second-level cache (G1 1,920 bytes each, G2 twice that).
+const BATCH_VECTORS: usize = 176;
 /// What is kept of a vector between forward and backward: denominator, product before, numerator, x₁, x₂, y₁.
 const KEPT: usize = 6;
 
@@ -119,9 +119,16 @@ impl<C: Curve> Pool<C> {
         self.len += count;
     }
 
-    /// Makes room for so many more points at once, rather than little by little.
-    pub(crate) fn reserve(&mut self, count: usize) {
-        self.rows.grow((self.len + count) * C::ROWS);
+    /// Makes room for so many sums.
+    pub(crate) fn reserve(&mut self, sums: usize) {
+        // The last vectors of a batch are written whole.
+        self.rows.grow((self.len + sums + LANES * CHAINS) * C::ROWS);
+    }
+
+    /// Makes the first points infinite and forgets all others.
+    pub(crate) fn reset(&mut self, len: usize) {
+        self.rows.all_mut()[..len * C::ROWS].fill([0; 64]);
+        self.len = len;
     }
 
     /// Forgets all points from `len` on.
@@ -158,13 +165,8 @@ impl<C: Curve> Pool<C> {
         pairs: &[Pair],
         mut go_on: impl FnMut() -> bool,
     ) -> bool {
-        let rows_needed = (self.len + pairs.len() + LANES * CHAINS) * C::ROWS;
-        if self.rows.len() < rows_needed {
-            self.rows.grow(rows_needed + rows_needed / 4);
-        }
-        let bytes_a_vector = KEPT * 4 * C::ROWS * size_of::<Line>();
-        let batch = SCRATCH_BYTES / bytes_a_vector * LANES;
-        let mut batches = pairs.chunks(batch).peekable();
+        self.reserve(pairs.len());
+        let mut batches = pairs.chunks(BATCH_VECTORS * LANES).peekable();
         let mut fetched = false;
         while let Some(batch) = batches.next() {
             if !go_on() {

@@ -55,23 +55,6 @@ impl<C: Curve> Buckets<C> {
         }
     }
 
-    /// As many empty buckets as asked for, in the same memory.
-    ///
-    /// # Panics
-    /// As [`Buckets::new`].
-    pub fn reset(&mut self, count: usize) {
-        assert!(count < PointRef::LIMIT, "{count} buckets");
-        self.pool.truncate(0);
-        self.pool.extend(count);
-        self.count = count;
-        self.filled.clear();
-        self.filled.resize(count, false);
-        // What an addition that was given up left behind.
-        self.points.clear();
-        self.runs.clear();
-        self.done.clear();
-    }
-
     /// Adds points: the first `counts[0]` of `ids` to bucket 0, and so on; an id is twice the index of a base, plus 1 for its
     /// negative. Asks `go_on` now and then and gives up when it says no: then the buckets are worth nothing, and false is returned.
     ///
@@ -84,8 +67,6 @@ impl<C: Curve> Buckets<C> {
         ids: &[u32],
         go_on: impl FnMut() -> bool,
     ) -> bool {
-        // Every point but one of a bucket is an addition.
-        self.pool.reserve(ids.len());
         let mut rest = ids;
         for (key, count) in counts.iter().enumerate() {
             if *count == 0 {
@@ -100,6 +81,8 @@ impl<C: Curve> Buckets<C> {
             self.runs.push(Run { key: key as u32, len: count + u32::from(self.filled[key]) });
             self.filled[key] = true;
         }
+        // k points take k − 1 sums: all rounds together are no more than the points.
+        self.pool.reserve(self.points.len());
         self.sum_runs(bases, go_on) && self.settle(bases)
     }
 
@@ -158,14 +141,26 @@ impl<C: Curve> Buckets<C> {
         true
     }
 
-    /// Σ (i + 1)·bucketᵢ. The buckets are worth nothing afterwards.
+    /// Number of buckets.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Σ (i + 1)·bucketᵢ; the buckets are empty afterwards.
     ///
     /// With i = h·L + l it is L·Σ h·Σ_l B + Σ (l + 1)·Σ_h B: the sums over rows and over columns are runs like any other, and few
     /// enough remain to be weighed by running sums.
     pub fn weigh(&mut self) -> Xyzz<C::Field> {
-        if self.count <= FEW_BUCKETS {
-            return self.running_sum(0..self.count, 1);
-        }
+        let count = self.count;
+        let sum = if count <= FEW_BUCKETS { self.running_sum(0..count, 1) } else { self.weigh_square() };
+        self.count = count;
+        self.filled.fill(false);
+        self.pool.reset(count);
+        sum
+    }
+
+    /// By rows and columns.
+    fn weigh_square(&mut self) -> Xyzz<C::Field> {
         let log_low = self.count.ilog2().div_ceil(2);
         let low_count = 1usize << log_low;
         let high_count = self.count.div_ceil(low_count);

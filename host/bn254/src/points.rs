@@ -127,8 +127,4 @@ impl Rows {
     pub(crate) fn all_mut(&mut self) -> &mut [[u8; 64]] {
         cast_slice_mut(&mut self.0)
     }
-
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
 }

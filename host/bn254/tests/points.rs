@@ -93,6 +93,7 @@ fn check<A, C>(
     let what =
         format!("{}: {} points in {count} buckets, {pieces} pieces", instructions.name(), filling.len());
     assert_eq!(A::from(buckets.weigh().to_affine()), expected(points, filling), "{what}");
+    assert!(buckets.weigh().is_infinity(), "{what}: not empty afterwards");
 }
 
 fn suite<A, C>(encode: impl Fn(&A) -> C::Base)

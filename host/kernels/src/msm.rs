@@ -23,7 +23,7 @@ use millrace_bn254::{
 use millrace_job::{CancelToken, EngineError};
 use rayon::prelude::*;
 
-use self::{plan::Plan, scalars::Block, window::Workspaces};
+use self::{plan::Plan, scalars::Block};
 
 /// The most points of one job.
 pub(crate) const MAX_POINTS: usize = PointRef::LIMIT;
@@ -50,12 +50,12 @@ pub(crate) fn sum<C: Curve>(
     let part_len = blocks.len().div_ceil(parts).max(1);
     let tasks: Vec<(u32, &[Block])> =
         (0..plan.windows).rev().flat_map(|w| blocks.chunks(part_len).map(move |part| (w, part))).collect();
-    let workspaces = Workspaces::<C>::new(instructions);
+    let stash = window::Stash::default();
     let (ones, windows) = rayon::join(
-        || window::sum_ones(&workspaces, bases, &blocks, cancel),
+        || window::sum_ones::<C>(instructions, bases, &blocks, cancel),
         || {
             let sum = |(w, part): &(u32, &[Block])| {
-                Ok((*w, window::sum_window(&workspaces, bases, part, &plan, *w, cancel)?))
+                Ok((*w, window::sum_window::<C>(instructions, &stash, bases, part, &plan, *w, cancel)?))
             };
             tasks.par_iter().with_max_len(1).map(sum).collect::<Result<Vec<_>, EngineError>>()
         },

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use zeroize::Zeroize;
 
 /// Scalars of a block; blocks are read in parallel.
-pub(super) const BLOCK: usize = 1 << 12;
+const BLOCK: usize = 1 << 12;
 
 /// What is left of up to [`BLOCK`] scalars. Wiped when dropped.
 pub(super) struct Block {

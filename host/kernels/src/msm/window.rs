@@ -1,76 +1,42 @@
 //! One window: its points into buckets, its buckets into one sum.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use millrace_bn254::{backend::Instructions, buckets::Buckets, curve::Xyzz, points::Curve};
 use millrace_job::{CancelToken, EngineError};
-use zeroize::Zeroize;
 
 use super::{
     plan::{FEW, Plan},
-    scalars::{BLOCK, Block},
+    scalars::Block,
 };
 
-/// Points are sorted and summed together in pieces whose sums in the making take about so much: enough for long batches, little enough to stay near, and
-/// to be kept for each thread.
-const PIECE_BYTES: usize = 1 << 20;
+/// Most blocks that are sorted together, over rows of a point: their sums in the making are 4 MiB then.
+const MAX_BLOCKS_A_PIECE: usize = 16;
 
-/// Blocks of a piece.
-fn blocks_a_piece<C: Curve>() -> usize {
-    (PIECE_BYTES / (64 * C::ROWS) / BLOCK).max(1)
-}
+/// Buckets that no window uses just now, so that a thread's next window finds its memory warm.
+pub(super) struct Stash<C: Curve>(Mutex<Vec<Buckets<C>>>);
 
-/// Memory that a task works in, kept from one window to the next.
-pub(super) struct Workspace<C: Curve> {
-    buckets: Buckets<C>,
-    digits: Vec<i32>,
-    ids: Vec<u32>,
-    counts: Vec<u32>,
-    ends: Vec<u32>,
-}
-
-impl<C: Curve> Workspace<C> {
-    fn new(instructions: Instructions) -> Self {
-        let (digits, ids, counts, ends) = Default::default();
-        Self { buckets: Buckets::new(instructions, 0), digits, ids, counts, ends }
+impl<C: Curve> Default for Stash<C> {
+    fn default() -> Self {
+        Self(Mutex::default())
     }
 }
 
-impl<C: Curve> Drop for Workspace<C> {
-    /// Digits are a witness's; ids say which of them were zero.
-    fn drop(&mut self) {
-        self.digits.zeroize();
-        self.ids.zeroize();
-    }
-}
-
-/// Memory of tasks that are done, for those that come: never more than ran at once.
-pub(super) struct Workspaces<C: Curve> {
-    instructions: Instructions,
-    idle: Mutex<Vec<Workspace<C>>>,
-}
-
-impl<C: Curve> Workspaces<C> {
-    pub(super) fn new(instructions: Instructions) -> Self {
-        Self { instructions, idle: Mutex::default() }
+impl<C: Curve> Stash<C> {
+    fn take(&self, instructions: Instructions, count: usize) -> Buckets<C> {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        found.filter(|buckets| buckets.count() == count).unwrap_or_else(|| Buckets::new(instructions, count))
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Workspace<C>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Workspace<C>) -> T) -> T {
-        let idle = self.idle().pop();
-        let mut workspace = idle.unwrap_or_else(|| Workspace::new(self.instructions));
-        let done = work(&mut workspace);
-        self.idle().push(workspace);
-        done
+    fn put(&self, buckets: Buckets<C>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buckets);
     }
 }
 
 /// Σ over the points of `blocks` of their digit in window `w` times the point.
 pub(super) fn sum_window<C: Curve>(
-    workspaces: &Workspaces<C>,
+    instructions: Instructions,
+    stash: &Stash<C>,
     bases: &[C::Base],
     blocks: &[Block],
     plan: &Plan,
@@ -80,28 +46,17 @@ pub(super) fn sum_window<C: Curve>(
     if blocks.iter().map(Block::len).sum::<usize>() < FEW {
         return Ok(sum_few::<C>(bases, blocks, plan, w));
     }
-    workspaces.with(|workspace| sum_pieces(workspace, bases, blocks, plan, w, cancel))
-}
-
-fn sum_pieces<C: Curve>(
-    workspace: &mut Workspace<C>,
-    bases: &[C::Base],
-    blocks: &[Block],
-    plan: &Plan,
-    w: u32,
-    cancel: &CancelToken,
-) -> Result<Xyzz<C::Field>, EngineError> {
-    let Workspace { buckets, digits, ids, counts, ends } = workspace;
-    buckets.reset(plan.buckets());
-    counts.resize(plan.buckets() + 1, 0);
-    ends.resize(plan.buckets() + 1, 0);
-    for piece in blocks.chunks(blocks_a_piece::<C>()) {
+    let mut buckets = stash.take(instructions, plan.buckets());
+    let (mut digits, mut ids) = (Vec::new(), Vec::new());
+    let mut counts = vec![0u32; plan.buckets() + 1];
+    let mut ends = vec![0u32; plan.buckets() + 1];
+    for piece in blocks.chunks((blocks.len() / 4).clamp(1, MAX_BLOCKS_A_PIECE / C::ROWS)) {
         digits.clear();
         counts.fill(0);
         for block in piece {
             digits.extend(block.values.iter().map(|value| plan.digit(value, w)));
         }
-        for digit in digits.iter() {
+        for digit in &digits {
             counts[digit.unsigned_abs() as usize] += 1;
         }
         // Counting sort. Zero digits are sorted behind all others and left there.
@@ -121,11 +76,13 @@ fn sum_pieces<C: Curve>(
                 *end += 1;
             }
         }
-        if !buckets.add(bases, &counts[1..], ids, || !cancel.is_cancelled()) {
+        if !buckets.add(bases, &counts[1..], &ids, || !cancel.is_cancelled()) {
             return Err(EngineError::Cancelled);
         }
     }
-    Ok(buckets.weigh())
+    let sum = buckets.weigh();
+    stash.put(buckets);
+    Ok(sum)
 }
 
 /// The same without inversions, sorting or batches.
@@ -149,19 +106,16 @@ fn sum_few<C: Curve>(bases: &[C::Base], blocks: &[Block], plan: &Plan, w: u32) -
 
 /// Σ of the points whose scalar is 1, less those whose scalar is −1.
 pub(super) fn sum_ones<C: Curve>(
-    workspaces: &Workspaces<C>,
+    instructions: Instructions,
     bases: &[C::Base],
     blocks: &[Block],
     cancel: &CancelToken,
 ) -> Result<Xyzz<C::Field>, EngineError> {
-    workspaces.with(|workspace| {
-        let bucket = &mut workspace.buckets;
-        bucket.reset(1);
-        for block in blocks.iter().filter(|block| !block.ones.is_empty()) {
-            if !bucket.add(bases, &[block.ones.len() as u32], &block.ones, || !cancel.is_cancelled()) {
-                return Err(EngineError::Cancelled);
-            }
+    let mut bucket = Buckets::<C>::new(instructions, 1);
+    for block in blocks.iter().filter(|block| !block.ones.is_empty()) {
+        if !bucket.add(bases, &[block.ones.len() as u32], &block.ones, || !cancel.is_cancelled()) {
+            return Err(EngineError::Cancelled);
         }
-        Ok(bucket.weigh())
-    })
+    }
+    Ok(bucket.weigh())
 }
