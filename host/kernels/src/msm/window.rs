@@ -10,8 +10,8 @@ use super::{
     scalars::Block,
 };
 
-/// Most blocks that are sorted together, over rows of a point: their sums in the making are 4 MiB then.
-const MAX_BLOCKS_A_PIECE: usize = 16;
+/// Most blocks that are sorted together, over rows of a point: their sums in the making are a megabyte then.
+const MAX_BLOCKS_A_PIECE: usize = 4;
 
 /// Buckets that no window uses just now, so that a thread's next window finds its memory warm.
 pub(super) struct Stash<C: Curve>(Mutex<Vec<Buckets<C>>>);
