@@ -39,6 +39,10 @@ use crate::{
     output::tell,
 };
 
+/// Gives pages back when they are freed: `docs/decisions/2026-11-28-allocator.md`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     init_logging(cli.verbose);
