@@ -14,6 +14,8 @@ use crate::{
 
 const BEAT_BYTES: u64 = 64;
 const POINT_BYTES: u64 = 128;
+/// Read from the host at once.
+const STEP_BYTES: u64 = 1 << 20;
 
 /// A job's work, ready to be written.
 #[derive(Default)]
@@ -25,6 +27,8 @@ pub(crate) struct Done {
     /// Beats read from host and device memory.
     pub(crate) host_beats: u64,
     pub(crate) memory_beats: u64,
+    /// Bytes kept of what was read from the host.
+    host_bytes: u64,
 }
 
 type Failure = (Cause, u64);
@@ -92,17 +96,35 @@ impl Done {
         }
         self.host_beats += beats;
         let whole = whole.ok_or((Cause::HostRead, address))?;
-        // Of a source that is not mapped nothing is read, whatever its length says.
-        let mut beat = [0; BEAT_BYTES as usize];
-        device.dma.read(Iova(address), &mut beat).map_err(|_| (Cause::HostRead, address))?;
-        let mut bytes = vec![0; whole as usize];
-        if device.dma.read(Iova(address), &mut bytes).is_ok() {
-            return Ok(bytes);
+        let most = job_bytes_most(device);
+        let mut bytes = Vec::new();
+        // A length is the host's word: room is taken only as memory turns out to be there.
+        while (bytes.len() as u64) < whole {
+            let at = bytes.len();
+            if self.host_bytes >= most {
+                return Err((Cause::BadLength, whole));
+            }
+            let n = (whole - at as u64).min(STEP_BYTES).min(most - self.host_bytes);
+            let n = n.next_multiple_of(BEAT_BYTES);
+            bytes.resize(at + n as usize, 0);
+            let from = address.checked_add(at as u64).ok_or((Cause::HostRead, address))?;
+            if device.dma.read(Iova(from), &mut bytes[at..]).is_err() {
+                let mut beat = [0; BEAT_BYTES as usize];
+                let mut starts = (0..n).step_by(BEAT_BYTES as usize).map(|i| from.saturating_add(i));
+                let failed = starts.find(|&start| device.dma.read(Iova(start), &mut beat).is_err());
+                return Err((Cause::HostRead, failed.unwrap_or(from)));
+            }
+            self.host_bytes += n;
         }
-        let starts = (0..beats).map(|i| address.saturating_add(i * BEAT_BYTES));
-        let failed = starts.into_iter().find(|&at| device.dma.read(Iova(at), &mut beat).is_err());
-        Err((Cause::HostRead, failed.unwrap_or(address)))
+        Ok(bytes)
     }
+}
+
+/// What one job reads from the host at most, in bytes: as much as device memory holds, or the longest transform. The model keeps a
+/// job's input whole, where the device streams it.
+fn job_bytes_most(device: &Device) -> u64 {
+    let config = &device.config;
+    (1u64 << config.log_memory_bytes).max(32 << config.ntt_log_max)
 }
 
 fn copy(device: &Device, d: &Descriptor) -> Result<Done, Failure> {
@@ -116,8 +138,8 @@ fn msm(device: &Device, d: &Descriptor) -> Result<Done, Failure> {
     let scalars = done.read(device, d.flags & layout::FLAG_SRC0_DEV != 0, d.src0, d.count * 32)?;
     let bases = done.read(device, d.flags & layout::FLAG_SRC1_DEV != 0, d.src1, d.count * 64)?;
     let (c, w) = (device.config.window_bits, device.config.windows);
-    let mut points = Vec::with_capacity(d.count as usize);
-    let mut factors = Vec::with_capacity(d.count as usize);
+    let mut points = Vec::with_capacity(scalars.len() / 32);
+    let mut factors = Vec::with_capacity(scalars.len() / 32);
     let pairs = scalars.as_chunks::<32>().0.iter().zip(bases.as_chunks::<64>().0);
     for (i, (scalar, base)) in pairs.enumerate() {
         let scalar = FrCanonical(*scalar);

@@ -296,3 +296,35 @@ fn impossible_ring_sizes_stop_the_queue() {
         }
     }
 }
+
+#[test]
+fn a_length_beyond_what_is_mapped_takes_no_memory() {
+    let mut host = Host::new();
+    let data = host.data.iova().0;
+    let copy = Descriptor { opcode: layout::OPCODE_COPY, src0: data, dst: data, ..Descriptor::default() };
+    for log in [20, 40] {
+        let (status, position) = host.run(Descriptor { count: 1 << log, dst_len_bytes: 1 << log, ..copy });
+        assert_eq!((status, position), (Cause::HostRead as u8, data + 8192), "2^{log} bytes");
+    }
+    let msm = Descriptor { opcode: layout::OPCODE_MSM_G1, src1: data, dst_len_bytes: 128, ..copy };
+    let (status, position) = host.run(Descriptor { count: u32::MAX.into(), ..msm });
+    assert_eq!((status, position), (Cause::HostRead as u8, data + 8192));
+    assert_eq!(host.run(nop()).0, Cause::Ok as u8);
+}
+
+#[test]
+fn a_length_beyond_device_memory_is_refused_though_all_of_it_is_mapped() {
+    let mut host = Host::new();
+    let big = host.device.host_memory().alloc(1 << 20).unwrap();
+    // Device memory has 64 KiB, the longest transform 256 KiB.
+    let copy = |count: u64| Descriptor {
+        opcode: layout::OPCODE_COPY,
+        src0: big.iova().0,
+        dst: big.iova().0,
+        count,
+        dst_len_bytes: count,
+        ..Descriptor::default()
+    };
+    assert_eq!(host.run(copy(256 << 10)).0, Cause::Ok as u8);
+    assert_eq!(host.run(copy((256 << 10) + 64)), (Cause::BadLength as u8, (256 << 10) + 64));
+}
