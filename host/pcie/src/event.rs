@@ -1,14 +1,15 @@
 //! Interrupt vectors that arrive through an eventfd, from the kernel or from a served device.
 
 use std::{
-    io,
+    io::{self, IoSliceMut},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     time::Duration,
 };
 
 use rustix::{
     event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
-    io::Errno,
+    fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    io::{Errno, ReadWriteFlags, preadv2},
 };
 
 use crate::Irq;
@@ -33,9 +34,12 @@ impl EventIrq {
         self.fd.as_fd()
     }
 
-    /// Takes what was raised; the count is of no interest.
+    /// Takes what was raised; the count is of no interest. Never waits: O_NONBLOCK is a property of the open file, which the other side
+    /// shares and can clear, so that each read says itself that it does not wait.
     fn take(&self) -> bool {
-        rustix::io::read(&self.fd, &mut [0; 8]).is_ok()
+        let mut count = [0; 8];
+        // No position: an eventfd has none.
+        preadv2(&self.fd, &mut [IoSliceMut::new(&mut count)], u64::MAX, ReadWriteFlags::NOWAIT).is_ok()
     }
 }
 
@@ -58,7 +62,15 @@ impl Irq for EventIrq {
 ///
 /// # Errors
 /// What the system says; a counter that is full (2^64 − 2 interrupts that nobody took) is none.
+///
+/// Waits only if the client clears O_NONBLOCK and fills the counter between the last two steps: Linux has no write to an eventfd that says
+/// itself that it does not wait.
 pub fn raise(fd: impl AsFd) -> io::Result<()> {
+    let fd = fd.as_fd();
+    fcntl_setfl(fd, fcntl_getfl(fd)? | OFlags::NONBLOCK)?;
+    if poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? == 0 {
+        return Ok(());
+    }
     match rustix::io::write(fd, &1u64.to_ne_bytes()) {
         Ok(_) | Err(Errno::AGAIN) => Ok(()),
         Err(error) => Err(error.into()),
@@ -77,5 +89,20 @@ mod tests {
         raise(irq.fd()).unwrap();
         assert!(irq.wait(Duration::from_secs(10)));
         assert!(!irq.wait(Duration::ZERO));
+    }
+    #[test]
+    fn a_peer_that_clears_the_flag_makes_nobody_wait() {
+        let (told, done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let irq = EventIrq::new().unwrap();
+            let clear = || fcntl_setfl(irq.fd(), fcntl_getfl(irq.fd()).unwrap() - OFlags::NONBLOCK).unwrap();
+            clear();
+            let nothing = irq.wait(Duration::from_millis(1));
+            rustix::io::write(irq.fd(), &(u64::MAX - 1).to_ne_bytes()).unwrap();
+            clear();
+            raise(irq.fd()).unwrap();
+            told.send((nothing, irq.wait(Duration::ZERO), irq.wait(Duration::ZERO))).unwrap();
+        });
+        assert_eq!(done.recv_timeout(Duration::from_secs(20)), Ok((false, true, false)), "somebody waits");
     }
 }

@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 use self::{
     client_memory::{ClientMemory, Life},
     config_space::ConfigSpace,
-    session::{Session, Vectors},
+    session::{MESSAGE_LIMIT, Session, Vectors},
 };
 
 /// How long a stop may go unnoticed while nobody is connected.
@@ -172,7 +172,9 @@ impl Server {
         let ended = stream.set_nonblocking(false).map_err(ReceiveError::Io).and_then(|()| {
             let (machine, memory, vectors) = (&self.machine, &self.memory, &self.vectors);
             let mut session = Session { machine, memory, vectors, config: machine.config(), agreed: false };
-            session.run(&Connection::new(stream), stop)
+            let mut connection = Connection::new(stream);
+            connection.set_timeout(Some(MESSAGE_LIMIT));
+            session.run(&connection, stop)
         });
         if let Some(on) = self.machine.on.lock().take() {
             on.life.end();
@@ -193,9 +195,13 @@ impl Server {
                 thread::sleep(IRQ_INTERVAL);
                 continue;
             };
-            if irq.wait(IRQ_INTERVAL)
-                && let Some(fd) = &self.vectors.lock()[vector]
-                && let Err(error) = raise(fd)
+            if !irq.wait(IRQ_INTERVAL) {
+                continue;
+            }
+            // Not under the lock: what happens at the client's descriptor holds up no message.
+            let fd = self.vectors.lock()[vector].clone();
+            if let Some(fd) = fd
+                && let Err(error) = raise(&*fd)
             {
                 tracing::warn!("an interrupt was lost: {error}");
             }

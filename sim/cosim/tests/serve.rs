@@ -316,8 +316,8 @@ struct Raw {
 
 impl Raw {
     fn new(socket: &Path) -> Self {
-        let connection = Connection::new(UnixStream::connect(socket).unwrap());
-        connection.set_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut connection = Connection::new(UnixStream::connect(socket).unwrap());
+        connection.set_timeout(Some(Duration::from_secs(10)));
         Self { connection, id: 0 }
     }
 

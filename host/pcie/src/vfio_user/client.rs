@@ -82,8 +82,8 @@ pub fn open_vfio_user(path: &Path, bar0_bytes: u64) -> Result<Function, ClientEr
         expected,
         got,
     };
-    let connection = Connection::new(UnixStream::connect(path).map_err(connect)?);
-    connection.set_timeout(Some(ANSWER_LIMIT)).map_err(connect)?;
+    let mut connection = Connection::new(UnixStream::connect(path).map_err(connect)?);
+    connection.set_timeout(Some(ANSWER_LIMIT));
     let link =
         Arc::new(Link { state: Mutex::new(State { connection, next_id: 0 }), down: AtomicBool::new(false) });
     let version = link.negotiate().map_err(talk("agreeing on a version"))?;

@@ -1,7 +1,7 @@
 //! One client: its messages, answered one after the other.
 
 use std::{
-    os::fd::OwnedFd,
+    os::fd::{AsRawFd, OwnedFd},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,7 +15,7 @@ use millrace_pcie::vfio_user::{
 };
 use millrace_pcie_sys as sys;
 use parking_lot::Mutex;
-use rustix::{fs::OFlags, io::Errno};
+use rustix::io::Errno;
 
 use super::{
     Machine,
@@ -26,7 +26,7 @@ use super::{
 /// How long a stop may go unnoticed.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// A client that begins a message ends it within this.
-const MESSAGE_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const MESSAGE_LIMIT: Duration = Duration::from_secs(5);
 /// Bytes of one register access at most: QEMU sends 8, a debugger may want a page.
 const ACCESS_BYTES_MOST: usize = 4096;
 
@@ -38,7 +38,7 @@ const CONFIG: u32 = sys::VFIO_PCI_CONFIG_REGION_INDEX;
 type Answer = Result<Payload, Errno>;
 
 /// Where the client wants its interrupts, by vector.
-pub(super) type Vectors = Mutex<Vec<Option<OwnedFd>>>;
+pub(super) type Vectors = Mutex<Vec<Option<Arc<OwnedFd>>>>;
 
 /// What a client sees of the device.
 pub(super) struct Session<'a> {
@@ -52,7 +52,6 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     /// Serves until the client goes, talks nonsense, or a stop is asked for.
     pub(super) fn run(&mut self, connection: &Connection, stop: &AtomicBool) -> Result<(), ReceiveError> {
-        connection.set_timeout(Some(MESSAGE_LIMIT))?;
         while !stop.load(Ordering::Acquire) {
             if !connection.is_readable(LOOK_INTERVAL)? {
                 continue;
@@ -201,10 +200,12 @@ impl Session<'_> {
             sys::VFIO_IRQ_SET_DATA_NONE if count == 0 => vectors.fill_with(|| None),
             sys::VFIO_IRQ_SET_DATA_EVENTFD if fds.is_empty() => vectors[start..end].fill_with(|| None),
             sys::VFIO_IRQ_SET_DATA_EVENTFD if fds.len() == count => {
+                // Whatever else could be given (a terminal, a pipe, a file) has ways of its own to hold up who writes to it.
+                if !fds.iter().all(is_eventfd) {
+                    return Err(Errno::INVAL);
+                }
                 for (vector, fd) in vectors[start..end].iter_mut().zip(fds) {
-                    // Whatever the client gave: raising an interrupt never waits for it.
-                    rustix::fs::fcntl_setfl(fd, rustix::fs::fcntl_getfl(fd)? | OFlags::NONBLOCK)?;
-                    *vector = Some(fd.try_clone().map_err(|_| Errno::MFILE)?);
+                    *vector = Some(Arc::new(fd.try_clone().map_err(|_| Errno::MFILE)?));
                 }
             }
             sys::VFIO_IRQ_SET_DATA_NONE | sys::VFIO_IRQ_SET_DATA_BOOL => return Err(Errno::OPNOTSUPP),
@@ -270,6 +271,12 @@ impl Session<'_> {
         self.machine.power_cycle(self.memory);
         self.config = self.machine.config();
     }
+}
+
+/// The kernel names what a descriptor of this process refers to.
+fn is_eventfd(fd: &OwnedFd) -> bool {
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+    link.is_ok_and(|name| name.as_os_str() == "anon_inode:[eventfd]")
 }
 
 /// Offsets of the registers in a range of BAR0: it has 32-bit registers and nothing else.
