@@ -48,12 +48,13 @@ impl Mapping {
         Ok((Self { map }, file))
     }
 
-    /// All of a file that another process shares. Its owner can take the memory away by truncating it, and a touch then ends this process; a file
-    /// sealed against shrinking cannot be truncated.
+    /// All of a file that another process shares. A touch of memory that its owner took away by truncating the file would end this process, so
+    /// that the file must be sealed against shrinking, or let itself be sealed here: a memfd, as QEMU's `memory-backend-memfd` makes it.
     ///
     /// # Errors
-    /// What the system says; an empty file.
+    /// EPERM for a file that can shrink, EINVAL for an empty one, what else the system says.
     pub fn of_file(file: impl AsFd) -> io::Result<Self> {
+        seal_against_shrinking(&file)?;
         let len = usize::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
         if len == 0 {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -201,6 +202,16 @@ impl Mapping {
     }
 }
 
+fn seal_against_shrinking(file: impl AsFd) -> io::Result<()> {
+    let is_sealed =
+        || rustix::fs::fcntl_get_seals(&file).is_ok_and(|seals| seals.contains(SealFlags::SHRINK));
+    if !is_sealed() {
+        // Whether it worked is looked at, not what it said.
+        let _ = rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK);
+    }
+    if is_sealed() { Ok(()) } else { Err(rustix::io::Errno::PERM.into()) }
+}
+
 /// What the CPU wrote to memory is visible to the device before the register write that follows: a doorbell.
 #[inline]
 fn before_register_write() {
@@ -263,5 +274,23 @@ mod tests {
     fn shared_memory_cannot_be_taken_away() {
         let (_mapping, file) = Mapping::shared("test", 8192).unwrap();
         assert!(file.set_len(4096).is_err());
+    }
+    #[test]
+    fn files_that_can_shrink_are_refused() {
+        let memfd = |flags| {
+            let fd = rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC | flags).unwrap();
+            rustix::fs::ftruncate(&fd, 8192).unwrap();
+            File::from(fd)
+        };
+        let on_disk = tempfile::tempfile().unwrap();
+        on_disk.set_len(8192).unwrap();
+        for file in [on_disk, memfd(MemfdFlags::empty())] {
+            let error = Mapping::of_file(&file).err().expect("its owner could take it away");
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
+        }
+        let file = memfd(MemfdFlags::ALLOW_SEALING);
+        let mapping = Mapping::of_file(&file).unwrap();
+        assert!(file.set_len(0).is_err(), "sealed by who maps it");
+        mapping.read(8000, &mut [0; 8]);
     }
 }

@@ -1,6 +1,7 @@
 //! A served device, reached by the driver through the socket: jobs, reset in the middle of one, what is not mapped, what a client must not do.
 
 use std::{
+    fs::File,
     io::{Read, Write},
     os::{fd::AsFd, unix::net::UnixStream},
     path::{Path, PathBuf},
@@ -140,14 +141,68 @@ fn clients_come_one_after_the_other() {
     for _ in 0..3 {
         works(&engine(served.function()), 5);
     }
-    // One that dies in the middle: a socket closed without a word, with memory mapped.
-    let function = served.function();
-    let buffer = function.dma.alloc(4096).unwrap();
-    let port = served.port.lock().clone().unwrap();
-    port.write(buffer.iova(), &[1]).unwrap();
-    drop((buffer, function));
+}
+
+#[test]
+fn a_client_that_dies_leaves_nothing_behind() {
+    const IOVA: u64 = 0x10_0000;
+    let served = Served::model();
+    let map = || Payload::new().u32(32).u32(3).u64(0).u64(IOVA).u64(4096);
+    let to_eventfd = || Payload::new().u32(20).u32(36).u32(sys::VFIO_PCI_MSIX_IRQ_INDEX).u32(0).u32(1);
+    let life = |byte: u8| {
+        let (file, irq) = (memory_file(4096), eventfd());
+        let mut raw = Raw::agreed(&served.socket());
+        raw.ask(Command::DmaMap as u16, map(), &[file.as_fd()]).unwrap();
+        raw.ask(Command::SetIrqs as u16, to_eventfd(), &[irq.as_fd()]).unwrap();
+        raw.set_config(4, &[6, 0]);
+        let port = served.port.lock().clone().unwrap();
+        port.write(Iova(IOVA), &[byte]).unwrap();
+        (raw, file, irq, port)
+    };
+    let first = |file: &File| {
+        let mut byte = [0];
+        std::os::unix::fs::FileExt::read_exact_at(file, &mut byte, 0).unwrap();
+        byte[0]
+    };
+    let (raw, old_file, old_irq, old_port) = life(1);
+    // Without a word: nothing unmapped, the bus master on.
+    drop(raw);
+    let (raw, new_file, _new_irq, _) = life(2);
+    old_port.write(Iova(IOVA), &[3]).expect("a posted write has no answer");
+    assert!(old_port.read(Iova(IOVA), &mut [0]).is_err(), "the device of the client that died");
+    assert_eq!((first(&old_file), first(&new_file)), (1, 2));
+    drop(raw);
     works(&engine(served.function()), 5);
-    assert!(port.read(Iova(1 << 32), &mut [0]).is_err(), "the device of the last client reaches nothing");
+    let count = rustix::io::read(&old_irq, &mut [0; 8]);
+    assert_eq!(count, Err(rustix::io::Errno::AGAIN), "interrupts of others' jobs");
+}
+
+fn eventfd() -> std::os::fd::OwnedFd {
+    use rustix::event::EventfdFlags;
+    rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK).unwrap()
+}
+
+#[test]
+fn memory_that_a_client_could_take_away_is_refused() {
+    let served = Served::model();
+    let mut raw = Raw::agreed(&served.socket());
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(4096).unwrap();
+    let map = || Payload::new().u32(32).u32(3).u64(0).u64(0x10_0000).u64(4096);
+    assert_eq!(raw.ask(Command::DmaMap as u16, map(), &[file.as_fd()]), Err(1));
+    let sealed = memory_file(4096);
+    raw.ask(Command::DmaMap as u16, map(), &[sealed.as_fd()]).unwrap();
+    assert!(sealed.set_len(0).is_err());
+}
+
+#[test]
+fn interrupts_go_to_eventfds_only() {
+    let served = Served::model();
+    let mut raw = Raw::agreed(&served.socket());
+    let (_reads, writes) = std::io::pipe().unwrap();
+    let order = || Payload::new().u32(20).u32(36).u32(sys::VFIO_PCI_MSIX_IRQ_INDEX).u32(0).u32(1);
+    assert_eq!(raw.ask(Command::SetIrqs as u16, order(), &[writes.as_fd()]), Err(22));
+    raw.ask(Command::SetIrqs as u16, order(), &[eventfd().as_fd()]).unwrap();
 }
 
 #[test]
@@ -308,6 +363,15 @@ fn a_server_that_dies_is_a_lost_device() {
     assert!(matches!(error, EngineError::DeviceLost { .. }), "{error}");
 }
 
+/// Memory that a client can share: it can be sealed against shrinking.
+fn memory_file(len_bytes: u64) -> File {
+    use rustix::fs::MemfdFlags;
+    let fd = rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+    let file = File::from(fd);
+    file.set_len(len_bytes).unwrap();
+    file
+}
+
 /// A client that speaks the protocol by hand.
 struct Raw {
     connection: Connection,
@@ -391,8 +455,7 @@ fn the_function_is_what_qemu_asks_for() {
 fn dma_waits_for_the_bus_master_bit() {
     let served = Served::model();
     let mut raw = Raw::agreed(&served.socket());
-    let file = tempfile::tempfile().unwrap();
-    file.set_len(4096).unwrap();
+    let file = memory_file(4096);
     let map = Payload::new().u32(32).u32(3).u64(0).u64(0x10_0000).u64(4096);
     raw.ask(Command::DmaMap as u16, map, &[file.as_fd()]).unwrap();
     let port = served.port.lock().clone().unwrap();
@@ -417,8 +480,7 @@ fn dma_waits_for_the_bus_master_bit() {
 fn nonsense_is_answered_or_ends_the_client_and_nothing_else() {
     let served = Served::model();
     let mut raw = Raw::agreed(&served.socket());
-    let file = tempfile::tempfile().unwrap();
-    file.set_len(4096).unwrap();
+    let file = memory_file(4096);
     let (map, read, write) =
         (Command::DmaMap as u16, Command::RegionRead as u16, Command::RegionWrite as u16);
     let access = |offset: u64, region: u32, count: u32| Payload::new().u64(offset).u32(region).u32(count);

@@ -71,7 +71,7 @@ impl ClientMemory {
     /// Takes a map in.
     ///
     /// # Errors
-    /// EINVAL for a range that wraps or lies outside its file, EEXIST for one that overlaps another, ENOSPC for one too many.
+    /// EINVAL for a range that wraps or lies outside its file, EPERM for a file that can shrink, EEXIST for one that overlaps another, ENOSPC for one too many.
     pub(super) fn map(&self, request: MapRequest, file: Option<&OwnedFd>) -> Result<(), Errno> {
         let MapRequest { iova, len, offset, readable, writable } = request;
         let last = iova.checked_add(len.checked_sub(1).ok_or(Errno::INVAL)?).ok_or(Errno::INVAL)?;
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     fn file(len: u64) -> OwnedFd {
-        let fd = rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC).unwrap();
+        let fd = rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
         rustix::fs::ftruncate(&fd, len).unwrap();
         fd
     }
