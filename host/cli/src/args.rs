@@ -375,6 +375,9 @@ pub(crate) enum DeviceCommand {
     Bind {
         /// Which: vfio:ADDRESS.
         device: DeviceName,
+        /// Also a function that is no processing accelerator: one that shares the IOMMU group of a card. Its driver loses it.
+        #[arg(long)]
+        force: bool,
     },
     /// Give a card back to the driver that the kernel would choose (as root).
     Unbind {

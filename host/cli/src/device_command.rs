@@ -13,6 +13,8 @@ use crate::{
 
 /// Class of processing accelerators, upper 16 bits of the class code.
 const ACCELERATOR: u32 = 0x1200;
+/// Class of bridges, upper 8 bits of the class code.
+const BRIDGE: u32 = 0x06;
 
 pub(crate) fn run(command: &DeviceCommand) -> Result<(), Failure> {
     match command {
@@ -25,7 +27,7 @@ pub(crate) fn run(command: &DeviceCommand) -> Result<(), Failure> {
             say!("{address}: reset");
             Ok(())
         }
-        DeviceCommand::Bind { device } => bind(card(device)?),
+        DeviceCommand::Bind { device, force } => bind(card(device)?, *force),
         DeviceCommand::Unbind { device } => {
             let address = card(device)?;
             PciTree::default().unbind_vfio(address).map_err(|error| refused(address, "unbind", &error))?;
@@ -130,6 +132,22 @@ fn exercise_device(device: &DeviceName, completions: u32) -> Result<(), Failure>
     Ok(())
 }
 
+/// A mistyped address must not take the disk or the bridge of a running machine from its driver.
+fn check_class(function: &PciFunction, force: bool) -> Result<(), Failure> {
+    let PciFunction { address, class, .. } = function;
+    let upper = class >> 8;
+    let hint = match upper {
+        ACCELERATOR => return Ok(()),
+        _ if upper >> 8 == BRIDGE => "a bridge stays with the kernel",
+        _ if force => return Ok(()),
+        _ => "`--force` takes it from its driver all the same",
+    };
+    Err(Failure::new(
+        Code::DeviceOpen,
+        format!("{address}: expected a processing accelerator (class 1200), got class {upper:04x}; {hint}"),
+    ))
+}
+
 fn refused(address: PciAddress, what: &str, error: &std::io::Error) -> Failure {
     let hint = match error.kind() {
         std::io::ErrorKind::PermissionDenied => " (only root may)",
@@ -138,8 +156,10 @@ fn refused(address: PciAddress, what: &str, error: &std::io::Error) -> Failure {
     Failure::new(Code::DeviceOpen, format!("{address}: cannot {what}: {error}{hint}"))
 }
 
-fn bind(address: PciAddress) -> Result<(), Failure> {
+fn bind(address: PciAddress, force: bool) -> Result<(), Failure> {
     let tree = PciTree::default();
+    let function = tree.function(address).map_err(|error| refused(address, "look at it", &error))?;
+    check_class(&function, force)?;
     tree.bind_vfio(address).map_err(|error| refused(address, "bind", &error))?;
     let function = tree.function(address).map_err(|error| refused(address, "look at it", &error))?;
     match function.driver.as_deref() {
@@ -149,9 +169,9 @@ fn bind(address: PciAddress) -> Result<(), Failure> {
         }
         driver => {
             let got = driver.unwrap_or("none");
-            let message = format!(
-                "{address}: expected the driver vfio-pci after binding, got {got}: `modprobe vfio-pci`, then again"
-            );
+            tree.choose_again(address).map_err(|error| refused(address, "give it back", &error))?;
+            let message =
+                format!("{address}: expected the driver vfio-pci after binding, got {got}; given back");
             Err(Failure::new(Code::DeviceOpen, message))
         }
     }
@@ -166,4 +186,31 @@ fn serve(args: &ServeArgs) -> Result<(), Failure> {
     }
     let cancel = crate::cancel_on_interrupt()?;
     simulation::serve(args, &cancel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_accelerators_are_taken_without_force() {
+        let allowed = |class, force| {
+            let function = PciFunction {
+                address: "65:00.0".parse().unwrap(),
+                vendor: 1,
+                device: 2,
+                class,
+                driver: Some("nvme".into()),
+                iommu_group: None,
+                numa_node: None,
+                link: None,
+                link_most: None,
+                bar0_bytes: 0,
+            };
+            check_class(&function, force).is_ok()
+        };
+        assert!(allowed(0x12_0000, false) && allowed(0x12_0001, false));
+        assert!(!allowed(0x01_0802, false) && allowed(0x01_0802, true), "a disk");
+        assert!(!allowed(0x06_0400, false) && !allowed(0x06_0400, true), "a bridge");
+    }
 }

@@ -199,7 +199,7 @@ impl Machine {
             return ok(format!("{at}: IOMMU group {group}"));
         }
         missing(format!(
-            "{at}: IOMMU group {group} holds functions of other drivers: `millrace device bind` for each of {}, or another slot",
+            "{at}: IOMMU group {group} holds functions of other drivers: `millrace device bind --force` for each of {}, or another slot",
             in_the_way.join(", ")
         ))
     }

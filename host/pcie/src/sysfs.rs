@@ -7,6 +7,8 @@ use std::{
 
 use crate::PciAddress;
 
+const VFIO_PCI: &str = "vfio-pci";
+
 /// A tree like `/sys/bus/pci`; a test has one of its own.
 #[derive(Clone, Debug)]
 pub struct PciTree {
@@ -130,28 +132,52 @@ impl PciTree {
         Ok(members)
     }
 
-    /// Gives a function to vfio-pci: names the driver, unbinds the one that has it, lets the kernel probe.
+    /// Gives a function to vfio-pci: names the driver, unbinds the one that has it, lets the kernel probe. Where that fails, the function is left
+    /// to the driver that the kernel would choose.
     ///
     /// # Errors
-    /// What the kernel says: no permission (root is wanted), no such function, no vfio-pci.
+    /// What the kernel says: no permission (root is wanted), no such function; no vfio-pci, of which nothing is changed.
     pub fn bind_vfio(&self, address: PciAddress) -> io::Result<()> {
-        let dir = self.device(address);
-        fs::write(dir.join("driver_override"), "vfio-pci")?;
-        match fs::write(dir.join("driver/unbind"), address.to_string()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        let function = self.function(address)?;
+        if function.driver.as_deref() == Some(VFIO_PCI) {
+            return Ok(());
         }
-        fs::write(self.root.join("drivers_probe"), address.to_string())
+        if !self.root.join("drivers").join(VFIO_PCI).is_dir() {
+            let what = "the kernel has no driver vfio-pci yet: `modprobe vfio-pci`, then again";
+            return Err(io::Error::new(io::ErrorKind::NotFound, what));
+        }
+        fs::write(self.device(address).join("driver_override"), VFIO_PCI)?;
+        let bound = self.reprobe(address);
+        if bound.is_err() {
+            // What failed first is what the caller is told.
+            let _ = self.choose_again(address);
+        }
+        bound
     }
 
-    /// Gives a function back to the driver that the kernel would choose.
+    /// Gives a function back to the driver that the kernel would choose. If a driver uses it, the kernel asks that one to let go, and waits.
     ///
     /// # Errors
-    /// As for [`Self::bind_vfio`].
+    /// As for [`Self::bind_vfio`]; a function that another driver than vfio-pci has, of which nothing is changed.
     pub fn unbind_vfio(&self, address: PciAddress) -> io::Result<()> {
-        let dir = self.device(address);
-        fs::write(dir.join("driver_override"), "\n")?;
-        match fs::write(dir.join("driver/unbind"), address.to_string()) {
+        if let Some(driver) = self.function(address)?.driver.filter(|driver| driver != VFIO_PCI) {
+            let what = format!("expected the driver vfio-pci, got {driver}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        self.choose_again(address)
+    }
+
+    /// Takes a function from whatever driver has it, and lets the kernel choose one.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn choose_again(&self, address: PciAddress) -> io::Result<()> {
+        fs::write(self.device(address).join("driver_override"), "\n")?;
+        self.reprobe(address)
+    }
+
+    fn reprobe(&self, address: PciAddress) -> io::Result<()> {
+        match fs::write(self.device(address).join("driver/unbind"), address.to_string()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }

@@ -49,15 +49,61 @@ fn what_the_kernel_says() {
     assert_eq!(pci.group_members(address).unwrap(), ["0000:65:00.1".parse().unwrap()]);
 }
 
+fn read(root: &Path, name: &str) -> String {
+    fs::read_to_string(root.join(name)).unwrap()
+}
+
+const OVERRIDE: &str = "devices/0000:65:00.0/driver_override";
+
 #[test]
 fn binding_writes_what_the_kernel_wants() {
     let dir = tempfile::tempdir().unwrap();
     let address = tree(dir.path());
+    fs::create_dir_all(dir.path().join("drivers/vfio-pci")).unwrap();
     PciTree::at(dir.path()).bind_vfio(address).unwrap();
-    let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
-    assert_eq!(read("devices/0000:65:00.0/driver_override"), "vfio-pci");
-    assert_eq!(read("drivers/xdma/unbind"), "0000:65:00.0");
-    assert_eq!(read("drivers_probe"), "0000:65:00.0");
+    assert_eq!(read(dir.path(), OVERRIDE), "vfio-pci");
+    assert_eq!(read(dir.path(), "drivers/xdma/unbind"), "0000:65:00.0");
+    assert_eq!(read(dir.path(), "drivers_probe"), "0000:65:00.0");
+}
+
+#[test]
+fn without_vfio_pci_nothing_is_taken_from_its_driver() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = tree(dir.path());
+    let error = PciTree::at(dir.path()).bind_vfio(address).unwrap_err();
+    assert!(error.to_string().contains("modprobe vfio-pci"), "{error}");
+    assert_eq!(read(dir.path(), OVERRIDE), "(null)\n");
+    assert!(!dir.path().join("drivers/xdma/unbind").exists());
+}
+
+#[test]
+fn a_binding_that_fails_is_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = tree(dir.path());
+    fs::create_dir_all(dir.path().join("drivers/vfio-pci")).unwrap();
+    // The kernel refuses the probe.
+    fs::create_dir_all(dir.path().join("drivers_probe")).unwrap();
+    assert!(PciTree::at(dir.path()).bind_vfio(address).is_err());
+    assert_eq!(read(dir.path(), OVERRIDE), "\n");
+}
+
+#[test]
+fn only_what_vfio_pci_has_is_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = tree(dir.path());
+    let pci = PciTree::at(dir.path());
+    let error = pci.unbind_vfio(address).unwrap_err();
+    assert!(error.to_string().contains("got xdma"), "{error}");
+    assert!(!dir.path().join("drivers/xdma/unbind").exists());
+    let driver = dir.path().join("devices/0000:65:00.0/driver");
+    fs::remove_file(&driver).unwrap();
+    fs::create_dir_all(dir.path().join("drivers/vfio-pci")).unwrap();
+    symlink("../../drivers/vfio-pci", &driver).unwrap();
+    pci.bind_vfio(address).unwrap();
+    assert!(!dir.path().join("drivers/vfio-pci/unbind").exists(), "it is bound already");
+    pci.unbind_vfio(address).unwrap();
+    assert_eq!(read(dir.path(), OVERRIDE), "\n");
+    assert_eq!(read(dir.path(), "drivers/vfio-pci/unbind"), "0000:65:00.0");
 }
 
 #[test]
