@@ -201,6 +201,8 @@ pub(crate) struct Run<'a> {
     state: &'a mut State,
     domain: Domain,
     header: Header,
+    /// Tokens in which fees may be paid: the header's, or all in a trial.
+    fee_tokens: Vec<TokenId>,
     old_root: Fr,
     /// Accounts as they were before the run.
     before: HashMap<AccountId, Option<Account>>,
@@ -221,7 +223,26 @@ impl<'a> Run<'a> {
         }
         let old_root = state.root();
         let (before, ops) = (HashMap::new(), Vec::new());
-        Ok(Self { state, domain, header, old_root, before, ops, sums: [0; FEE_TOKENS], signatures })
+        let fee_tokens = header.fee_tokens.to_vec();
+        Ok(Self {
+            state,
+            domain,
+            header,
+            fee_tokens,
+            old_root,
+            before,
+            ops,
+            sums: [0; FEE_TOKENS],
+            signatures,
+        })
+    }
+
+    /// A run that takes fees in any token, to see which ops could run. It is no batch: it ends with [`Run::undo`].
+    pub(crate) fn trial(state: &'a mut State, domain: Domain, time: u64) -> Self {
+        let fee_tokens = [0, 1, 2, 3].map(TokenId);
+        let header = Header { number: 0, time, fee_account: AccountId::NOBODY, fee_tokens };
+        let run = Self::start(state, domain, header, Signatures::Checked).expect("the fee tokens rise");
+        Self { fee_tokens: (0..=255).map(TokenId).collect(), ..run }
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -251,7 +272,7 @@ impl<'a> Run<'a> {
             }
         }
         let context =
-            OpContext { domain: &self.domain, time: self.header.time, fee_tokens: &self.header.fee_tokens };
+            OpContext { domain: &self.domain, time: self.header.time, fee_tokens: &self.fee_tokens };
         let trace = self.state.run(signed, &context, self.signatures)?;
         if let Some((token, fee)) = signed.op.fee()
             && let Some(i) = self.header.fee_tokens.iter().position(|t| *t == token)

@@ -1,10 +1,15 @@
 //! Makes a batch of what waits: the queue's head first, then signed ops, then NOOPs.
 
+mod fees;
+mod select;
+
 use thiserror::Error;
 
+pub use self::fees::FeePolicy;
+use self::{fees::fee_tokens, select::Chains};
 use crate::{
     babyjub::Point,
-    batch::{BatchError, Executed, FEE_TOKENS, Header, Run},
+    batch::{BatchError, Executed, Header, Run},
     op::{Op, SignedOp},
     state::{OpError, Signatures, State},
     types::{AccountId, Address, Domain, TokenId},
@@ -59,7 +64,7 @@ impl QueueEntry {
 
 /// What a batch is to be.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct Plan<'a> {
     /// The rollup.
     pub domain: Domain,
     /// Ops of the batch, N.
@@ -70,13 +75,15 @@ pub struct Plan {
     pub time: u64,
     /// Who is credited the fees. The contract wants one that it has handed out wherever a batch consumes queue entries, fees or none.
     pub fee_account: AccountId,
+    /// What signed ops must pay.
+    pub fees: &'a FeePolicy,
 }
 
 /// Why a signed op is not in the batch.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum LeftOut {
-    /// It breaks a rule and will not come back.
+    /// It breaks a rule, now that every other op of the pool that could has run.
     #[error("rejected: {0}")]
     Rejected(OpError),
     /// The batch is full.
@@ -91,6 +98,24 @@ pub enum LeftOut {
         expected: u64,
         /// The op's.
         got: u64,
+    },
+    /// An op with a nonce so far ahead is not kept.
+    #[error("rejected: account {account} is at nonce {expected}, {got} is too far ahead")]
+    NonceTooFar {
+        /// The account.
+        account: AccountId,
+        /// The account's nonce.
+        expected: u64,
+        /// The op's.
+        got: u64,
+    },
+    /// The fee is worth less than the operator asks.
+    #[error("rejected: the fee is worth {got}, expected at least {minimum}")]
+    FeeTooLow {
+        /// What the operator asks.
+        minimum: u128,
+        /// What the fee is worth.
+        got: u128,
     },
     /// Four other tokens take this batch's fees.
     #[error("waits: the batch takes no fee in token {0}")]
@@ -113,62 +138,53 @@ pub struct Built {
     pub left_out: Vec<(usize, LeftOut)>,
 }
 
-/// The four tokens, rising, in which most fees are offered; others fill up.
-fn fee_tokens(pool: &[SignedOp]) -> [TokenId; FEE_TOKENS] {
-    let mut offers = [0usize; 256];
-    for (token, fee) in pool.iter().filter_map(|signed| signed.op.fee()) {
-        offers[usize::from(token.0)] += usize::from(fee.get() != 0);
-    }
-    let mut tokens: Vec<u8> = (0..=255).collect();
-    tokens.sort_by_key(|token| std::cmp::Reverse(offers[usize::from(*token)]));
-    tokens.truncate(FEE_TOKENS);
-    tokens.sort_unstable();
-    std::array::from_fn(|i| TokenId(tokens[i]))
-}
-
-/// Builds and runs a batch: as many queue entries as fit, then ops of the pool, one sender's by rising nonce, then NOOPs.
-///
-/// # Errors
-/// [`BatchError`] where a queue entry cannot run (the contract lets no such entry in) or fees were paid and the fee account
-/// cannot take them; nothing has changed then.
-pub fn build(
-    state: &mut State,
-    plan: &Plan,
-    queue: &[QueueEntry],
-    pool: &[SignedOp],
-) -> Result<Built, BatchError> {
-    let Plan { domain, size, number, time, fee_account } = *plan;
-    let header = Header { number, time, fee_account, fee_tokens: fee_tokens(pool) };
-    let mut run = Run::start(state, domain, header, Signatures::Checked)?;
-    let consumed = queue.len().min(size);
-    for (index, entry) in queue[..consumed].iter().enumerate() {
+/// Runs the entries at the head of the queue; where one cannot run, everything is undone.
+fn run_queue<'a>(mut run: Run<'a>, queue: &[QueueEntry]) -> Result<Run<'a>, BatchError> {
+    for (index, entry) in queue.iter().enumerate() {
         let op = entry.op(run.state());
         if let Err(error) = run.apply(&op.into()) {
             run.undo();
             return Err(BatchError::Op { index, error });
         }
     }
-    let mut order: Vec<usize> = (0..pool.len()).collect();
-    order.sort_by_key(|i| pool[*i].authorisation.map_or(0, |authorisation| authorisation.nonce));
-    let (mut included, mut left_out) = (Vec::new(), Vec::new());
-    for i in order {
-        if pool[i].op.signer().is_none() {
-            left_out.push((i, LeftOut::NotFromQueue));
-        } else if run.len() == size {
-            left_out.push((i, LeftOut::Full));
-        } else {
-            match run.apply(&pool[i]) {
-                Ok(()) => included.push(i),
-                Err(OpError::Nonce { account, expected, got }) if got > expected => {
-                    left_out.push((i, LeftOut::NonceAhead { account, expected, got }));
-                }
-                Err(OpError::FeeToken(token)) => left_out.push((i, LeftOut::FeeToken(token))),
-                Err(error) => left_out.push((i, LeftOut::Rejected(error))),
-            }
-        }
-    }
+    Ok(run)
+}
+
+/// Builds and runs a batch: as many queue entries as fit, then ops of the pool, then NOOPs.
+///
+/// The pool is in the order of arrival. A first run, undone, takes fees in any token; the four tokens are chosen from the ops that ran in it, so that
+/// an op that cannot run now weighs nothing. Each account's ops run by rising nonce, accounts by the value of their next op; but one
+/// place and one of the four tokens go to the op that has waited longest.
+///
+/// # Errors
+/// [`BatchError`] where a queue entry cannot run (the contract lets no such entry in) or fees were paid and the fee account
+/// cannot take them; nothing has changed then.
+pub fn build(
+    state: &mut State,
+    plan: &Plan<'_>,
+    queue: &[QueueEntry],
+    pool: &[SignedOp],
+) -> Result<Built, BatchError> {
+    let Plan { domain, size, number, time, fee_account, fees } = *plan;
+    let consumed = queue.len().min(size);
+    let queue = &queue[..consumed];
+
+    let mut trial = run_queue(Run::trial(state, domain, time), queue)?;
+    let (chains, mut left_out) = Chains::new(pool, fees, &trial);
+    let tried = chains.clone().select(&mut trial, size);
+    trial.undo();
+    let runnable = tried.included.iter().map(|i| &pool[*i]);
+    let oldest = runnable.clone().next().filter(|_| size - consumed > 1);
+    let fee_tokens = fee_tokens(fees, oldest, runnable);
+
+    let header = Header { number, time, fee_account, fee_tokens };
+    let mut run = run_queue(Run::start(state, domain, header, Signatures::Checked)?, queue)?;
+    let alive = chains.without(&tried.left_out);
+    left_out.extend(tried.left_out.into_iter().filter(|(i, _)| !alive.contains(*i)));
+    let selection = alive.select(&mut run, size);
+    left_out.extend(selection.left_out);
     while run.len() < size {
         run.apply(&Op::Noop.into()).expect("a NOOP has no rule to break");
     }
-    Ok(Built { executed: run.finish()?, consumed, included, left_out })
+    Ok(Built { executed: run.finish()?, consumed, included: selection.included, left_out })
 }

@@ -209,7 +209,7 @@ pub struct OpContext<'a> {
     /// The batch's time.
     pub time: u64,
     /// The tokens in which the batch takes fees.
-    pub fee_tokens: &'a [TokenId; 4],
+    pub fee_tokens: &'a [TokenId],
 }
 
 /// Who answers for the signatures of a run.

@@ -8,7 +8,7 @@ use millrace_state::{
     Fr,
     babyjub::{BASE, Point, SUBGROUP_ORDER},
     batch::{Batch, BatchError, Header},
-    builder::{LeftOut, Plan, QueueEntry, build},
+    builder::{FeePolicy, LeftOut, Plan, QueueEntry, build},
     eddsa::{self, Signature, SignatureError},
     op::{Op, OpWordsError, SignedOp},
     state::OpError,
@@ -298,7 +298,8 @@ fn words_are_one_op_or_none() {
 #[test]
 fn the_builder_orders_rejects_with_a_reason_and_fills() {
     let mut world = World::with_users(11);
-    let plan = Plan { domain: DOMAIN, size: 6, number: 1, time: TIME, fee_account: id(3) };
+    let fees = FeePolicy::new([(TOKEN, 1)], 0);
+    let plan = Plan { domain: DOMAIN, size: 6, number: 1, time: TIME, fee_account: id(3), fees: &fees };
     let exit = QueueEntry::FullExit { account: id(3), token: TOKEN, owner: owner(id(3)) };
     let pool = [
         world.sign_ahead(transfer(1, 2, 2, 1), 1),
