@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::{
     builder::{Builder, Num},
-    head::{Head, head},
+    head::{Head, HeaderInputs, head},
     op::{OpInputs, Outcome, Shared, op},
     system::{System, Wire},
     tail::{Publics, credit_fees, public_data},
@@ -64,9 +64,14 @@ fn shared(head: &Head) -> Shared {
 }
 
 /// Public wires and head.
-fn begin(b: &mut Builder, batch: &Executed, publics: &PublicInputs) -> (Publics, Head) {
+fn begin(
+    b: &mut Builder,
+    batch: &Executed,
+    header: &HeaderInputs,
+    publics: &PublicInputs,
+) -> (Publics, Head) {
     let (p, rho, y) = (b.wire(publics.p), b.input(publics.rho), b.wire(publics.y));
-    (Publics { p, rho, y }, head(b, batch))
+    (Publics { p, rho, y }, head(b, batch, header))
 }
 
 /// All that comes after the ops; gives the words.
@@ -103,7 +108,8 @@ impl Circuit {
         let size = batch.ops.len();
         assert!(size > 0, "a batch has at least one op");
         let mut b = Builder::recording();
-        let (publics, head) = begin(&mut b, batch, &PublicInputs::of(&batch.words()));
+        let (publics, head) =
+            begin(&mut b, batch, &(&batch.header).into(), &PublicInputs::of(&batch.words()));
         let shared = shared(&head);
         let first = b.next_wire();
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(size);
@@ -151,10 +157,11 @@ impl Circuit {
     /// [`WrongSize`].
     pub fn witness(&self, batch: &Executed) -> Result<Vec<Fr>, WrongSize> {
         let ops: Vec<OpInputs> = batch.ops.iter().map(OpInputs::from).collect();
-        self.witness_of(batch, &ops, &PublicInputs::of(&batch.words()))
+        self.witness_of(batch, &(&batch.header).into(), &ops, &PublicInputs::of(&batch.words()))
     }
 
-    /// The witness that a prover would make who chooses the ops' inputs and the public inputs freely (`batch.ops` is not looked at). What breaks a rule breaks a
+    /// The witness that a prover would make who chooses the header's numbers, the ops' inputs and the public inputs freely (`batch.header` and `batch.ops` are not
+    /// looked at). What breaks a rule breaks a
     /// constraint of it.
     ///
     /// # Errors
@@ -162,6 +169,7 @@ impl Circuit {
     pub fn witness_of(
         &self,
         batch: &Executed,
+        header: &HeaderInputs,
         ops: &[OpInputs],
         publics: &PublicInputs,
     ) -> Result<Vec<Fr>, WrongSize> {
@@ -170,7 +178,7 @@ impl Circuit {
         }
         let mut b = Builder::filling(0, self.ops.first as usize);
         b.wire(Fr::from(1u8));
-        let (publics, head) = begin(&mut b, batch, publics);
+        let (publics, head) = begin(&mut b, batch, header, publics);
         let mut values = b.into_values();
         assert_eq!(values.len(), self.ops.first as usize, "the head has the wires that were recorded");
         let shared = shared(&head);

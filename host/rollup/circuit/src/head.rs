@@ -2,7 +2,7 @@
 
 use ark_ff::Field;
 use millrace_bn254::Fr;
-use millrace_state::batch::{Executed, FEE_TOKENS};
+use millrace_state::batch::{Executed, FEE_TOKENS, Header};
 
 use crate::{
     builder::{Builder, Num},
@@ -26,17 +26,40 @@ pub(crate) fn power_of_two(bit: u64) -> Fr {
     Fr::from(2u8).pow([bit])
 }
 
+/// The header as a prover may choose it: each number may be any field element.
+#[derive(Clone, Debug)]
+pub struct HeaderInputs {
+    /// Batch time.
+    pub time: Fr,
+    /// Batch number.
+    pub number: Fr,
+    /// Fee account.
+    pub fee_account: Fr,
+    /// Fee tokens.
+    pub fee_tokens: [Fr; FEE_TOKENS],
+}
+
+impl From<&Header> for HeaderInputs {
+    fn from(header: &Header) -> Self {
+        Self {
+            time: header.time.into(),
+            number: header.number.into(),
+            fee_account: header.fee_account.get().into(),
+            fee_tokens: header.fee_tokens.map(|token| token.0.into()),
+        }
+    }
+}
+
 /// Makes them.
-pub(crate) fn head(b: &mut Builder, batch: &Executed) -> Head {
-    let header = &batch.header;
+pub(crate) fn head(b: &mut Builder, batch: &Executed, header: &HeaderInputs) -> Head {
     b.rule("header: fields in range");
     let domain = b.input(batch.domain);
     let old_root = b.wire(batch.old_root);
     let new_root = b.wire(batch.new_root);
-    let time = ranged(b, Fr::from(header.time), 64).num;
-    let number = ranged(b, Fr::from(header.number), 64).num;
-    let fee_account = ranged(b, Fr::from(header.fee_account.get()), 24);
-    let fee_tokens = header.fee_tokens.map(|token| ranged(b, Fr::from(token.0), 8));
+    let time = ranged(b, header.time, 64).num;
+    let number = ranged(b, header.number, 64).num;
+    let fee_account = ranged(b, header.fee_account, 24);
+    let fee_tokens = header.fee_tokens.map(|token| ranged(b, token, 8));
     b.rule("header: fee tokens rise");
     for pair in fee_tokens.windows(2) {
         let above = &pair[1].num - &pair[0].num - &b.one();

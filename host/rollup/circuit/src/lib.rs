@@ -25,5 +25,6 @@ mod op;
 pub mod system;
 mod tail;
 
+pub use head::HeaderInputs;
 pub use millrace_bn254::Fr;
 pub use op::OpInputs;

@@ -10,10 +10,10 @@ use common::{
     lawless::{Ledger, Plot, Swap, broken, header, inputs, sign},
     world::{DOMAIN, TIME, World, fee, id, low_order, owner, secret},
 };
-use millrace_circuit::{Fr, OpInputs, batch::Circuit};
+use millrace_circuit::{Fr, HeaderInputs, OpInputs, batch::Circuit};
 use millrace_state::{
     babyjub::{BASE, Point, SUBGROUP_ORDER},
-    batch::{Header, PublicInputs},
+    batch::{FEE_TOKENS, Header, PublicInputs},
     op::Op,
     types::{Address, Domain, TokenId},
 };
@@ -120,6 +120,74 @@ fn numbers_cannot_leave_their_fields() {
     refused(rule, signed(changed(withdraw(1, 0, 0, owner(id(1))), |op| op.address = minus)));
     refused(rule, changed(deposit(1, 5), |op| op.account += Fr::from(2u8).pow([24])));
     refused(rule, changed(deposit(1, 5), |op| op.token += Fr::from(256u16)));
+}
+
+/// Each field's first number too large stands in the next field of the word; its last number that fits passes.
+#[test]
+fn fields_end_at_their_last_bit() {
+    type Change = fn(&mut OpInputs, Fr);
+    let power = |bit: u64| Fr::from(2u8).pow([bit]);
+    let rule = "op: fields in range";
+    // An account that has `balance`, so that nothing else forbids the op.
+    let with = |balance: Fr| {
+        let mut ledger = LEDGER.clone();
+        ledger.change(1, |leaf| leaf.set_balance(7, balance));
+        ledger
+    };
+    let op = |change: Change, x: Fr| signed(changed(withdraw(1, 0, 0, owner(id(1))), |op| change(op, x)));
+    let fields: [(u64, bool, Change); 3] = [
+        (128, true, |op, x| op.amount = x),
+        (96, true, |op, x| op.fee = x),
+        (160, false, |op, x| op.address = x),
+    ];
+    for (bits, is_paid, change) in fields {
+        for (x, due) in [(power(bits) - Fr::ONE, BTreeSet::new()), (power(bits), BTreeSet::from([rule]))] {
+            let ledger = if is_paid { with(x) } else { LEDGER.clone() };
+            let plot = Plot::run(ledger, header(2), vec![op(change, x)], Swap::Nowhere);
+            assert_eq!(plot.broken(&CIRCUIT), due, "{bits} bits");
+        }
+    }
+    refused(rule, signed(changed(transfer(1, 2, 0, 0), |op| op.to += power(24))));
+}
+
+/// Numbers that add up to the word that L1 made, but are others.
+#[test]
+fn the_header_s_numbers_are_those_of_its_word() {
+    let power = |bit: u64| Fr::from(2u8).pow([bit]);
+    let rule = "header: fields in range";
+    // The plot runs with the numbers of `mine`, changed where they leave their fields; the word is that of `header(2)`.
+    let found_as = |mine: Header, op: OpInputs, change: &dyn Fn(&mut HeaderInputs)| {
+        let mut plot = Plot::run(LEDGER.clone(), mine, vec![op], Swap::Nowhere);
+        plot.executed.header = header(2);
+        let mut chosen = HeaderInputs::from(&mine);
+        change(&mut chosen);
+        plot.broken_with(&CIRCUIT, &chosen)
+    };
+    let found = |op: OpInputs, change: &dyn Fn(&mut HeaderInputs)| found_as(header(2), op, change);
+    let noop = || inputs(Op::Noop);
+    assert_eq!(found(noop(), &|_| {}), BTreeSet::new());
+    let only = BTreeSet::from([rule]);
+    assert_eq!(found(noop(), &|h| (h.time, h.number) = (h.time + power(64), h.number - Fr::ONE)), only);
+    // Fees to account 1, where L1 read account 2.
+    let pays = || signed(transfer(1, 2, 5, 1));
+    assert_eq!(found_as(header(1), pays(), &|h| h.number += power(64)), only);
+    let mut other_token = header(2);
+    other_token.fee_tokens[FEE_TOKENS - 1] = TokenId(254);
+    assert_eq!(found_as(other_token, pays(), &|h| h.fee_account += power(24)), only);
+    // A signature that has ended, used at a time before 1970.
+    let late = changed(transfer(1, 2, 5, 0), |op| {
+        sign(op, &secret(id(1), 1), DOMAIN.word(), Fr::ZERO, Fr::from(TIME - 1));
+    });
+    refused("signature: in time", late.clone());
+    assert_eq!(found(late, &|h| (h.time, h.number) = (h.time - power(64), h.number + Fr::ONE)), only);
+    // A fee token and 256: the order of the tokens forbids it as well.
+    for i in 1..FEE_TOKENS {
+        let broken = found(noop(), &|h| {
+            h.fee_tokens[i] += Fr::from(256u16);
+            h.fee_tokens[i - 1] -= Fr::ONE;
+        });
+        assert!(broken.contains(rule) && broken.contains("header: fee tokens rise"), "{broken:?}");
+    }
 }
 
 #[test]

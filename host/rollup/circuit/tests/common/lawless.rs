@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField};
-use millrace_circuit::{Fr, OpInputs, batch::Circuit};
+use millrace_circuit::{Fr, HeaderInputs, OpInputs, batch::Circuit};
 use millrace_state::{
     babyjub::Point,
     batch::{Executed, FeeTrace, Header, PublicInputs},
@@ -216,7 +216,13 @@ impl Plot {
     }
 
     pub(crate) fn witness_for(&self, circuit: &Circuit, publics: &PublicInputs) -> Vec<Fr> {
-        circuit.witness_of(&self.executed, &self.ops, publics).unwrap()
+        circuit.witness_of(&self.executed, &(&self.executed.header).into(), &self.ops, publics).unwrap()
+    }
+
+    /// The rules that the circuit finds broken where the header's numbers are others than those that L1 put into its word.
+    pub(crate) fn broken_with(&self, circuit: &Circuit, header: &HeaderInputs) -> BTreeSet<&'static str> {
+        let publics = PublicInputs::of(&self.words());
+        broken(circuit, &circuit.witness_of(&self.executed, header, &self.ops, &publics).unwrap())
     }
 
     /// The rules that the circuit finds broken.
