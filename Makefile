@@ -95,9 +95,9 @@ figures: build vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollu
 ceremony: build ## A whole setup by snarkjs for the rollup's circuit of OPS=1 or 8 ops: contributions, verified, proven with (minutes; half an hour)
 	@MILLRACE=$(MILLRACE) bash sim/vectors/rollup/ceremony.sh $(or $(OPS),1) $(CARGO_TARGET_DIR)/ceremony-$(or $(OPS),1)
 
-campaign-rollup: setup ## More of the rollup's random tests than CI runs: STATES reachable states, BATCHES batches
+campaign-rollup: setup ## More of the rollup's random tests than CI runs: STATES reachable states, BATCHES batches, one batch of 64 ops
 	MILLRACE_STATES=$(or $(STATES),1000000) cargo test $(CARGO_FLAGS) -p millrace-circuit --test forced -- --nocapture
-	MILLRACE_BATCHES=$(or $(BATCHES),1000) cargo test $(CARGO_FLAGS) -p millrace-circuit --test batches -- --nocapture
+	MILLRACE_BATCHES=$(or $(BATCHES),1000) MILLRACE_OPS=64 cargo test $(CARGO_FLAGS) -p millrace-circuit --test batches -- --nocapture
 
 # cargo-fuzz wants flags that only nightly toolchains take; RUSTC_BOOTSTRAP lets the one that is here take them, for this target alone.
 FUZZ_SECONDS ?= 60

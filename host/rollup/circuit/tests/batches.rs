@@ -4,9 +4,11 @@ mod common;
 
 use common::world::{DOMAIN, World};
 use millrace_circuit::{
+    Fr,
     batch::{Circuit, WrongSize},
     system::Side,
 };
+use millrace_state::batch::Batch;
 
 #[test]
 fn random_batches_satisfy_the_circuit() {
@@ -21,6 +23,34 @@ fn random_batches_satisfy_the_circuit() {
         assert_eq!(circuit.system().first_broken(&witness), None, "run {run}: {:?}", batch.ops);
     }
     println!("{batches} batches of two ops");
+}
+
+/// Indices of ops, carries of roots and fees between them, and the sponge's padding differ by size: one batch of the size that is deployed.
+#[test]
+fn a_full_batch_satisfies_the_circuit() {
+    // `MILLRACE_OPS=64` takes the largest size.
+    let size = std::env::var("MILLRACE_OPS").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let mut world = World::with_users(4);
+    let kinds = |batch: &Batch| {
+        let signed = batch.ops.iter().filter(|signed| signed.op.signer().is_some()).count();
+        let forced = batch.ops.iter().filter(|signed| signed.op.is_forced()).count();
+        (forced, signed)
+    };
+    let full =
+        |batch: &Batch| matches!(kinds(batch), (f, s) if f >= size / 8 && s >= size / 4 && f + s > size / 2);
+    let batch = std::iter::repeat_with(|| world.random_batch(size)).take(1000).find(full);
+    let batch = batch.expect("one of a thousand random batches is more than half full");
+    let executed = world.state.execute(DOMAIN, &batch).unwrap();
+    assert!(size < 8 || executed.fees.sums.iter().any(|sum| *sum != 0), "fees are paid");
+    let circuit = Circuit::new(size);
+    let mut witness = circuit.witness(&executed).unwrap();
+    assert_eq!(circuit.system().first_broken(&witness), None, "{:?}", batch.ops);
+    // The last op's wires are looked at too.
+    let last = circuit.op_wires(size - 1).start as usize;
+    witness[last] += Fr::from(1u8);
+    assert!(circuit.system().first_broken(&witness).is_some());
+    let (forced, signed) = kinds(&batch);
+    println!("one batch of {size} ops: {forced} from the queue, {signed} signed");
 }
 
 #[test]
