@@ -135,6 +135,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
     let round_trip_polled = run.round_trips(HandQueue::run_polled)?;
     let interrupts = run.completions()?;
     run.queue.close()?;
+    drop(run);
     let reset_from_outside = resets(function, plan)?;
     Ok(ExerciseReport {
         identity,
@@ -274,12 +275,16 @@ impl<'a> Run<'a> {
         &mut self,
         run: impl Fn(&mut HandQueue<'a>, &'static str, Descriptor) -> Result<Completion, ExerciseError>,
     ) -> Result<Duration, ExerciseError> {
+        let step = "round trip";
         let mut times = Vec::new();
         for _ in 0..self.plan.completions.clamp(1, 101) {
             let started = Instant::now();
             let empty = Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() };
-            run(&mut self.queue, "round trip", empty)?;
+            let completion = run(&mut self.queue, step, empty)?;
             times.push(started.elapsed());
+            if completion.status != Cause::Ok as u8 {
+                return Err(self.unexpected(step, "status OK", format!("{completion:?}")));
+            }
         }
         times.sort();
         Ok(times[times.len() / 2])
@@ -291,6 +296,7 @@ impl<'a> Run<'a> {
         let mut seen = Interrupts { taken: 0, spurious: 0 };
         let (mut sent, mut done) = (0, 0);
         let in_flight_most = (1 << LOG_ENTRIES) - 1;
+        let mut until = self.queue.until();
         while done < self.plan.completions {
             let room = in_flight_most - (sent - done);
             let more = room.min(self.plan.completions - sent);
@@ -301,16 +307,19 @@ impl<'a> Run<'a> {
                 self.queue.ring();
                 sent += more;
             }
-            self.queue.wait_for_interrupt(step)?;
+            self.queue.wait_for_interrupt(step, until)?;
             seen.taken += 1;
             let mut new = 0;
-            while let Some(completion) = self.queue.take() {
+            while let Some(completion) = self.queue.take(step)? {
                 if completion.status != Cause::Ok as u8 {
                     return Err(self.unexpected(step, "status OK", format!("{completion:?}")));
                 }
                 new += 1;
             }
-            seen.spurious += u32::from(new == 0);
+            match new {
+                0 => seen.spurious += 1,
+                _ => until = self.queue.until(),
+            }
             done += new;
         }
         Ok(seen)
@@ -349,24 +358,34 @@ fn resets(function: &Function, plan: &ExercisePlan) -> Result<bool, ExerciseErro
         else {
             return Err(unexpected(&function.name, step, "values", "a point"));
         };
-        let JobValue::Values(back) = wait(transform(NttDirection::Inverse, there).map_err(failed)?)?.value
+        let JobValue::Values(back) =
+            wait(transform(NttDirection::Inverse, there.clone()).map_err(failed)?)?.value
         else {
             return Err(unexpected(&function.name, step, "values", "a point"));
         };
         match back == values {
-            true => Ok(()),
+            true => Ok(there),
             false => {
                 Err(unexpected(&function.name, step, "the values from before the two transforms", "others"))
             }
         }
     };
-    round_trip("a transform and its inverse")?;
+    let right = round_trip("a transform and its inverse")?;
+    // Sent again by the engine, or failed with a typed error: both are fair. A wrong answer is not.
+    let fair = |step, ticket| match engine.wait(ticket) {
+        Ok(output) if output.value != JobValue::Values(right.clone()) => Err(unexpected(
+            &function.name,
+            step,
+            "the transform from before the reset, or an error",
+            "others",
+        )),
+        _ => Ok(()),
+    };
     let step = "a reset by registers in the middle of a job";
     let ticket = transform(NttDirection::Forward, values.clone())
         .map_err(|source| ExerciseError::Engine { step, source })?;
     engine.reset().map_err(|source| ExerciseError::Engine { step, source })?;
-    // Sent again by the engine, or failed with a typed error: both are fair.
-    let _ = engine.wait(ticket);
+    fair(step, ticket)?;
     round_trip(step)?;
     let Some(reset) = &function.reset else { return Ok(false) };
     let step = "a reset from outside in the middle of a job";
@@ -379,7 +398,7 @@ fn resets(function: &Function, plan: &ExercisePlan) -> Result<bool, ExerciseErro
     }
     // Nobody told the engine; whoever resets a function tells its driver.
     engine.reset().map_err(|source| ExerciseError::Engine { step, source })?;
-    let _ = engine.wait(ticket);
+    fair(step, ticket)?;
     round_trip(step)?;
     Ok(true)
 }

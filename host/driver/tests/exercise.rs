@@ -2,12 +2,17 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 use common::{quick, small};
 use millrace_driver::{ExerciseError, ExercisePlan, exercise};
 use millrace_model::{Fault, JobClass, ModelDevice};
-use millrace_pcie::{CallCount, FaultyMmio, Function, MmioFault};
+use millrace_pcie::{CallCount, FaultyMmio, Function, Irq, MmioFault};
+use millrace_regs::{queue_register, registers as reg};
 
 fn plan() -> ExercisePlan {
     ExercisePlan { completions: 1000, deadline: Duration::from_secs(20), driver: quick() }
@@ -30,12 +35,15 @@ fn what_is_wrong_is_named() {
     for (class, nth, fault, wanted) in [
         (JobClass::Copy, 0, Fault::FlipOnTheWay { bit: 9 }, "DMA"),
         (JobClass::Copy, 3, Fault::LoseCompletion, "no completion of job 3"),
+        (JobClass::Copy, 2, Fault::WrongJobId, "DMA: expected the completion of job 2"),
+        (JobClass::Nop, 20, Fault::UnknownStatus(77), "round trip: expected status OK"),
+        (JobClass::Nop, 300, Fault::Late, "completions: expected the completion of job"),
         (JobClass::Ntt, 0, Fault::WrongResult, "inverse"),
     ] {
         let device = ModelDevice::start(small());
         device.inject(class, nth, fault);
         let plan = ExercisePlan { deadline: Duration::from_millis(500), ..plan() };
-        let error = exercise(&device.function(), &plan).unwrap_err();
+        let error = exercise(&device.function(), &plan).expect_err(wanted);
         assert!(error.to_string().contains(wanted), "{fault:?}: {error}");
     }
 }
@@ -55,5 +63,34 @@ fn a_link_that_dies_ends_in_an_error_wherever_it_does() {
     for n in [0, 1, 5, 20, 50, 100, 200, 300] {
         let error = faulty(MmioFault::DeadFrom(n), CallCount::default()).unwrap_err();
         assert!(!matches!(error, ExerciseError::Dma { .. }), "{n}: {error}");
+    }
+}
+
+/// A vector that fires all the time, whatever the device does.
+struct Noisy;
+
+impl Irq for Noisy {
+    fn wait(&self, _at_most: Duration) -> bool {
+        thread::sleep(Duration::from_millis(1));
+        true
+    }
+}
+
+#[test]
+fn interrupts_that_bring_nothing_do_not_move_the_deadline() {
+    for (class, nth) in [(JobClass::Copy, 3), (JobClass::Nop, 400)] {
+        let (told, done) = mpsc::channel();
+        thread::spawn(move || {
+            let device = ModelDevice::start(small());
+            device.inject(class, nth, Fault::WrongPhase);
+            let function = Function { irqs: vec![Arc::new(Noisy)], ..device.function() };
+            let plan = ExercisePlan { deadline: Duration::from_millis(300), ..plan() };
+            let error = exercise(&function, &plan).unwrap_err();
+            let enabled = function.bar0.read32(queue_register(0, reg::QUEUE_ENABLE));
+            told.send((error.to_string(), enabled)).unwrap();
+        });
+        let (error, enabled) = done.recv_timeout(Duration::from_secs(60)).expect("it ends");
+        assert!(error.contains("no completion of job"), "{class:?}: {error}");
+        assert_eq!(enabled, 0, "the rings are unmapped, the queue must be off");
     }
 }

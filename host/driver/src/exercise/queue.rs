@@ -28,6 +28,17 @@ pub(super) struct HandQueue<'a> {
     sq: SubmissionRing,
     cq: CompletionRing,
     next_job_id: u32,
+    /// Of the completion that comes next: one engine's jobs complete in order.
+    next_done: u32,
+}
+
+impl Drop for HandQueue<'_> {
+    /// Whatever step failed: the device must not write to rings that are unmapped next.
+    fn drop(&mut self) {
+        if self.stop().is_err() {
+            let _ = self.reset();
+        }
+    }
 }
 
 impl<'a> HandQueue<'a> {
@@ -37,7 +48,7 @@ impl<'a> HandQueue<'a> {
         let registers = Registers::new(function.bar0.clone(), 0);
         let sq = SubmissionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
         let cq = CompletionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
-        let queue = Self { function, registers, deadline, sq, cq, next_job_id: 0 };
+        let queue = Self { function, registers, deadline, sq, cq, next_job_id: 0, next_done: 0 };
         queue.told(queue.reset())?;
         Ok(queue)
     }
@@ -104,24 +115,35 @@ impl<'a> HandQueue<'a> {
     }
 
     /// The next completion, if it is there.
-    pub(super) fn take(&mut self) -> Option<Completion> {
-        match self.cq.take(EPOCH) {
-            Head::Entry(completion) => {
-                self.registers.write_queue(reg::QUEUE_CQ_HEAD, self.cq.head());
-                Some(completion)
-            }
-            Head::Empty | Head::Stale(_) => None,
+    ///
+    /// # Errors
+    /// If it is not that of the oldest job in flight.
+    pub(super) fn take(&mut self, step: &'static str) -> Result<Option<Completion>, ExerciseError> {
+        let Head::Entry(completion) = self.cq.take(EPOCH) else { return Ok(None) };
+        self.registers.write_queue(reg::QUEUE_CQ_HEAD, self.cq.head());
+        if completion.job_id != self.next_done {
+            let expected = format!("the completion of job {}", self.next_done);
+            return Err(super::unexpected(&self.function.name, step, expected, format!("{completion:?}")));
         }
+        self.next_done = self.next_done.wrapping_add(1);
+        Ok(Some(completion))
     }
 
-    /// Waits for an interrupt and for nothing else.
-    pub(super) fn wait_for_interrupt(&self, step: &'static str) -> Result<(), ExerciseError> {
-        let came = self.function.irqs.first().is_some_and(|irq| irq.wait(self.deadline));
-        if came {
-            return Ok(());
-        }
-        let (device, deadline) = (self.function.name.clone(), self.deadline);
-        Err(ExerciseError::Deadline { device, step, job_id: self.next_job_id.wrapping_sub(1), deadline })
+    /// Until when a completion must have come that is waited for from now on.
+    pub(super) fn until(&self) -> Instant {
+        Instant::now() + self.deadline
+    }
+
+    fn late(&self, step: &'static str) -> ExerciseError {
+        let (device, job_id, deadline) = (self.function.name.clone(), self.next_done, self.deadline);
+        ExerciseError::Deadline { device, step, job_id, deadline }
+    }
+
+    /// Waits for an interrupt and for nothing else. Interrupts that bring no completion do not move the deadline.
+    pub(super) fn wait_for_interrupt(&self, step: &'static str, until: Instant) -> Result<(), ExerciseError> {
+        let left = until.saturating_duration_since(Instant::now());
+        let came = !left.is_zero() && self.function.irqs.first().is_some_and(|irq| irq.wait(left));
+        if came { Ok(()) } else { Err(self.late(step)) }
     }
 
     /// One job, from doorbell to completion.
@@ -132,11 +154,12 @@ impl<'a> HandQueue<'a> {
     ) -> Result<Completion, ExerciseError> {
         self.push(descriptor);
         self.ring();
+        let until = self.until();
         loop {
-            if let Some(completion) = self.take() {
+            if let Some(completion) = self.take(step)? {
                 return Ok(completion);
             }
-            self.wait_for_interrupt(step)?;
+            self.wait_for_interrupt(step, until)?;
         }
     }
 
@@ -148,15 +171,13 @@ impl<'a> HandQueue<'a> {
     ) -> Result<Completion, ExerciseError> {
         self.push(descriptor);
         self.ring();
-        let until = Instant::now() + self.deadline;
+        let until = self.until();
         loop {
-            if let Some(completion) = self.take() {
+            if let Some(completion) = self.take(step)? {
                 return Ok(completion);
             }
             if Instant::now() > until {
-                let (device, deadline) = (self.function.name.clone(), self.deadline);
-                let job_id = self.next_job_id.wrapping_sub(1);
-                return Err(ExerciseError::Deadline { device, step, job_id, deadline });
+                return Err(self.late(step));
             }
             std::hint::spin_loop();
         }
