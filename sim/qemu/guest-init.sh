@@ -52,8 +52,8 @@ step "MSM and NTT jobs of the model" millrace validate --device $model --points 
 step "MSM and NTT jobs of the RTL" millrace validate --device $sim --points 8 --log-n 3 --random 1 --only random
 
 prove() { # DEVICE: a proof like the CPU's, byte for byte
-  millrace prove /work/key.zkey /work/witness.wtns -o /tmp/proof.json -p /tmp/public.json --no-fallback --seed "$(cat /work/seed)" --device "$1" &&
-    cmp /tmp/proof.json /work/cpu.proof.json && cmp /tmp/public.json /work/cpu.public.json && echo "same bytes as the CPU's"
+  millrace prove /job/key.zkey /job/witness.wtns -o /tmp/proof.json -p /tmp/public.json --no-fallback --seed "$(cat /job/seed)" --device "$1" &&
+    cmp /tmp/proof.json /job/cpu.proof.json && cmp /tmp/public.json /job/cpu.public.json && echo "same bytes as the CPU's"
 }
 step "a proof on the model" prove $model
 step "a proof on the RTL" prove $sim

@@ -25,11 +25,11 @@ trap cleanup EXIT
 
 seed=$(printf '07%.0s' $(seq 32))
 root=$work/root
-mkdir -p "$root"/{bin,work,modules,proc,sys,dev,tmp}
-"$millrace" prove "$key" "$witness" -o "$root/work/cpu.proof.json" -p "$root/work/cpu.public.json" --seed "$seed" --device cpu 2>/dev/null
-cp "$key" "$root/work/key.zkey"
-cp "$witness" "$root/work/witness.wtns"
-echo "$seed" > "$root/work/seed"
+mkdir -p "$root"/{bin,job,modules,proc,sys,dev,tmp}
+"$millrace" prove "$key" "$witness" -o "$root/job/cpu.proof.json" -p "$root/job/cpu.public.json" --seed "$seed" --device cpu 2>/dev/null
+cp "$key" "$root/job/key.zkey"
+cp "$witness" "$root/job/witness.wtns"
+echo "$seed" > "$root/job/seed"
 busybox=$tools/root/bin/busybox
 [ -x "$busybox" ] || busybox=$tools/root/usr/bin/busybox
 cp "$busybox" "$root/bin/busybox"
