@@ -57,7 +57,8 @@ exec "\$loader" --library-path $root/usr/lib/x86_64-linux-gnu:$root/usr/lib/x86_
   -L $root/usr/share/qemu -L $root/usr/share/seabios -L $root/usr/lib/ipxe/qemu "\$@"
 RUN
 chmod +x "$tools/qemu"
-"$tools/qemu" -device help 2>/dev/null | grep -q '"vfio-user-pci"' || {
+# Reads to the end: a grep that stops at the first hit breaks the pipe of a QEMU that still writes.
+"$tools/qemu" -device help 2>/dev/null | grep '"vfio-user-pci"' >/dev/null || {
   say "expected a QEMU with vfio-user-pci (10.1 or later), got $("$tools/qemu" --version 2>&1 | head -1)"
   exit 1
 }
