@@ -13,7 +13,7 @@
 //! | `add` | A + B ≤ 84 | A + B |
 //! | `sub::<K>` | B ≤ K, A + K ≤ 84 | A + K |
 //! | `mul`, `square` | A, B ≤ 84 | AB/84.6 + 2 |
-//! | `settle::<S>` | 2^S − 1 ≤ value/m, A ≤ 84 | 2 + 2^S − 1, and a multiple of 2^S |
+//! | `settle::<S>` | 2^S ≤ value/m or S = 0, A ≤ 84 | 2 + 2^S − 1, and a multiple of 2^S |
 //! | `load`, `gather` with shift S | integers below 2m | 2·2^S |
 //!
 //! A backend that reduces more is free to. Integers out of range on loading give wrong elements, and nothing worse.
@@ -125,7 +125,7 @@ pub trait PrimeLanes: Lanes<Scalar = Lazy<Self::Modulus>> {
     fn gather<const A: u32, const B: u32>(rows: [&[u8; 64]; LANES]) -> [Self; 2];
     /// Undoes [`PrimeLanes::gather`] on settled elements, into every `step`-th row.
     fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], step: usize);
-    /// (a0 + a1·u)(b0 + b1·u) with u² = −1. Asks A·B ≤ 84 for both; gives AB/84.6 + 3 and 2AB/84.6 + 2.
+    /// (a0 + a1·u)(b0 + b1·u) with u² = −1. Asks A, B ≤ 42 and A·B ≤ 84 for both; gives AB/84.6 + 3 and 2AB/84.6 + 2.
     fn mul_fq2(a: [Self; 2], b: [Self; 2]) -> [Self; 2];
     /// Eight integers below 2m, not shifted, from four-limb numbers one after the other.
     fn load(values: &[[u64; 4]; LANES]) -> Self;

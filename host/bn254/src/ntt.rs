@@ -15,8 +15,8 @@
 //!
 //! Values keep the factor that their form has (x·2^256): transforms are linear, so only the factors are in the backend's form.
 //!
-//! Bounds, in units of r: values start below 2 (pass 1) or 3.7 (pass 2) and grow by at most 4 a level; at most 14 levels keep them
-//! below 60. A product with a factor (below 1; a table's, below 3) is below 60·3/84.6 + 2 < 4.2, which packs.
+//! Bounds, in units of r: values start below 2 (pass 1) or 3.5 (pass 2) and grow by at most 4 a level; at most 14 levels keep them
+//! below 60. A product with a factor (below 1; a table's, below 2.1) is below 60·2.1/84.6 + 2 < 3.5, which packs.
 
 mod passes;
 

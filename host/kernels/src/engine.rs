@@ -13,13 +13,13 @@ use std::{
 };
 
 use millrace_bn254::{
-    G1Mont, G2Mont,
+    Fr, G1Mont, G2Mont,
     backend::Instructions,
     points::{G1, G2},
 };
 use millrace_job::{
     BufferId, CancelToken, Engine, EngineError, Group, Job, JobKind, JobOutput, JobReport, JobValue, Lent,
-    Resident, Ticket,
+    Resident, Ticket, wipe_values,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -136,13 +136,14 @@ impl CpuEngine {
                 }))
             }
             Job::Ntt { direction, coset, values } => {
-                if !values.len().is_power_of_two() || values.len() > 1 << ntt::MAX_LOG_N {
+                let mut values = Wiped(values);
+                if !values.0.len().is_power_of_two() || values.0.len() > 1 << ntt::MAX_LOG_N {
                     let expected = format!("a power of two of values, up to 2^{}", ntt::MAX_LOG_N);
-                    return Err(bad(expected, values.len().to_string()));
+                    return Err(bad(expected, values.0.len().to_string()));
                 }
                 let (plans, instructions) = (self.plans.clone(), self.instructions);
                 Ok(Box::new(move |cancel| {
-                    ntt::transform(&plans, instructions, direction, coset, values, cancel)
+                    ntt::transform(&plans, instructions, direction, coset, values.take(), cancel)
                         .map(JobValue::Values)
                 }))
             }
@@ -160,6 +161,33 @@ impl CpuEngine {
                 }))
             }
         }
+    }
+}
+
+/// Values that are wiped unless somebody takes them: the job may be refused, cancelled or panic before it begins.
+struct Wiped(Vec<Fr>);
+
+impl Wiped {
+    fn take(&mut self) -> Vec<Fr> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe_values(&mut self.0);
+    }
+}
+
+/// Wipes an answer that nobody wants.
+fn wipe(value: JobValue) {
+    match value {
+        JobValue::Values(mut values) => wipe_values(&mut values),
+        JobValue::Rows { mut a, mut b } => {
+            wipe_values(&mut a);
+            wipe_values(&mut b);
+        }
+        JobValue::G1(_) | JobValue::G2(_) => {}
     }
 }
 
@@ -257,7 +285,9 @@ impl Engine for CpuEngine {
     fn cancel(&self, ticket: Ticket) -> Result<(), EngineError> {
         if let Some(slot) = self.tickets.close(ticket.0) {
             slot.cancel.cancel();
-            drop(slot.take(None));
+            if let Some(Ok(output)) = slot.take(None) {
+                wipe(output.value);
+            }
         }
         Ok(())
     }

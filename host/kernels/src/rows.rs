@@ -42,20 +42,30 @@ impl Matrix {
     }
 
     fn index(&self) -> Result<&[(usize, usize)], usize> {
-        let index = self.index.get_or_init(|| {
-            let blocks = self.entries.as_slice().par_chunks(BLOCK).enumerate();
-            blocks
-                .map(|(number, block)| {
-                    let (mut first, mut last) = (usize::MAX, 0);
-                    for (i, entry) in block.iter().enumerate() {
-                        let place = self.place(entry).ok_or(number * BLOCK + i)?;
-                        (first, last) = (first.min(place), last.max(place));
-                    }
-                    Ok((first, last))
-                })
-                .collect()
-        });
+        // Made outside of the cell: a thread that waits for its part of parallel work takes up other jobs, and one of them may be the first product
+        // with the same matrix, which would wait for the cell that this thread is filling. Two jobs may make it twice.
+        let index = match self.index.get() {
+            Some(index) => index,
+            None => {
+                let made = self.make_index();
+                self.index.get_or_init(|| made)
+            }
+        };
         index.as_ref().map(Vec::as_slice).map_err(|bad| *bad)
+    }
+
+    fn make_index(&self) -> Result<Vec<(usize, usize)>, usize> {
+        let blocks = self.entries.as_slice().par_chunks(BLOCK).enumerate();
+        blocks
+            .map(|(number, block)| {
+                let (mut first, mut last) = (usize::MAX, 0);
+                for (i, entry) in block.iter().enumerate() {
+                    let place = self.place(entry).ok_or(number * BLOCK + i)?;
+                    (first, last) = (first.min(place), last.max(place));
+                }
+                Ok((first, last))
+            })
+            .collect()
     }
 
     /// (A·w, B·w), on the current thread pool.
@@ -76,28 +86,34 @@ impl Matrix {
         let tasks = TASKS_A_THREAD * rayon::current_num_threads();
         let mut sums = vec![FrLazy::ZERO; 2 * self.rows];
         let slice_len = sums.len().div_ceil(tasks).max(1);
-        sums.par_chunks_mut(slice_len).enumerate().with_max_len(1).try_for_each(|(number, slice)| {
-            let start = number * slice_len;
-            let blocks = self.entries.as_slice().chunks(BLOCK).zip(index).enumerate();
-            for (number, (block, (first, last))) in blocks {
-                if *last < start || *first >= start + slice.len() {
-                    continue;
-                }
-                if cancel.is_cancelled() {
-                    return Err(EngineError::Cancelled);
-                }
-                for (i, entry) in block.iter().enumerate() {
-                    let own = self.place(entry).and_then(|place| slice.get_mut(place.wrapping_sub(start)));
-                    let Some(sum) = own else { continue };
-                    let value =
-                        witness.get(entry.column() as usize).ok_or_else(|| bad(number * BLOCK + i))?;
-                    if *value != FrCanonical::ZERO {
-                        *sum = sum.add(FrLazy::mul_canonical_r2(value, entry.value_r2()));
+        let added =
+            sums.par_chunks_mut(slice_len).enumerate().with_max_len(1).try_for_each(|(number, slice)| {
+                let start = number * slice_len;
+                let blocks = self.entries.as_slice().chunks(BLOCK).zip(index).enumerate();
+                for (number, (block, (first, last))) in blocks {
+                    if *last < start || *first >= start + slice.len() {
+                        continue;
+                    }
+                    if cancel.is_cancelled() {
+                        return Err(EngineError::Cancelled);
+                    }
+                    for (i, entry) in block.iter().enumerate() {
+                        let own =
+                            self.place(entry).and_then(|place| slice.get_mut(place.wrapping_sub(start)));
+                        let Some(sum) = own else { continue };
+                        let value =
+                            witness.get(entry.column() as usize).ok_or_else(|| bad(number * BLOCK + i))?;
+                        if *value != FrCanonical::ZERO {
+                            *sum = sum.add(FrLazy::mul_canonical_r2(value, entry.value_r2()));
+                        }
                     }
                 }
-            }
-            Ok(())
-        })?;
+                Ok(())
+            });
+        if let Err(error) = added {
+            sums.iter_mut().zeroize();
+            return Err(error);
+        }
         let (a, b) = sums.split_at(self.rows);
         let [a, b] =
             [a, b].map(|half| half.par_iter().with_min_len(BLOCK).map(|sum| Fr::from(*sum)).collect());

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use ark_bn254::Fr;
 use ark_ff::{Field, One, UniformRand, Zero};
 use ark_std::{
@@ -81,4 +83,26 @@ fn nonsense_is_refused() {
     }
     let outcome = products(&engine, &[good], 4, &[witness[0], FrCanonical([255; 32]), witness[0]]);
     assert!(matches!(outcome, Err(EngineError::BadValue { what: "witness value", position: 1 })));
+}
+
+/// A thread that waits for its part of the first look at a matrix takes up other jobs: among them may be the next product with the same matrix.
+#[test]
+fn first_products_with_one_matrix_do_not_wait_for_each_other() {
+    const ENTRIES: u32 = 1 << 18;
+    const JOBS: usize = 8;
+    let entries: Vec<Coefficient> = (0..ENTRIES).map(|i| entry(0, i % 512, 0, Fr::one())).collect();
+    let witness = [FrCanonical::from(Fr::one())];
+    let engine = CpuEngine::with_threads(3);
+    for _ in 0..20 {
+        let matrix = engine.load(Resident::Matrix { entries: entries.clone().into(), rows: 512 }).unwrap();
+        let job = || Job::Rows { matrix, witness: witness.as_slice().into() };
+        let tickets: Vec<_> = (0..JOBS).map(|_| engine.submit(job()).unwrap()).collect();
+        for ticket in tickets {
+            let ended = engine.try_wait(ticket, Duration::from_secs(60)).unwrap();
+            let Ok(output) = ended else { panic!("a product waits for ever") };
+            let JobValue::Rows { a, .. } = output.value else { panic!("another answer") };
+            assert!(a.iter().all(|sum| *sum == Fr::from(ENTRIES / 512)));
+        }
+        engine.unload(matrix);
+    }
 }

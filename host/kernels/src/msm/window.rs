@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use millrace_bn254::{backend::Instructions, buckets::Buckets, curve::Xyzz, points::Curve};
 use millrace_job::{CancelToken, EngineError};
+use zeroize::Zeroizing;
 
 use super::{
     plan::{FEW, Plan},
@@ -47,16 +48,21 @@ pub(super) fn sum_window<C: Curve>(
         return Ok(sum_few::<C>(bases, blocks, plan, w));
     }
     let mut buckets = stash.take(instructions, plan.buckets());
-    let (mut digits, mut ids) = (Vec::new(), Vec::new());
+    let blocks_a_piece = (blocks.len() / 4).clamp(1, MAX_BLOCKS_A_PIECE / C::ROWS);
+    // Wiped, and long enough from the start, so that nothing grows and leaves copies of digits behind.
+    let most =
+        blocks.chunks(blocks_a_piece).map(|piece| piece.iter().map(Block::len).sum()).max().unwrap_or(0);
+    let mut digits = Zeroizing::new(Vec::with_capacity(most));
+    let mut ids = Zeroizing::new(Vec::with_capacity(most));
     let mut counts = vec![0u32; plan.buckets() + 1];
     let mut ends = vec![0u32; plan.buckets() + 1];
-    for piece in blocks.chunks((blocks.len() / 4).clamp(1, MAX_BLOCKS_A_PIECE / C::ROWS)) {
+    for piece in blocks.chunks(blocks_a_piece) {
         digits.clear();
         counts.fill(0);
         for block in piece {
             digits.extend(block.values.iter().map(|value| plan.digit(value, w)));
         }
-        for digit in &digits {
+        for digit in digits.iter() {
             counts[digit.unsigned_abs() as usize] += 1;
         }
         // Counting sort. Zero digits are sorted behind all others and left there.

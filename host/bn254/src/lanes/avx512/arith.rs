@@ -134,7 +134,7 @@ fn quotient<M: Modulus>(v: &[__m512i; 5]) -> __m512i {
     unsafe { _mm512_srli_epi64::<45>(_mm512_madd52hi_epu64(_mm512_setzero_si512(), v[4], set(M::MU))) }
 }
 
-/// The same element, below (2 + 2^S − 1)·m and a multiple of 2^S, for v ≥ (2^S − 1 + 1)·m or S = 0; S ≤ 2.
+/// The same element, below (2 + 2^S − 1)·m and a multiple of 2^S, for v ≥ 2^S·m or S = 0; S ≤ 2.
 ///
 /// The quotient is lowered by up to 2^S − 1, to the residue modulo 2^S that makes the rest a multiple: v ≡ q·m, and m ≡ −1 (mod 4)
 /// for q and 1 (mod 4) for r, so q ≡ v/m.
