@@ -156,12 +156,17 @@ fn refused(address: PciAddress, what: &str, error: &std::io::Error) -> Failure {
     Failure::new(Code::DeviceOpen, format!("{address}: cannot {what}: {error}{hint}"))
 }
 
+fn present(tree: &PciTree, address: PciAddress) -> Result<PciFunction, Failure> {
+    let missing = |error| Failure::new(Code::DeviceOpen, format!("{address}: no such PCI function: {error}"));
+    tree.function(address).map_err(missing)
+}
+
 fn bind(address: PciAddress, force: bool) -> Result<(), Failure> {
     let tree = PciTree::default();
-    let function = tree.function(address).map_err(|error| refused(address, "look at it", &error))?;
+    let function = present(&tree, address)?;
     check_class(&function, force)?;
     tree.bind_vfio(address).map_err(|error| refused(address, "bind", &error))?;
-    let function = tree.function(address).map_err(|error| refused(address, "look at it", &error))?;
+    let function = present(&tree, address)?;
     match function.driver.as_deref() {
         Some("vfio-pci") => {
             say!("{address}: bound to vfio-pci");

@@ -76,7 +76,7 @@ fn what_cannot_be_opened_is_named() {
     let error = fails(10, &["device", "info", "--device", "vfio:ffff:ff:1f.7"]);
     assert!(error.contains("ffff:ff:1f.7: no such PCI function"), "{error}");
     let error = fails(10, &["device", "bind", "vfio:ffff:ff:1f.7"]);
-    assert!(error.contains("cannot bind"), "{error}");
+    assert!(error.contains("ffff:ff:1f.7: no such PCI function"), "{error}");
     let error = fails(2, &["device", "reset", "model"]);
     assert!(error.contains("expected a card"), "{error}");
     let error = fails(2, &["device", "serve", "--socket", &job.path("s"), "--device", "cpu"]);
