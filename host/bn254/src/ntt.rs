@@ -130,9 +130,16 @@ impl Levels {
 #[derive(Default)]
 pub struct Scratch(Vec<Line>);
 
+impl Scratch {
+    /// Overwrites what is left of values in it; the memory stays.
+    pub fn wipe(&mut self) {
+        self.0.iter_mut().for_each(|line| zeroize::Zeroize::zeroize(&mut line.0));
+    }
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
-        self.0.iter_mut().for_each(|line| zeroize::Zeroize::zeroize(&mut line.0));
+        self.wipe();
     }
 }
 

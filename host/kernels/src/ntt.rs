@@ -28,6 +28,21 @@ const SPARES: usize = 2;
 pub(crate) struct Plans {
     plans: Mutex<VecDeque<(Shape, Arc<Plan>)>>,
     spares: Mutex<Vec<Vec<Packed>>>,
+    /// Memory of tasks that are done, wiped; never more than ran at once.
+    scratches: Mutex<Vec<Scratch>>,
+}
+
+/// A task's memory, given back wiped.
+struct Borrowed<'a> {
+    scratch: Scratch,
+    home: &'a Mutex<Vec<Scratch>>,
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        self.scratch.wipe();
+        lock(self.home).push(std::mem::take(&mut self.scratch));
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -54,6 +69,11 @@ impl Plans {
         plans.push_front((shape, plan.clone()));
         plans.truncate(PLANS);
         Some(plan)
+    }
+
+    fn borrow(&self) -> Borrowed<'_> {
+        let idle = lock(&self.scratches).pop();
+        Borrowed { scratch: idle.unwrap_or_default(), home: &self.scratches }
     }
 
     /// So many zero vectors.
@@ -97,24 +117,28 @@ pub(crate) fn transform(
     let mut between = plans.take(plan.packed_len());
     let chunk = plan.packed_len() / plan.column_tasks();
     between.par_chunks_exact_mut(chunk).enumerate().for_each_init(
-        Scratch::default,
-        |scratch, (task, out)| {
+        || plans.borrow(),
+        |borrowed, (task, out)| {
             if !cancel.is_cancelled() {
-                plan.columns(task, &values, scratch, out);
+                plan.columns(task, &values, &mut borrowed.scratch, out);
             }
         },
     );
     // Each task's places in the result: eight neighbours every R values.
+    let each = values.len() / WIDTH / plan.row_tasks();
     let mut places: Vec<Vec<&mut [Fr]>> = Vec::new();
-    places.resize_with(plan.row_tasks(), Vec::new);
+    places.resize_with(plan.row_tasks(), || Vec::with_capacity(each));
     for (index, eight) in values.chunks_exact_mut(WIDTH).enumerate() {
         places[index % plan.row_tasks()].push(eight);
     }
-    places.par_iter_mut().enumerate().for_each_init(Scratch::default, |scratch, (task, out)| {
-        if !cancel.is_cancelled() {
-            plan.rows(task, &between, scratch, out);
-        }
-    });
+    places.par_iter_mut().enumerate().for_each_init(
+        || plans.borrow(),
+        |borrowed, (task, out)| {
+            if !cancel.is_cancelled() {
+                plan.rows(task, &between, &mut borrowed.scratch, out);
+            }
+        },
+    );
     drop(places);
     plans.give_back(between);
     if cancel.is_cancelled() {
