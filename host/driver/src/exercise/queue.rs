@@ -152,15 +152,7 @@ impl<'a> HandQueue<'a> {
         step: &'static str,
         descriptor: Descriptor,
     ) -> Result<Completion, ExerciseError> {
-        self.push(descriptor);
-        self.ring();
-        let until = self.until();
-        loop {
-            if let Some(completion) = self.take(step)? {
-                return Ok(completion);
-            }
-            self.wait_for_interrupt(step, until)?;
-        }
+        self.run_waiting(step, descriptor, |queue, until| queue.wait_for_interrupt(step, until))
     }
 
     /// The same without waiting for the interrupt, which comes all the same and is taken with a later wait.
@@ -169,6 +161,19 @@ impl<'a> HandQueue<'a> {
         step: &'static str,
         descriptor: Descriptor,
     ) -> Result<Completion, ExerciseError> {
+        self.run_waiting(step, descriptor, |queue, until| {
+            std::hint::spin_loop();
+            if Instant::now() > until { Err(queue.late(step)) } else { Ok(()) }
+        })
+    }
+
+    /// One job; `wait` is called after every look that found no completion.
+    fn run_waiting(
+        &mut self,
+        step: &'static str,
+        descriptor: Descriptor,
+        wait: impl Fn(&Self, Instant) -> Result<(), ExerciseError>,
+    ) -> Result<Completion, ExerciseError> {
         self.push(descriptor);
         self.ring();
         let until = self.until();
@@ -176,10 +181,7 @@ impl<'a> HandQueue<'a> {
             if let Some(completion) = self.take(step)? {
                 return Ok(completion);
             }
-            if Instant::now() > until {
-                return Err(self.late(step));
-            }
-            std::hint::spin_loop();
+            wait(self, until)?;
         }
     }
 }
