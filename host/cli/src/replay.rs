@@ -28,18 +28,18 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<(), Failure> {
         _ => Ok(()),
     };
     match outcome {
-        // What the replay found says more than a waveform that is missing.
-        ReplayOutcome::Differs { .. } => written.unwrap_or_else(|failure| tell!("{failure}")),
-        ReplayOutcome::Identical { .. } => written?,
-    }
-    match outcome {
         ReplayOutcome::Identical { cycles } => {
+            written?;
             say!("identical: {} accesses over {cycles} cycles", recording.events.len());
             Ok(())
         }
-        ReplayOutcome::Differs { cycle, expected, got } => Err(Failure::new(
-            Code::Mismatch,
-            format!("differs at cycle {cycle}: expected {expected}, got {got}"),
-        )),
+        ReplayOutcome::Differs { cycle, expected, got } => {
+            // What the replay found says more than a waveform that is missing.
+            written.unwrap_or_else(|failure| tell!("{failure}"));
+            Err(Failure::new(
+                Code::Mismatch,
+                format!("differs at cycle {cycle}: expected {expected}, got {got}"),
+            ))
+        }
     }
 }
