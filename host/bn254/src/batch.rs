@@ -22,12 +22,16 @@ use crate::{
 const CHAINS: usize = 2;
 /// Vectors of a batch: enough to share an inversion, few enough for the second-level cache (G1 1,920 bytes each, G2 twice that).
 const BATCH_VECTORS: usize = 176;
+/// The most pairs of a batch.
+pub(crate) const BATCH: usize = BATCH_VECTORS * LANES;
 /// What is kept of a vector between forward and backward: denominator, product before, numerator, x₁, x₂, y₁.
 const KEPT: usize = 6;
 
 /// Names a point: a base, perhaps negated, or a point of a [`Pool`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PointRef(u32);
+
+impl zeroize::DefaultIsZeroes for PointRef {}
 
 impl PointRef {
     /// The most bases, and the most points of a pool.
@@ -38,6 +42,12 @@ impl PointRef {
     #[inline(always)]
     pub const fn base(id: u32) -> Self {
         Self(id & !Self::OWN)
+    }
+
+    /// What [`PointRef::base`] was given.
+    #[inline(always)]
+    pub(crate) const fn base_id(self) -> u32 {
+        self.0
     }
 
     #[inline(always)]
@@ -70,12 +80,18 @@ impl PointRef {
 pub(crate) type Pair = (PointRef, PointRef);
 
 /// Where referenced points are.
-#[derive(Clone, Copy)]
 struct Source<'a, C> {
     bases: &'a [[u8; 64]],
     own: &'a [[u8; 64]],
     of: core::marker::PhantomData<C>,
 }
+
+impl<C> Clone for Source<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<C> Copy for Source<'_, C> {}
 
 impl<'a, C: Curve> Source<'a, C> {
     #[inline(always)]
@@ -104,6 +120,19 @@ impl<C: Curve> Pool<C> {
         let mut rows = Rows::default();
         rows.grow(len * C::ROWS);
         Self { instructions, rows, len, scratch: Vec::new(), of: core::marker::PhantomData }
+    }
+
+    /// Writes a point over point `index` of the pool, as [`Pool::set`] of [`Pool::get`] would.
+    #[inline(always)]
+    pub(crate) fn place(&mut self, index: usize, bases: &[C::Base], point: PointRef) {
+        if point.is_negative() || point.is_own() {
+            let point = self.get(bases, point);
+            self.set(index, &point);
+        } else {
+            let at = index * C::ROWS;
+            self.rows.all_mut()[at..at + C::ROWS]
+                .copy_from_slice(&crate::points::rows::<C>(bases)[point.index() * C::ROWS..][..C::ROWS]);
+        }
     }
 
     /// Number of points.
@@ -166,35 +195,65 @@ impl<C: Curve> Pool<C> {
         mut go_on: impl FnMut() -> bool,
     ) -> bool {
         self.reserve(pairs.len());
-        let mut batches = pairs.chunks(BATCH_VECTORS * LANES).peekable();
+        let mut batches = pairs.chunks(BATCH).peekable();
         let mut fetched = false;
         while let Some(batch) = batches.next() {
             if !go_on() {
                 return false;
             }
-            let (own, out) = self.rows.all_mut().split_at_mut(self.len * C::ROWS);
-            let source =
-                Source::<C> { bases: crate::points::rows::<C>(bases), own, of: core::marker::PhantomData };
             let next = batches.peek().copied().unwrap_or_default();
-            let batch = AddPairs { source, pairs: batch, fetched, next, out, scratch: &mut self.scratch };
-            self.len += batch.pairs.len();
-            C::add_pairs(self.instructions, batch);
+            self.add_batch(bases, batch, Target::From(self.len), fetched, next);
+            self.len += batch.len();
             fetched = true;
         }
         true
     }
+
+    /// Adds to the first of each pair, a point of the pool, the second; no point comes first twice. `next` are the pairs that will be added after
+    /// these, and `fetched` says whether these were such pairs.
+    ///
+    /// # Panics
+    /// If a reference is to no point, or the first of a pair to a base.
+    pub(crate) fn add_to_firsts(&mut self, bases: &[C::Base], pairs: &[Pair], fetched: bool, next: &[Pair]) {
+        self.add_batch(bases, pairs, Target::Firsts, fetched, next);
+    }
+
+    fn add_batch(&mut self, bases: &[C::Base], pairs: &[Pair], target: Target, fetched: bool, next: &[Pair]) {
+        let batch = AddPairs {
+            bases: crate::points::rows::<C>(bases),
+            own: self.rows.all_mut(),
+            pairs,
+            target,
+            fetched,
+            next,
+            scratch: &mut self.scratch,
+            of: core::marker::PhantomData,
+        };
+        C::add_pairs(self.instructions, batch);
+    }
+}
+
+/// Where the sums of a batch go.
+#[derive(Clone, Copy)]
+enum Target {
+    /// To the pool's points from this one on.
+    From(usize),
+    /// Over the first of each pair.
+    Firsts,
 }
 
 /// A batch of additions.
 pub struct AddPairs<'a, C> {
-    source: Source<'a, C>,
+    bases: &'a [[u8; 64]],
+    own: &'a mut [[u8; 64]],
     pairs: &'a [Pair],
+    target: Target,
     /// Whether the points of `pairs` were asked for by the batch before.
     fetched: bool,
     /// The pairs of the batch after: their points are fetched while this one computes, as they lie anywhere in a key.
     next: &'a [Pair],
-    out: &'a mut [[u8; 64]],
     scratch: &'a mut Vec<Line>,
+    of: core::marker::PhantomData<C>,
 }
 
 /// What an addition comes down to when its denominator is 0 or a point is infinite.
@@ -257,9 +316,31 @@ impl<C: Curve> AddPairs<'_, C> {
     }
 
     #[inline(always)]
+    fn source(&self) -> Source<'_, C> {
+        Source { bases: self.bases, own: self.own, of: core::marker::PhantomData }
+    }
+
+    /// Where the sums of a vector go; a pair that is repeated gives the same sum again.
+    #[inline(always)]
+    fn places(&self, index: usize) -> [usize; LANES] {
+        match self.target {
+            Target::From(start) => {
+                let at = start + index * LANES;
+                [at, at + 1, at + 2, at + 3, at + 4, at + 5, at + 6, at + 7]
+            }
+            Target::Firsts => {
+                let [a, b, c, d, e, f, g, h] = self.vector(index);
+                let at = |(first, _): Pair| first.index();
+                [at(a), at(b), at(c), at(d), at(e), at(f), at(g), at(h)]
+            }
+        }
+    }
+
+    #[inline(always)]
     fn prefetch<V: Lanes>(&self, pairs: &[Pair]) {
+        let source = self.source();
         for (p, q) in pairs {
-            for point in [self.source.rows(*p), self.source.rows(*q)] {
+            for point in [source.rows(*p), source.rows(*q)] {
                 for row in point {
                     V::prefetch(row);
                 }
@@ -271,7 +352,8 @@ impl<C: Curve> AddPairs<'_, C> {
     #[inline(always)]
     fn gather<V: Lanes>(&self, points: [PointRef; LANES]) -> (V, V) {
         let [a, b, c, d, e, f, g, h] = points;
-        let rows = |p| self.source.rows(p);
+        let source = self.source();
+        let rows = |p| source.rows(p);
         let (x, y) =
             V::gather_points([rows(a), rows(b), rows(c), rows(d), rows(e), rows(f), rows(g), rows(h)]);
         let mut negative = 0;
@@ -347,7 +429,7 @@ impl<C: Curve> AddPairs<'_, C> {
                 let suspects = product.zeros_of_product() | x1.may_be_zero() | x2.may_be_zero();
                 if suspects != 0 {
                     let (doublings, settled) =
-                        exceptions(self.source, &pairs, suspects, index * LANES, &mut later);
+                        exceptions(self.source(), &pairs, suspects, index * LANES, &mut later);
                     let xx = x1.square();
                     numerator = V::select(doublings, xx.add(xx).add(xx), numerator);
                     denominator = V::select(doublings, y1.add(y1), denominator);
@@ -386,12 +468,13 @@ impl<C: Curve> AddPairs<'_, C> {
             for c in 0..CHAINS {
                 let y = slopes[c].mul(kept.get::<V>(c, 3).sub::<8>(xs[c])).sub::<6>(kept.get(c, 5));
                 let y = y.settle::<{ crate::lanes::Y_SHIFT }>();
-                let at = (group * CHAINS + c) * LANES * C::ROWS;
-                V::scatter_points(xs[c], y, &mut self.out[at..at + LANES * C::ROWS]);
+                let places = self.places(group * CHAINS + c);
+                V::scatter_points(xs[c], y, self.own, places);
             }
         }
         for (index, sum) in later {
-            C::write(&sum, &mut self.out[index * C::ROWS..(index + 1) * C::ROWS]);
+            let at = self.places(index / LANES)[index % LANES] * C::ROWS;
+            C::write(&sum, &mut self.own[at..at + C::ROWS]);
         }
         *self.scratch = scratch;
     }

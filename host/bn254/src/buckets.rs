@@ -3,6 +3,12 @@
 //! Points of a bucket are added pairwise in rounds. A round of all buckets together is one list of independent additions
 //! ([`batch`](crate::batch)), so every distribution of points over buckets costs the same: k points take k − 1 additions, and none waits
 //! for another of its round.
+//!
+//! That asks for points sorted by bucket. Where buckets are many, [`Buckets::spread`] takes them as they come instead ([`spread`]).
+
+mod spread;
+
+use zeroize::Zeroize;
 
 use crate::{
     backend::Instructions,
@@ -28,13 +34,30 @@ pub struct Buckets<C: Curve> {
     /// The buckets, then sums in the making.
     pool: Pool<C>,
     count: usize,
-    /// Which buckets hold a point.
-    filled: Vec<bool>,
+    /// Which buckets hold a point, and which wait for a sum.
+    marks: spread::Marks,
+    waiting: spread::Waiting,
     points: Vec<PointRef>,
     runs: Vec<Run>,
     pairs: Vec<Pair>,
     /// A sum's place, and the point that it is.
     done: Vec<(u32, PointRef)>,
+}
+
+fn wipe_pairs<A: Zeroize, B: Zeroize>(pairs: &mut [(A, B)]) {
+    for (a, b) in pairs {
+        a.zeroize();
+        b.zeroize();
+    }
+}
+
+/// Which bucket a point went to is its scalar's digit.
+impl<C: Curve> Drop for Buckets<C> {
+    fn drop(&mut self) {
+        self.points.zeroize();
+        wipe_pairs(&mut self.pairs);
+        wipe_pairs(&mut self.done);
+    }
 }
 
 impl<C: Curve> Buckets<C> {
@@ -47,7 +70,8 @@ impl<C: Curve> Buckets<C> {
         Self {
             pool: Pool::new(instructions, count),
             count,
-            filled: vec![false; count],
+            marks: spread::Marks::new(count),
+            waiting: spread::Waiting::new(count),
             points: Vec::new(),
             runs: Vec::new(),
             pairs: Vec::new(),
@@ -74,12 +98,12 @@ impl<C: Curve> Buckets<C> {
             }
             let (own, others) = rest.split_at(*count as usize);
             rest = others;
-            if self.filled[key] {
+            let filled = self.marks.fill(key);
+            if filled {
                 self.points.push(PointRef::own(key));
             }
             self.points.extend(own.iter().map(|id| PointRef::base(*id)));
-            self.runs.push(Run { key: key as u32, len: count + u32::from(self.filled[key]) });
-            self.filled[key] = true;
+            self.runs.push(Run { key: key as u32, len: count + u32::from(filled) });
         }
         // k points take k − 1 sums: all rounds together are no more than the points.
         self.pool.reserve(self.points.len());
@@ -148,13 +172,17 @@ impl<C: Curve> Buckets<C> {
 
     /// Σ (i + 1)·bucketᵢ; the buckets are empty afterwards.
     ///
+    /// # Panics
+    /// If points wait for [`Buckets::flush`].
+    ///
     /// With i = h·L + l it is L·Σ h·Σ_l B + Σ (l + 1)·Σ_h B: the sums over rows and over columns are runs like any other, and few
     /// enough remain to be weighed by running sums.
     pub fn weigh(&mut self) -> Xyzz<C::Field> {
+        assert!(self.waiting.is_empty(), "points wait for their sums");
         let count = self.count;
         let sum = if count <= FEW_BUCKETS { self.running_sum(0..count, 1) } else { self.weigh_square() };
         self.count = count;
-        self.filled.fill(false);
+        self.marks.clear();
         self.pool.reset(count);
         sum
     }
@@ -166,7 +194,7 @@ impl<C: Curve> Buckets<C> {
         let high_count = self.count.div_ceil(low_count);
         let sums = self.pool.len();
         self.pool.extend(low_count + high_count);
-        let filled = |i: usize| self.filled.get(i).is_some_and(|filled| *filled);
+        let filled = |i: usize| i < self.count && self.marks.is_filled(i);
         let lines = (0..high_count).map(|h| (h, low_count, h * low_count, 1));
         let columns = (0..low_count).map(|l| (high_count + l, high_count, l, low_count));
         for (sum, len, first, step) in lines.chain(columns) {

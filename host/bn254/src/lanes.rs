@@ -110,10 +110,9 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn restore(lines: &[Line]) -> Self;
     /// The points in eight rows, (x, y), shifted by [`X_SHIFT`] and [`Y_SHIFT`]; `rows[lane]` has [`Lanes::ROWS`] parts.
     fn gather_points(rows: [&[[u8; 64]]; LANES]) -> (Self, Self);
-    /// Undoes the shifts of [`Lanes::gather_points`] and writes rows; x and y come settled by as much. Coordinates end below 2m.
-    ///
-    /// `rows` holds 8·[`Lanes::ROWS`] parts, point by point.
-    fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]]);
+    /// Undoes the shifts of [`Lanes::gather_points`] and writes point i to rows from `places[i]`·[`Lanes::ROWS`] on; x and y come
+    /// settled by as much. Coordinates end below 2m.
+    fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]], places: [usize; LANES]);
 }
 
 /// Eight elements of a prime field.
@@ -123,8 +122,8 @@ pub trait PrimeLanes: Lanes<Scalar = Lazy<Self::Modulus>> {
 
     /// Two coordinates of eight rows, the first shifted by `A` bits, the second by `B`.
     fn gather<const A: u32, const B: u32>(rows: [&[u8; 64]; LANES]) -> [Self; 2];
-    /// Undoes [`PrimeLanes::gather`] on settled elements, into every `step`-th row.
-    fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], step: usize);
+    /// Undoes [`PrimeLanes::gather`] on settled elements, into the rows at these places.
+    fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], places: [usize; LANES]);
     /// (a0 + a1·u)(b0 + b1·u) with u² = −1. Asks A, B ≤ 42 and A·B ≤ 84 for both; gives AB/84.6 + 3 and 2AB/84.6 + 2.
     fn mul_fq2(a: [Self; 2], b: [Self; 2]) -> [Self; 2];
     /// Eight integers below 2m, not shifted, from four-limb numbers one after the other.

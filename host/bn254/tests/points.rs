@@ -96,6 +96,45 @@ fn check<A, C>(
     assert!(buckets.weigh().is_infinity(), "{what}: not empty afterwards");
 }
 
+/// The same for points that come in any order, in `pieces` calls: the digits' signs are those of the points.
+fn check_spread<A, C>(
+    instructions: Instructions,
+    points: &[A],
+    bases: &[C::Base],
+    count: usize,
+    filling: &[(usize, u32)],
+    pieces: usize,
+) where
+    A: AffineRepr<ScalarField = Fr> + From<Affine<C::Field>>,
+    A::Group: VariableBaseMSM<MulBase = A>,
+    C: Curve,
+{
+    let mut buckets = Buckets::<C>::new(instructions, count);
+    // Every third id has the sign of its point, all others leave it to the digit.
+    let digit = |i: usize, (bucket, id): (usize, u32)| {
+        let (digit, moved) = (bucket as i32 + 1, !i.is_multiple_of(3) && id & 1 == 1);
+        if moved { (-digit, id ^ 1) } else { (digit, id) }
+    };
+    let (mut digits, mut ids) = (vec![], vec![]);
+    for (i, one) in filling.iter().enumerate() {
+        if i % 5 == 0 {
+            digits.push(0);
+            ids.push(one.1);
+        }
+        let (digit, id) = digit(i, *one);
+        digits.push(digit);
+        ids.push(id);
+    }
+    let len = digits.len().div_ceil(pieces).max(1);
+    for (digits, ids) in digits.chunks(len).zip(ids.chunks(len)) {
+        assert!(buckets.spread(bases, digits, ids, || true));
+    }
+    assert!(buckets.flush(bases, || true));
+    let what = format!("{}: {} points spread over {count} buckets", instructions.name(), filling.len());
+    assert_eq!(A::from(buckets.weigh().to_affine()), expected(points, filling), "{what}");
+    assert!(buckets.weigh().is_infinity(), "{what}: not empty afterwards");
+}
+
 fn suite<A, C>(encode: impl Fn(&A) -> C::Base)
 where
     A: AffineRepr<ScalarField = Fr> + From<Affine<C::Field>>,
@@ -137,7 +176,41 @@ where
         // Nothing is added after a no.
         let mut buckets = Buckets::<C>::new(instructions, 1);
         assert!(!buckets.add(&bases, &[2], &[0, 2], || false));
+        spread_suite::<A, C>(instructions, &points, &bases);
     }
+}
+
+/// Points that come in any order: few and many, in buckets of their own, in the same, in a few, and in those of the batch before.
+fn spread_suite<A, C>(instructions: Instructions, points: &[A], bases: &[C::Base])
+where
+    A: AffineRepr<ScalarField = Fr> + From<Affine<C::Field>>,
+    A::Group: VariableBaseMSM<MulBase = A>,
+    C: Curve,
+{
+    let mut rng = test_rng();
+    let check = |count, filling: &[(usize, u32)], pieces| {
+        check_spread::<A, C>(instructions, points, bases, count, filling, pieces);
+    };
+    assert!(!Buckets::<C>::new(instructions, 1 << 10).can_spread());
+    for (count, n, pieces) in
+        [(1 << 11, 0, 1), (1 << 11, 1, 1), (1 << 11, 700, 1), (1 << 11, 9000, 3), (5000, 20_000, 9)]
+    {
+        let filling: Vec<_> = (0..n).map(|_| (rng.gen_range(0..count), rng.gen_range(0..800))).collect();
+        check(count, &filling, pieces);
+    }
+    let count = 1 << 11;
+    // All in one bucket, then in a few: deferred, retried and sorted.
+    for (of, n) in [(1, 20_000), (2, 3000), (40, 20_000)] {
+        let filling: Vec<_> = (0..n).map(|i| (i % of * 51, rng.gen_range(0..800))).collect();
+        check(count, &filling, 2);
+    }
+    // Equal, opposite and infinite points meet in buckets of their own, again and again; the marks of more than 256 batches.
+    let pairs: Vec<_> = (0..140_000)
+        .map(|i| (i % 560, [3, 4, 4, 5, 9, 8, 6][i / 560 % 7] * 2 + u32::from(i % 3 == 0)))
+        .collect();
+    check(count, &pairs, 1);
+    let mut buckets = Buckets::<C>::new(instructions, count);
+    assert!(!buckets.spread(bases, &[1; 4096], &[0; 4096], || true) || !buckets.flush(bases, || false));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{Field, One, UniformRand, Zero};
 use ark_std::{rand::Rng, test_rng};
 use common::{MsmCase, engines};
-use millrace_bn254::FrCanonical;
+use millrace_bn254::{FrCanonical, backend::Instructions};
 use millrace_job::{Engine, EngineError, Group, Job, Resident};
 use millrace_kernels::CpuEngine;
 
@@ -95,6 +95,23 @@ fn every_distribution() {
             for (name, scalars) in distributions(n) {
                 MsmCase::g1(&g1, &scalars).check(&engine, &format!("{n} scalars, {name}"));
                 MsmCase::g2(&g2, &scalars[..g2.len()]).check(&engine, &format!("{n} scalars, {name}"));
+            }
+        }
+    }
+}
+
+/// So many points that windows are wide enough for buckets to be filled in the order of points.
+#[test]
+fn every_distribution_over_many_buckets() {
+    let n = 30_000;
+    let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (points(n), points(n));
+    for (i, (name, scalars)) in distributions(n).iter().enumerate() {
+        let case = MsmCase::g1(&g1, scalars);
+        for instructions in Instructions::all() {
+            let engine = CpuEngine::with_instructions(2, instructions);
+            case.check(&engine, &format!("{n} scalars, {name}, {}", instructions.name()));
+            if i < 2 {
+                MsmCase::g2(&g2, scalars).check(&engine, &format!("{n} scalars, {name}, G2"));
             }
         }
     }

@@ -208,8 +208,8 @@ impl<M: Modulus> Lanes for Ifma<M> {
         (x, y)
     }
     #[inline(always)]
-    fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]]) {
-        Self::scatter::<X_SHIFT, Y_SHIFT>([x, y], rows, 1);
+    fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]], places: [usize; LANES]) {
+        Self::scatter::<X_SHIFT, Y_SHIFT>([x, y], rows, places);
     }
 }
 
@@ -222,9 +222,9 @@ impl<M: Modulus> PrimeLanes for Ifma<M> {
         [Self::new(layout::split::<A>([a0, a1, a2, a3])), Self::new(layout::split::<B>([b0, b1, b2, b3]))]
     }
     #[inline(always)]
-    fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], step: usize) {
+    fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], places: [usize; LANES]) {
         let (a, b) = (layout::join::<A>(pair[0].0), layout::join::<B>(pair[1].0));
-        layout::scatter([a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]], rows, step);
+        layout::scatter([a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]], rows, places);
     }
     /// Karatsuba on unreduced products: c0 = a0·b0 − a1·b1 + m·2^260, c1 = (a0 + a1)(b0 + b1) − a0·b0 − a1·b1. As
     /// a1·b1 ≤ 84 m² < m·2^260, c0 is not negative; columns may be, and reduction takes signed ones.

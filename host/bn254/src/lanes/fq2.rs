@@ -98,8 +98,12 @@ where
         (Self { c0: x0, c1: x1 }, Self { c0: y0, c1: y1 })
     }
     #[inline(always)]
-    fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]]) {
-        V::scatter::<X_SHIFT, X_SHIFT>([x.c0, x.c1], rows, 2);
-        V::scatter::<Y_SHIFT, Y_SHIFT>([y.c0, y.c1], &mut rows[1..], 2);
+    fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]], places: [usize; LANES]) {
+        let [a, b, c, d, e, f, g, h] = places;
+        let firsts = [2 * a, 2 * b, 2 * c, 2 * d, 2 * e, 2 * f, 2 * g, 2 * h];
+        V::scatter::<X_SHIFT, X_SHIFT>([x.c0, x.c1], rows, firsts);
+        let [a, b, c, d, e, f, g, h] = firsts;
+        let seconds = [a + 1, b + 1, c + 1, d + 1, e + 1, f + 1, g + 1, h + 1];
+        V::scatter::<Y_SHIFT, Y_SHIFT>([y.c0, y.c1], rows, seconds);
     }
 }

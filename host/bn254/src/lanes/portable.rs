@@ -143,8 +143,8 @@ impl<M: Modulus> Lanes for Array<M> {
         (x, y)
     }
     #[inline(always)]
-    fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]]) {
-        Self::scatter::<0, 0>([x, y], rows, 1);
+    fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]], places: [usize; LANES]) {
+        Self::scatter::<0, 0>([x, y], rows, places);
     }
 }
 
@@ -156,10 +156,10 @@ impl<M: Modulus> PrimeLanes for Array<M> {
         [Self::each(|i| Lazy::raw(half(rows[i], 0))), Self::each(|i| Lazy::raw(half(rows[i], 1)))]
     }
     #[inline(always)]
-    fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], step: usize) {
-        for (i, row) in rows.iter_mut().step_by(step).take(LANES).enumerate() {
-            put(row, 0, pair[0].0[i].limbs());
-            put(row, 1, pair[1].0[i].limbs());
+    fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], places: [usize; LANES]) {
+        for (i, at) in places.into_iter().enumerate() {
+            put(&mut rows[at], 0, pair[0].0[i].limbs());
+            put(&mut rows[at], 1, pair[1].0[i].limbs());
         }
     }
     #[inline(never)]

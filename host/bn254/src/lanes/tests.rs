@@ -152,8 +152,8 @@ impl Kernel for RowSuite {
             let more = V3::<B>(x).settled();
             let more_y = y.add(y).add(y).sub::<8>(y).settle::<1>();
             let mut out = [[0; 64]; LANES];
-            B::Fq::scatter_points(more, more_y, &mut out);
-            for (lane, (row, out)) in rows.iter().zip(&out).enumerate() {
+            B::Fq::scatter_points(more, more_y, &mut out, from_fn(|lane| LANES - 1 - lane));
+            for (lane, (row, out)) in rows.iter().zip(out.iter().rev()).enumerate() {
                 let (x, y) = (coordinate(row, 0), coordinate(row, 1));
                 assert!(same(coordinate(out, 0), x.double()), "x, lane {lane}");
                 assert!(same(coordinate(out, 1), y.double()), "y, lane {lane}");

@@ -48,6 +48,50 @@ pub(super) fn sum_window<C: Curve>(
         return Ok(sum_few::<C>(bases, blocks, plan, w));
     }
     let mut buckets = stash.take(instructions, plan.buckets());
+    let filled = if buckets.can_spread() {
+        spread(&mut buckets, bases, blocks, plan, w, cancel)
+    } else {
+        sort(&mut buckets, bases, blocks, plan, w, cancel)
+    };
+    if !filled {
+        return Err(EngineError::Cancelled);
+    }
+    let sum = buckets.weigh();
+    stash.put(buckets);
+    Ok(sum)
+}
+
+/// Points into buckets in the order in which they come.
+fn spread<C: Curve>(
+    buckets: &mut Buckets<C>,
+    bases: &[C::Base],
+    blocks: &[Block],
+    plan: &Plan,
+    w: u32,
+    cancel: &CancelToken,
+) -> bool {
+    let most = blocks.iter().map(Block::len).max().unwrap_or(0);
+    let mut digits = Zeroizing::new(Vec::with_capacity(most));
+    let go_on = || !cancel.is_cancelled();
+    for block in blocks {
+        digits.clear();
+        digits.extend(block.values.iter().map(|value| plan.digit(value, w)));
+        if !buckets.spread(bases, &digits, &block.ids, go_on) {
+            return false;
+        }
+    }
+    buckets.flush(bases, go_on)
+}
+
+/// Points into buckets, sorted by digit piece by piece.
+fn sort<C: Curve>(
+    buckets: &mut Buckets<C>,
+    bases: &[C::Base],
+    blocks: &[Block],
+    plan: &Plan,
+    w: u32,
+    cancel: &CancelToken,
+) -> bool {
     let blocks_a_piece = (blocks.len() / 4).clamp(1, MAX_BLOCKS_A_PIECE / C::ROWS);
     // Wiped, and long enough from the start, so that nothing grows and leaves copies of digits behind.
     let most =
@@ -83,12 +127,10 @@ pub(super) fn sum_window<C: Curve>(
             }
         }
         if !buckets.add(bases, &counts[1..], &ids, || !cancel.is_cancelled()) {
-            return Err(EngineError::Cancelled);
+            return false;
         }
     }
-    let sum = buckets.weigh();
-    stash.put(buckets);
-    Ok(sum)
+    true
 }
 
 /// The same without inversions, sorting or batches.

@@ -37,12 +37,13 @@ pub(super) fn gather(rows: [&[u8; 64]; LANES]) -> [__m512i; 8] {
     transpose(eight!(I => unsafe { _mm512_loadu_si512(rows[I].as_ptr().cast()) }))
 }
 
-/// Undoes [`gather`], into every `step`-th row.
+/// Undoes [`gather`], into the rows at these places.
 #[inline(always)]
-pub(super) fn scatter(words: [__m512i; 8], rows: &mut [[u8; 64]], step: usize) {
-    for (row, vector) in rows.iter_mut().step_by(step).zip(transpose(words)) {
+pub(super) fn scatter(words: [__m512i; 8], rows: &mut [[u8; 64]], places: [usize; LANES]) {
+    let words = transpose(words);
+    for i in 0..LANES {
         // SAFETY: 1. see the parent. 2. The reference has the 64 bytes that are written.
-        unsafe { _mm512_storeu_si512(row.as_mut_ptr().cast(), vector) }
+        unsafe { _mm512_storeu_si512(rows[places[i]].as_mut_ptr().cast(), words[i]) }
     }
 }
 
