@@ -121,6 +121,11 @@ impl Sections {
         }
     }
 
+    /// Sections that another frame has shown to lie there.
+    pub(crate) fn from_ranges(found: BTreeMap<u32, Range<usize>>) -> Self {
+        Self(found)
+    }
+
     /// The section, whatever its length.
     pub(crate) fn get(&self, id: u32, what: &'static str) -> Result<Range<usize>, ContainerError> {
         self.0.get(&id).cloned().ok_or(ContainerError::MissingSection { id, what })

@@ -1,6 +1,6 @@
 //! Keys, witnesses and proofs: snarkjs files in, snarkjs files out.
 //!
-//! In: the bytes of a `.zkey`, `.wtns` or `.r1cs` file (Groth16 over BN254), or snarkjs' JSON. Out: [`ProvingKey`],
+//! In: the bytes of a `.zkey` (or the form of one that [`import_key`] writes), `.wtns` or `.r1cs` file (Groth16 over BN254), or snarkjs' JSON. Out: [`ProvingKey`],
 //! [`Witness`], [`R1cs`], [`Proof`], [`VerifyingKey`], all checked here and nowhere else: sizes agree, values are in range,
 //! points lie on their curves. Every check that fails is a typed error with what was expected and what came; no input panics.
 //!
@@ -12,12 +12,14 @@
 mod calldata;
 mod container;
 mod contributions;
+mod import;
 mod json;
 mod mapped;
 mod points;
 mod proof;
 mod r1cs;
 mod setup;
+mod subgroup;
 mod verify;
 mod write;
 mod wtns;
@@ -26,6 +28,7 @@ mod zkey;
 pub use calldata::solidity_calldata;
 pub use container::ContainerError;
 pub use contributions::{Contribution, ContributionKind};
+pub use import::{ImportError, ImportFailure, ImportOrigin, import_key};
 pub use json::{
     JsonError, proof_from_json, proof_to_json, public_from_json, public_to_json, verifying_key_from_json,
     verifying_key_to_json,

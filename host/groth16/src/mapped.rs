@@ -9,9 +9,13 @@ pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
 ///
 /// # Errors
 /// Whatever opening or mapping the file gives.
-#[allow(unsafe_code)]
 pub(crate) fn map(path: &Path) -> io::Result<SharedBytes> {
-    let file = File::open(path)?;
+    map_file(&File::open(path)?)
+}
+
+/// As [`map`], of a file that is open.
+#[allow(unsafe_code)]
+pub(crate) fn map_file(file: &File) -> io::Result<SharedBytes> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
@@ -25,6 +29,6 @@ pub(crate) fn map(path: &Path) -> io::Result<SharedBytes> {
     //    is bounded where it is used, so changed bytes give wrong sums (caught by the pairing check), never an access out of bounds.
     // 3. Truncation by another process ends this one with SIGBUS. It is the duty of the operator to give files that nobody
     //    truncates; a service maps only files that it wrote itself.
-    let mapping = unsafe { memmap2::Mmap::map(&file)? };
+    let mapping = unsafe { memmap2::Mmap::map(file)? };
     Ok(Arc::new(mapping))
 }

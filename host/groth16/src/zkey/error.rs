@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use thiserror::Error;
 
-use crate::{ContainerError, points::PointError};
+use crate::{ContainerError, ImportError, points::PointError};
 
 /// Why a `.zkey` was refused.
 #[non_exhaustive]
@@ -64,6 +64,9 @@ pub enum KeyError {
         /// What the entry says.
         got: String,
     },
+    /// The imported form of a key cannot be used; its `.zkey` may be good.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// A point is none.
     #[error(transparent)]
     Point(#[from] PointError),
