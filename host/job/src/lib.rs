@@ -19,6 +19,7 @@ mod lent;
 mod observe;
 mod placed;
 mod run;
+mod sparse;
 pub mod split;
 mod types;
 mod value;
@@ -32,6 +33,7 @@ pub use lent::Lent;
 pub use observe::{Event, Observer};
 pub use placed::Placed;
 pub use run::{JobInput, JobRecord, RunError, RunOutput, RunPolicy, run};
+pub use sparse::{SparseRows, Term, Word};
 pub use types::{
     BucketDump, BufferId, CancelToken, Coefficient, DeviceCycles, Group, Job, JobKind, JobOutput, JobReport,
     JobValue, NttDirection, Resident,

@@ -29,6 +29,7 @@ impl Placed {
             Resident::G1(bases) => bases.len(),
             Resident::G2(bases) => bases.len(),
             Resident::Matrix { rows, .. } => *rows,
+            Resident::Rows(rows) => rows.rows(),
         }
     }
 

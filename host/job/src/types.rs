@@ -12,7 +12,7 @@ use std::{
 use bytemuck::{Pod, Zeroable};
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont, G2Affine, G2Mont};
 
-use crate::Lent;
+use crate::{Lent, SparseRows};
 
 /// Something that an engine holds for long: bases or a matrix. Valid on the engine that gave it out, and on no other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -80,6 +80,8 @@ pub enum Resident {
         /// Number of rows of each product vector (the domain size).
         rows: usize,
     },
+    /// Both matrices by rows.
+    Rows(SparseRows),
 }
 
 /// Direction of a transform.
@@ -119,7 +121,7 @@ pub enum Job {
     },
     /// The products A·w and B·w.
     Rows {
-        /// A resident [`Resident::Matrix`].
+        /// A resident [`Resident::Matrix`] or [`Resident::Rows`].
         matrix: BufferId,
         /// The full witness, w\[0\] = 1.
         witness: Arc<[FrCanonical]>,

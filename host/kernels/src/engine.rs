@@ -23,14 +23,18 @@ use millrace_job::{
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::{msm, ntt, rows::Matrix, tickets::Tickets};
+use crate::{
+    msm, ntt,
+    rows::{MAX_ROWS, Matrices, Matrix},
+    tickets::{Taken, Tickets},
+};
 
 const NAME: &str = "cpu";
 
 enum Held {
     G1(Lent<G1Mont>),
     G2(Lent<G2Mont>),
-    Matrix(Matrix),
+    Matrix(Matrices),
 }
 
 /// Does every kind of job on a pool of threads of its own; jobs in flight share the pool.
@@ -220,10 +224,15 @@ impl Engine for CpuEngine {
 
     /// Keeps a reference to what is lent; reads nothing.
     fn load(&self, data: Resident) -> Result<BufferId, EngineError> {
+        let matrices = |m| {
+            let too_many = |rows: usize| bad(format!("at most {MAX_ROWS} rows"), rows.to_string());
+            Matrices::new(m).map(Held::Matrix).map_err(too_many)
+        };
         let held = match data {
             Resident::G1(bases) => Held::G1(bases),
             Resident::G2(bases) => Held::G2(bases),
-            Resident::Matrix { entries, rows } => Held::Matrix(Matrix::new(entries, rows)),
+            Resident::Matrix { entries, rows } => matrices(Matrices::Entries(Matrix::new(entries, rows)))?,
+            Resident::Rows(rows) => matrices(Matrices::ByRow(rows))?,
         };
         let id = BufferId(self.next_buffer.fetch_add(1, Ordering::Relaxed));
         let mut all = self.held.write().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -263,20 +272,22 @@ impl Engine for CpuEngine {
     fn wait(&self, ticket: Ticket) -> Result<JobOutput, EngineError> {
         let unknown = || bad("a ticket of this engine", format!("{ticket:?}"));
         let slot = self.tickets.close(ticket.0).ok_or_else(unknown)?;
-        slot.take(None).unwrap_or_else(|| Err(unknown()))
+        match slot.take(None) {
+            Taken::Outcome(outcome) => *outcome,
+            Taken::NotYet | Taken::Spent => Err(unknown()),
+        }
     }
 
     fn try_wait(&self, ticket: Ticket, at_most: Duration) -> Result<Result<JobOutput, Ticket>, EngineError> {
         let deadline = Instant::now().checked_add(at_most);
-        let slot = self
-            .tickets
-            .get(ticket.0)
-            .ok_or_else(|| bad("a ticket of this engine", format!("{ticket:?}")))?;
+        let unknown = || bad("a ticket of this engine", format!("{ticket:?}"));
+        let slot = self.tickets.get(ticket.0).ok_or_else(unknown)?;
         match slot.take(deadline) {
-            None => Ok(Err(ticket)),
-            Some(outcome) => {
+            Taken::NotYet => Ok(Err(ticket)),
+            Taken::Spent => Err(unknown()),
+            Taken::Outcome(outcome) => {
                 self.tickets.close(ticket.0);
-                outcome.map(Ok)
+                (*outcome).map(Ok)
             }
         }
     }
@@ -285,7 +296,9 @@ impl Engine for CpuEngine {
     fn cancel(&self, ticket: Ticket) -> Result<(), EngineError> {
         if let Some(slot) = self.tickets.close(ticket.0) {
             slot.cancel.cancel();
-            if let Some(Ok(output)) = slot.take(None) {
+            if let Taken::Outcome(outcome) = slot.take(None)
+                && let Ok(output) = *outcome
+            {
                 wipe(output.value);
             }
         }

@@ -5,17 +5,21 @@
 //! of rows, so that a small index (first and last row of each block of coefficients) lets a task skip nearly all that
 //! is not its own; a file in another order costs more reading and gives the same answer.
 
+mod by_row;
+
 use std::sync::OnceLock;
 
 use millrace_bn254::{Fr, FrCanonical, field::Field, mont::FrLazy};
-use millrace_job::{CancelToken, Coefficient, EngineError, Lent};
+use millrace_job::{CancelToken, Coefficient, EngineError, Lent, SparseRows, wipe_values};
 use rayon::prelude::*;
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 /// Coefficients of an index entry.
 const BLOCK: usize = 1 << 10;
 /// Tasks a thread, so that uneven rows even out.
 const TASKS_A_THREAD: usize = 4;
+/// No domain is longer: r − 1 has 28 factors of two.
+pub(crate) const MAX_ROWS: usize = 1 << 28;
 
 /// A resident matrix pair.
 pub(crate) struct Matrix {
@@ -28,11 +32,6 @@ pub(crate) struct Matrix {
 impl Matrix {
     pub(crate) fn new(entries: Lent<Coefficient>, rows: usize) -> Self {
         Self { entries, rows, index: OnceLock::new() }
-    }
-
-    /// Rows of each product.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
     }
 
     /// Where an entry's product goes, or `None` if its matrix or row does not exist.
@@ -78,46 +77,100 @@ impl Matrix {
         witness: &[FrCanonical],
         cancel: &CancelToken,
     ) -> Result<(Vec<Fr>, Vec<Fr>), EngineError> {
-        if let Some(position) = witness.par_iter().position_first(|value| !value.is_in_range()) {
-            return Err(EngineError::BadValue { what: "witness value", position: position as u64 });
-        }
-        let bad = |i: usize| EngineError::BadValue { what: "coefficient", position: i as u64 };
-        let index = self.index().map_err(bad)?;
-        let tasks = TASKS_A_THREAD * rayon::current_num_threads();
-        let mut sums = vec![FrLazy::ZERO; 2 * self.rows];
-        let slice_len = sums.len().div_ceil(tasks).max(1);
-        let added =
-            sums.par_chunks_mut(slice_len).enumerate().with_max_len(1).try_for_each(|(number, slice)| {
-                let start = number * slice_len;
-                let blocks = self.entries.as_slice().chunks(BLOCK).zip(index).enumerate();
-                for (number, (block, (first, last))) in blocks {
-                    if *last < start || *first >= start + slice.len() {
-                        continue;
-                    }
-                    if cancel.is_cancelled() {
-                        return Err(EngineError::Cancelled);
-                    }
-                    for (i, entry) in block.iter().enumerate() {
-                        let own =
-                            self.place(entry).and_then(|place| slice.get_mut(place.wrapping_sub(start)));
-                        let Some(sum) = own else { continue };
-                        let value =
-                            witness.get(entry.column() as usize).ok_or_else(|| bad(number * BLOCK + i))?;
-                        if *value != FrCanonical::ZERO {
-                            *sum = sum.add(FrLazy::mul_canonical_r2(value, entry.value_r2()));
-                        }
+        check_witness(witness)?;
+        let index = self.index().map_err(bad_coefficient)?;
+        let tasks_a_product = (TASKS_A_THREAD * rayon::current_num_threads()).div_ceil(2);
+        let slice_len = self.rows.div_ceil(tasks_a_product).max(1);
+        two_products(self.rows, slice_len, |start, slice| {
+            // What is being summed needs no full reduction; of all slices only those in work have such a copy.
+            let mut sums = Zeroizing::new(vec![FrLazy::ZERO; slice.len()]);
+            let blocks = self.entries.as_slice().chunks(BLOCK).zip(index).enumerate();
+            for (number, (block, (first, last))) in blocks {
+                if *last < start || *first >= start + slice.len() {
+                    continue;
+                }
+                if cancel.is_cancelled() {
+                    return Err(EngineError::Cancelled);
+                }
+                for (i, entry) in block.iter().enumerate() {
+                    let own = self.place(entry).and_then(|place| sums.get_mut(place.wrapping_sub(start)));
+                    let Some(sum) = own else { continue };
+                    let value = witness
+                        .get(entry.column() as usize)
+                        .ok_or_else(|| bad_coefficient(number * BLOCK + i))?;
+                    if *value != FrCanonical::ZERO {
+                        *sum = sum.add(FrLazy::mul_canonical_r2(value, entry.value_r2()));
                     }
                 }
-                Ok(())
-            });
-        if let Err(error) = added {
-            sums.iter_mut().zeroize();
-            return Err(error);
+            }
+            slice.iter_mut().zip(sums.iter()).for_each(|(out, sum)| *out = Fr::from(*sum));
+            Ok(())
+        })
+    }
+}
+
+/// An error that names a coefficient.
+fn bad_coefficient(index: usize) -> EngineError {
+    EngineError::BadValue { what: "coefficient", position: index as u64 }
+}
+
+fn check_witness(witness: &[FrCanonical]) -> Result<(), EngineError> {
+    match witness.par_iter().position_first(|value| !value.is_in_range()) {
+        None => Ok(()),
+        Some(position) => Err(EngineError::BadValue { what: "witness value", position: position as u64 }),
+    }
+}
+
+/// Two vectors of `rows` values, filled in parallel slice by slice: `fill` gets the place of a slice in both vectors laid end to end.
+fn two_products(
+    rows: usize,
+    slice_len: usize,
+    fill: impl Fn(usize, &mut [Fr]) -> Result<(), EngineError> + Sync,
+) -> Result<(Vec<Fr>, Vec<Fr>), EngineError> {
+    let (mut a, mut b) = (vec![Fr::default(); rows], vec![Fr::default(); rows]);
+    let of_a = a.par_chunks_mut(slice_len).enumerate().map(|(i, slice)| (i * slice_len, slice));
+    let of_b = b.par_chunks_mut(slice_len).enumerate().map(|(i, slice)| (rows + i * slice_len, slice));
+    match of_a.chain(of_b).with_max_len(1).try_for_each(|(start, slice)| fill(start, slice)) {
+        Ok(()) => Ok((a, b)),
+        Err(error) => {
+            [a, b].iter_mut().for_each(|v| wipe_values(v));
+            Err(error)
         }
-        let (a, b) = sums.split_at(self.rows);
-        let [a, b] =
-            [a, b].map(|half| half.par_iter().with_min_len(BLOCK).map(|sum| Fr::from(*sum)).collect());
-        sums.iter_mut().zeroize();
-        Ok((a, b))
+    }
+}
+
+/// A resident pair of matrices in either form.
+pub(crate) enum Matrices {
+    Entries(Matrix),
+    ByRow(SparseRows),
+}
+
+impl Matrices {
+    /// Refuses a number of rows that no domain has, so that twice as many values can be counted and allocated.
+    pub(crate) fn new(data: Self) -> Result<Self, usize> {
+        if data.rows() > MAX_ROWS { Err(data.rows()) } else { Ok(data) }
+    }
+
+    /// Rows of each product.
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Entries(matrix) => matrix.rows,
+            Self::ByRow(matrix) => matrix.rows(),
+        }
+    }
+
+    /// (A·w, B·w), on the current thread pool.
+    ///
+    /// # Errors
+    /// As [`Matrix::products`]; with rows, the coefficient named is the term.
+    pub(crate) fn products(
+        &self,
+        witness: &[FrCanonical],
+        cancel: &CancelToken,
+    ) -> Result<(Vec<Fr>, Vec<Fr>), EngineError> {
+        match self {
+            Self::Entries(matrix) => matrix.products(witness, cancel),
+            Self::ByRow(matrix) => by_row::products(matrix, witness, cancel),
+        }
     }
 }

@@ -8,12 +8,30 @@ use std::{
 
 use millrace_job::{CancelToken, EngineError, JobOutput};
 
-type Outcome = Result<JobOutput, EngineError>;
+type Outcome = Box<Result<JobOutput, EngineError>>;
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Running,
+    Ended(Outcome),
+    Taken,
+}
+
+/// What one who waits gets.
+pub(crate) enum Taken {
+    /// The outcome, for nobody else.
+    Outcome(Outcome),
+    /// The job has not ended in time.
+    NotYet,
+    /// Somebody else with the same ticket had the outcome.
+    Spent,
+}
 
 /// Where a job leaves its outcome.
 #[derive(Default)]
 pub(crate) struct Slot {
-    outcome: Mutex<Option<Outcome>>,
+    state: Mutex<State>,
     ended: Condvar,
     /// Asks the job to stop.
     pub(crate) cancel: CancelToken,
@@ -25,24 +43,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Slot {
     /// Leaves the outcome; called once.
-    pub(crate) fn end(&self, outcome: Outcome) {
-        *lock(&self.outcome) = Some(outcome);
+    pub(crate) fn end(&self, outcome: Result<JobOutput, EngineError>) {
+        *lock(&self.state) = State::Ended(Box::new(outcome));
         self.ended.notify_all();
     }
 
-    /// The outcome, or `None` if the job has not ended by `deadline` (`None`: however long it takes).
-    pub(crate) fn take(&self, deadline: Option<Instant>) -> Option<Outcome> {
-        let mut outcome = lock(&self.outcome);
-        while outcome.is_none() {
-            outcome = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
-                None => self.ended.wait(outcome).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return None,
-                Some(left) => {
-                    self.ended.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner).0
-                }
+    /// The outcome, if the job has ended by `deadline` (`None`: however long it takes).
+    pub(crate) fn take(&self, deadline: Option<Instant>) -> Taken {
+        let mut state = lock(&self.state);
+        loop {
+            match std::mem::replace(&mut *state, State::Taken) {
+                State::Ended(outcome) => return Taken::Outcome(outcome),
+                State::Taken => return Taken::Spent,
+                State::Running => *state = State::Running,
+            }
+            state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+                None => self.ended.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Taken::NotYet,
+                Some(left) => self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
-        outcome.take()
     }
 }
 
@@ -70,5 +90,29 @@ impl Tickets {
     /// Forgets a ticket.
     pub(crate) fn close(&self, ticket: u64) -> Option<Arc<Slot>> {
         lock(&self.slots).1.remove(&ticket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_who_wait_on_one_ticket_both_come_back() {
+        let tickets = Tickets::default();
+        let (ticket, slot) = tickets.open();
+        let waiting: Vec<_> = (0..2)
+            .map(|_| {
+                let slot = tickets.get(ticket).expect("open");
+                std::thread::spawn(move || slot.take(None))
+            })
+            .collect();
+        assert!(matches!(slot.take(Some(Instant::now())), Taken::NotYet));
+        slot.end(Err(EngineError::Cancelled));
+        let ends: Vec<_> = waiting.into_iter().map(|t| t.join().expect("no panic")).collect();
+        let count = |wanted: fn(&Taken) -> bool| ends.iter().filter(|end| wanted(end)).count();
+        assert_eq!(count(|end| matches!(end, Taken::Outcome(_))), 1);
+        assert_eq!(count(|end| matches!(end, Taken::Spent)), 1);
+        assert!(matches!(slot.take(None), Taken::Spent));
     }
 }

@@ -12,7 +12,7 @@ use ark_std::{
 };
 use common::{engines, run};
 use millrace_bn254::FrCanonical;
-use millrace_job::{Coefficient, Engine, EngineError, Job, JobValue, Resident};
+use millrace_job::{Coefficient, Engine, EngineError, Job, JobValue, Resident, SparseRows, Term, Word};
 use millrace_kernels::CpuEngine;
 use millrace_oracle::OracleEngine;
 
@@ -27,6 +27,32 @@ fn products(
     witness: &[FrCanonical],
 ) -> Result<JobValue, EngineError> {
     let matrix = engine.load(Resident::Matrix { entries: entries.to_vec().into(), rows })?;
+    run(engine, Job::Rows { matrix, witness: witness.into() })
+}
+
+/// The same entries by rows, every value listed where it is used first.
+fn by_row(entries: &[Coefficient], rows: usize) -> SparseRows {
+    let (mut ends, mut terms, mut values) = (Vec::<Word>::new(), Vec::new(), Vec::<[u8; 32]>::new());
+    for place in 0..2 * rows {
+        for entry in entries.iter().filter(|e| e.matrix() as usize * rows + e.row() as usize == place) {
+            let known = values.iter().position(|v| v == entry.value_r2());
+            let value = known.unwrap_or_else(|| {
+                values.push(*entry.value_r2());
+                values.len() - 1
+            });
+            terms.push(Term::new(entry.column(), value as u32));
+        }
+        ends.push((terms.len() as u32).into());
+    }
+    SparseRows { ends: ends.into(), terms: terms.into(), values: values.into() }
+}
+
+fn row_products(
+    engine: &dyn Engine,
+    rows: &SparseRows,
+    witness: &[FrCanonical],
+) -> Result<JobValue, EngineError> {
+    let matrix = engine.load(Resident::Rows(rows.clone()))?;
     run(engine, Job::Rows { matrix, witness: witness.into() })
 }
 
@@ -61,6 +87,9 @@ fn sorted_shuffled_and_lopsided_matrices() {
         {
             let expected = products(&oracle, entries, rows as usize, &witness).unwrap();
             assert!(products(&engine, entries, rows as usize, &witness).unwrap() == expected, "{name}");
+            let rows = by_row(entries, rows as usize);
+            assert!(row_products(&oracle, &rows, &witness).unwrap() == expected, "{name} by rows, oracle");
+            assert!(row_products(&engine, &rows, &witness).unwrap() == expected, "{name} by rows");
         }
     }
     let none = products(&CpuEngine::with_threads(2), &[], 0, &witness).unwrap();
@@ -83,6 +112,40 @@ fn nonsense_is_refused() {
     }
     let outcome = products(&engine, &[good], 4, &[witness[0], FrCanonical([255; 32]), witness[0]]);
     assert!(matches!(outcome, Err(EngineError::BadValue { what: "witness value", position: 1 })));
+}
+
+#[test]
+fn rows_that_lead_outside_are_refused() {
+    let engine = CpuEngine::with_threads(2);
+    let witness = [FrCanonical::from(Fr::one()); 3];
+    let good = by_row(&[entry(0, 1, 2, Fr::one()), entry(1, 0, 0, Fr::one())], 2);
+    row_products(&engine, &good, &witness).unwrap();
+    let ends = |ends: [u32; 4]| SparseRows { ends: ends.map(Word::from).to_vec().into(), ..good.clone() };
+    let terms = |column, value| SparseRows {
+        terms: vec![Term::new(0, 0), Term::new(column, value)].into(),
+        ..good.clone()
+    };
+    for bad in [
+        ends([0, 1, 0, 2]),
+        ends([0, 1, 2, 3]),
+        ends([u32::MAX, 1, 2, 2]),
+        terms(3, 0),
+        terms(u32::MAX, 0),
+        terms(0, 1),
+        terms(0, u32::MAX),
+    ] {
+        let outcome = row_products(&engine, &bad, &witness);
+        assert!(matches!(outcome, Err(EngineError::BadValue { what: "coefficient", .. })));
+        assert!(row_products(&OracleEngine::new(), &bad, &witness).is_err());
+    }
+}
+
+#[test]
+fn more_rows_than_a_domain_has_are_refused() {
+    for rows in [(1 << 28) + 1, 1 << 62, 1 << 63, usize::MAX] {
+        let outcome = CpuEngine::with_threads(1).load(Resident::Matrix { entries: vec![].into(), rows });
+        assert!(matches!(outcome, Err(EngineError::BadJob { .. })), "{rows}");
+    }
 }
 
 /// A thread that waits for its part of the first look at a matrix takes up other jobs: among them may be the next product with the same matrix.

@@ -17,7 +17,7 @@ use millrace_job::{
     Resident, Ticket,
 };
 
-use crate::{decode, msm_g1, msm_g2, ntt, rows};
+use crate::{decode, msm_g1, msm_g2, ntt, rows, sparse::unfolded};
 
 const NAME: &str = "cpu-oracle";
 
@@ -140,6 +140,11 @@ impl Engine for OracleEngine {
             Resident::G1(bases) => Held::G1(points(bases.as_slice(), |p| decode::g1(&p.0))?),
             Resident::G2(bases) => Held::G2(points(bases.as_slice(), |p| decode::g2(&p.0))?),
             Resident::Matrix { entries, rows } => Held::Matrix { entries, rows },
+            Resident::Rows(by_row) => {
+                let rows = by_row.rows();
+                let bad = |index| bad("rows within the terms and the values", format!("row {index}"));
+                Held::Matrix { entries: unfolded(&by_row).map_err(bad)?.into(), rows }
+            }
         };
         let id = BufferId(self.fresh());
         lock(&self.held).insert(id, Arc::new(held));

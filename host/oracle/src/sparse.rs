@@ -2,7 +2,7 @@
 
 use ark_bn254::Fr;
 use ark_ff::Zero;
-use millrace_job::Coefficient;
+use millrace_job::{Coefficient, SparseRows};
 
 use crate::decode::coefficient;
 
@@ -21,4 +21,19 @@ pub fn rows(entries: &[Coefficient], rows: usize, witness: &[Fr]) -> Result<(Vec
     }
     let [a, b] = products;
     Ok((a, b))
+}
+
+/// Every entry with its own value, as a `.zkey` lists them; or the index of a row that leads outside.
+pub(crate) fn unfolded(by_row: &SparseRows) -> Result<Vec<Coefficient>, usize> {
+    let (mut entries, mut start) = (Vec::new(), 0);
+    for (index, end) in by_row.ends.as_slice().iter().enumerate() {
+        let end = u32::from(*end) as usize;
+        for term in by_row.terms.as_slice().get(start..end).ok_or(index)? {
+            let value = by_row.values.as_slice().get(term.value() as usize).ok_or(index)?;
+            let (matrix, row) = (index / by_row.rows(), index % by_row.rows());
+            entries.push(Coefficient::new(matrix as u32, row as u32, term.column(), *value));
+        }
+        start = end;
+    }
+    Ok(entries)
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use millrace_groth16::{KeyPart, PreparedKey, ProvingKey};
-use millrace_job::{CancelToken, EngineSet, EngineSlot, Group, JobKind, Lent, Placed, Resident};
+use millrace_job::{CancelToken, EngineSet, EngineSlot, Group, JobKind, Lent, Placed, Resident, SparseRows};
 
 use crate::{LoadError, Placement};
 
-/// A key that was checked point by point and whose bases are on the engines that will need them.
+/// A key that was checked (point by point, or by its digests if it was imported) and whose bases are on the engines that will need them.
 ///
 /// Further engines (a fallback) get bases when they first need them. Dropping it frees them everywhere. Several proofs may use
 /// one loaded key at once.
@@ -28,7 +28,7 @@ impl LoadedKey {
         &self.key
     }
 
-    /// Checks the key's entries and points and sends its bases to engines meanwhile.
+    /// Checks the key ([`ProvingKey::check`]) and sends its bases to engines meanwhile.
     pub(crate) fn new(
         set: &Arc<EngineSet>,
         trusted: EngineSlot,
@@ -39,10 +39,7 @@ impl LoadedKey {
     ) -> Result<Self, LoadError> {
         let placed = |resident| Arc::new(Placed::new(set.clone(), resident));
         let loaded = Self {
-            matrix: placed(Resident::Matrix {
-                entries: lent(&key, KeyPart::Coefficients),
-                rows: key.header().domain_size as usize,
-            }),
+            matrix: placed(matrix(&key)),
             a: placed(Resident::G1(lent(&key, KeyPart::A))),
             b1: placed(Resident::G1(lent(&key, KeyPart::B1))),
             b2: placed(Resident::G2(lent(&key, KeyPart::B2))),
@@ -51,10 +48,8 @@ impl LoadedKey {
             verifying: key.verifying_key().prepare().map_err(LoadError::Verifying)?,
             key,
         };
-        let (checked, sent) = rayon::join(
-            || loaded.key.check_coefficients().and_then(|()| loaded.key.check_points()),
-            || loaded.send(set, trusted, placement, fallback, cancel),
-        );
+        let (checked, sent) =
+            rayon::join(|| loaded.key.check(), || loaded.send(set, trusted, placement, fallback, cancel));
         // A bad point may also have made an engine refuse; the key's own error says more.
         checked?;
         sent?;
@@ -110,7 +105,22 @@ pub(crate) fn kind(part: &Placed) -> JobKind {
     match part.data() {
         Resident::G1(_) => JobKind::Msm { group: Group::G1, points },
         Resident::G2(_) => JobKind::Msm { group: Group::G2, points },
-        Resident::Matrix { rows, .. } => JobKind::Rows { rows: *rows },
+        Resident::Matrix { .. } | Resident::Rows(_) => JobKind::Rows { rows: points },
+    }
+}
+
+/// The matrices in the form that the key has.
+fn matrix(key: &ProvingKey) -> Resident {
+    match key.origin() {
+        Some(_) => Resident::Rows(SparseRows {
+            ends: lent(key, KeyPart::RowEnds),
+            terms: lent(key, KeyPart::Terms),
+            values: lent(key, KeyPart::Values),
+        }),
+        None => Resident::Matrix {
+            entries: lent(key, KeyPart::Coefficients),
+            rows: key.header().domain_size as usize,
+        },
     }
 }
 

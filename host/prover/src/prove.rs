@@ -136,8 +136,9 @@ impl Prover {
             attempt = self.finish(key, publics, &trusted_ports, &mut trusted, &blinding)?;
         }
         if let Err(why) = attempt.checked {
-            // Loading checks curves only: a point outside the subgroup shows here, and is then the cause.
-            if let Err(error) = key.key.check_subgroups() {
+            // A mapped key may have changed since it was loaded, and loading checks curves only: a point outside the subgroup shows here, and is
+            // then the cause.
+            if let Err(error) = key.key.check().and_then(|()| key.key.check_subgroups()) {
                 return Err(ProveError::DamagedPoint(error));
             }
             return Err(self.explain(witness, r1cs, why));
