@@ -44,6 +44,13 @@ function sourcesUnder(folder) {
 
 const sources = Object.fromEntries(sourcesUnder("src").map((path) => [path, { content: readFileSync(join(root, path), "utf8") }]));
 
+/** Immutables by the number that solc has for them. */
+function immutableNames(ast) {
+  const contracts = ast.nodes.filter((node) => node.nodeType === "ContractDefinition");
+  const variables = contracts.flatMap(({ nodes }) => nodes).filter(({ mutability }) => mutability === "immutable");
+  return Object.fromEntries(variables.map(({ id, name }) => [id, name]));
+}
+
 function compile({ name, viaIR }) {
   const file = `src/${name}.sol`;
   const wanted = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"];
@@ -55,18 +62,20 @@ function compile({ name, viaIR }) {
       evmVersion: "shanghai",
       viaIR,
       metadata: { bytecodeHash: "none", appendCBOR: false },
-      outputSelection: { [file]: { [name]: wanted } },
+      outputSelection: { [file]: { "": ["ast"], [name]: wanted } },
     },
   })));
   const errors = (answer.errors ?? []).filter((error) => error.severity !== "info");
   if (errors.length) throw new Error(errors.map((error) => error.formattedMessage).join("\n"));
   const { abi, evm } = answer.contracts[file][name];
-  const places = Object.values(evm.deployedBytecode.immutableReferences ?? {}).flat();
+  const places = evm.deployedBytecode.immutableReferences ?? {};
+  const names = immutableNames(answer.sources[file].ast);
+  const immutables = Object.entries(places).map(([id, at]) => [names[id], at.map(({ start }) => start).sort((a, b) => a - b)]);
   return {
     contract: name,
     compiler: solc.version(),
-    // Where the constructor writes immutables into the runtime code, as byte offsets of 32-byte words: zero here, to be masked in comparisons.
-    immutables: places.map(({ start }) => start).sort((a, b) => a - b),
+    // Where the constructor writes which immutable into the runtime code, as byte offsets of 32-byte words, which are zero here.
+    immutables: Object.fromEntries(immutables.sort(([a], [b]) => (a < b ? -1 : 1))),
     abi,
     bytecode: "0x" + evm.bytecode.object,
     runtime: "0x" + evm.deployedBytecode.object,
