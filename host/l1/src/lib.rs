@@ -7,9 +7,11 @@
 #![forbid(unsafe_code)]
 
 pub mod calldata;
+pub mod chain;
 pub mod evm;
 pub mod key;
 pub mod revert;
+pub mod rollup;
 pub mod rpc;
 pub mod solc;
 pub mod solidity;

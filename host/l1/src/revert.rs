@@ -12,7 +12,7 @@ sol! {
 /// Longest reason of a contract that is passed on, in characters.
 const MAX_REASON: usize = 200;
 
-/// Says what revert data means: the generated verifier's errors, Solidity's own, or the bytes. Never longer than about 200 characters,
+/// Says what revert data means: the generated verifier's errors, the rollup's, Solidity's own, or the bytes. Never longer than about 300 characters,
 /// whatever a contract or a node answers.
 pub fn describe(data: &[u8]) -> String {
     if data.is_empty() {
@@ -26,6 +26,9 @@ pub fn describe(data: &[u8]) -> String {
             "precompile {} failed: a point is off the curve or outside the subgroup, gas ran out, or the chain has no BN254 precompiles",
             error.precompile
         );
+    }
+    if let Some(words) = crate::rollup::errors::describe(data) {
+        return words;
     }
     if let Ok(error) = Revert::abi_decode(data) {
         return error.reason.chars().take(MAX_REASON).collect();

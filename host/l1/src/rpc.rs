@@ -6,6 +6,7 @@
 
 mod client;
 mod error;
+mod node;
 mod secret;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use alloy_rpc_types_eth::TransactionRequest;
 
 use client::{Client, Submitted};
 pub use error::SubmitError;
+pub use node::Node;
 pub use secret::{SecretKey, SecretKeyError};
 
 use crate::evm::read_bool;

@@ -34,14 +34,10 @@ impl Client {
         work: impl AsyncFnOnce(&Self) -> Result<T, SubmitError>,
     ) -> Result<T, SubmitError> {
         let client = Self::open(url, limits)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| SubmitError::Client { reason: error.to_string() })?;
-        runtime.block_on(work(&client))
+        runtime()?.block_on(work(&client))
     }
 
-    fn open(url: &str, limits: &Limits) -> Result<Self, SubmitError> {
+    pub(super) fn open(url: &str, limits: &Limits) -> Result<Self, SubmitError> {
         let url = reqwest::Url::parse(url).map_err(|error| SubmitError::Url { reason: error.to_string() })?;
         let host = match (url.scheme(), url.host_str()) {
             (scheme @ ("http" | "https"), Some(host)) => {
@@ -153,6 +149,12 @@ impl Client {
             other => SubmitError::BadAnswer { method, message: cut(&other.to_string()) },
         }
     }
+}
+
+/// Runs requests on the calling thread.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, SubmitError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| SubmitError::Client { reason: error.to_string() })
 }
 
 /// The innermost error: outer ones repeat the whole URL, which may hold an access key.

@@ -1,80 +1,102 @@
-//! L1: the committed contracts in an embedded EVM with a clock, and what users do there.
+//! L1: the committed contracts in the embedded EVM, and what users do there.
 
-use alloy_primitives::{Address, Bytes, TxKind, U256, address};
+use alloy_primitives::{Address, U256, address};
 use alloy_sol_types::{SolCall, SolValue, sol};
+use millrace_l1::chain::embedded::{CHAIN_ID, Embedded};
+use millrace_l1::chain::{Block, BlockTag, Chain as _, TestChain, view};
+use millrace_l1::rollup::abi::{IRollup, IToken};
+use millrace_l1::rollup::compiled::{Deployment, POSEIDON};
+use millrace_l1::rollup::leave::{exit_call, refund_call, withdraw_call};
+use millrace_l1::rollup::restore::{Place, Restored, restore};
+use millrace_l1::rollup::{self, word};
+use millrace_l1::rpc::{Sender, SubmitError};
+use millrace_l1::solc;
 use millrace_state::babyjub::Point;
 use millrace_state::exit::ExitProof;
 use millrace_state::types::Domain;
-use revm::context::TxEnv;
-use revm::context::result::ExecutionResult;
-use revm::database::{CacheDB, EmptyDB};
-use revm::primitives::hardfork::SpecId;
-use revm::state::AccountInfo;
-use revm::{Context, Database, ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm};
 
-use crate::operator::{Operator, Submission, claim, word};
+use crate::operator::{Operator, Submission};
 
-sol!("../rollup/contracts/src/IRollup.sol");
+sol! {
+    function mint(address to, uint256 amount) external;
+    function relay(address to, bytes data) external payable;
+}
 
-type State = CacheDB<EmptyDB>;
-type Evm = MainnetEvm<Context<revm::context::BlockEnv, TxEnv, revm::context::CfgEnv, State>>;
-
-const PROPOSER: Address = address!("0x9999999999999999999999999999999999999999");
-const CHAIN_ID: u64 = 31_337;
-const START: u64 = 1_800_000_000;
+pub(crate) const PROPOSER: Address = address!("0x9999999999999999999999999999999999999999");
 const BASE_FEE_GWEI: u64 = 100_000;
-const GAS_LIMIT: u64 = 16_777_216;
 const SIZE: u64 = 1;
+const TOKEN: u8 = 1;
+
+/// Calls for others: what a multisig or a batching wallet does.
+const RELAY: &str = "// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+contract Relay {
+    function relay(address to, bytes calldata data) external payable {
+        (bool ok, bytes memory answer) = to.call{value: msg.value}(data);
+        if (!ok) assembly { revert(add(answer, 0x20), mload(answer)) }
+    }
+    receive() external payable {}
+}";
 
 pub(crate) struct Chain {
-    evm: Evm,
+    pub(crate) evm: Embedded,
     rollup: Address,
-    time: u64,
+    pub(crate) token: Address,
     owner_of_first: Address,
 }
 
-/// Revert data.
-pub(crate) type Refusal = Bytes;
+/// Why the contract refused, its error's name first.
+pub(crate) type Refusal = String;
+
+fn refusal(error: SubmitError) -> Refusal {
+    match error {
+        SubmitError::Reverted { reason } => reason,
+        other => panic!("{other}"),
+    }
+}
 
 impl Chain {
-    /// Deploys the contracts for an operator; the first of `users` will have account 1.
+    /// Deploys the contracts for an operator; the first of `users` will have account 1. Everybody has 1,000 of the token.
     pub(crate) fn new(operator: &Operator, users: &[Address]) -> Self {
-        let mut db = State::default();
+        let mut evm = Embedded::default();
         for user in users {
-            let balance = U256::from(10).pow(U256::from(20));
-            db.insert_account_info(*user, AccountInfo { balance, ..AccountInfo::default() });
+            evm.fund(*user, U256::from(10).pow(U256::from(20))).expect("memory");
         }
-        let evm = Context::mainnet()
-            .with_db(db)
-            .modify_cfg_chained(|cfg| {
-                cfg.set_spec_and_mainnet_gas_params(SpecId::PRAGUE);
-                cfg.chain_id = CHAIN_ID;
-                cfg.disable_nonce_check = true;
-            })
-            .build_mainnet();
-        let mut chain = Self { evm, rollup: Address::ZERO, time: START, owner_of_first: users[0] };
+        let mut chain = Self { evm, rollup: Address::ZERO, token: Address::ZERO, owner_of_first: users[0] };
         let verifier = chain.deploy(&operator.verifier);
-        let poseidon = chain.deploy(&code(include_str!("../../../rollup/contracts/compiled/Poseidon.json")));
+        let poseidon = chain.deploy(&POSEIDON.bytecode);
+        let tokens = include_str!("../../../rollup/contracts/test/mocks/Tokens.sol");
+        let mut token = solc::compile(tokens, "Token").expect("it compiled the verifier").bytecode;
+        token.extend(U256::from(18).abi_encode());
+        chain.token = chain.deploy(&token);
         let (proof, sponge) = operator.setup();
         let setup = IRollup::Setup { size: U256::from(SIZE), verifier, proof, sponge };
-        let mut creation = code(include_str!("../../../rollup/contracts/compiled/Rollup.json"));
-        let arguments = (PROPOSER, poseidon, U256::from(BASE_FEE_GWEI), Vec::<Address>::new(), vec![setup]);
-        creation.extend(arguments.abi_encode_params());
-        chain.rollup = chain.deploy(&creation);
+        let (base_fee_gwei, tokens, setups) = (BASE_FEE_GWEI, vec![chain.token], vec![setup]);
+        let deployment = Deployment { proposer: PROPOSER, poseidon, base_fee_gwei, tokens, setups };
+        chain.rollup = chain.deploy(&deployment.creation_code());
         assert!(chain.view(IRollup::isDevSetupCall {}), "the key is one for development");
+        for user in users {
+            chain.token_call(*user, mintCall { to: *user, amount: U256::from(1_000) });
+            let amount = U256::MAX;
+            chain.token_call(*user, IToken::approveCall { spender: chain.rollup, amount });
+        }
         chain
     }
 
     pub(crate) fn domain(&self) -> Domain {
-        Domain { chain_id: CHAIN_ID, contract: millrace_state::types::Address(self.rollup.into_array()) }
+        Domain { chain_id: CHAIN_ID, contract: rollup::owner(self.rollup) }
     }
 
     pub(crate) fn rollup(&self) -> Address {
         self.rollup
     }
 
-    pub(crate) fn time(&self) -> u64 {
-        self.time
+    fn head(&mut self) -> Block {
+        self.evm.block(BlockTag::Latest).expect("memory")
+    }
+
+    pub(crate) fn time(&mut self) -> u64 {
+        self.head().time
     }
 
     pub(crate) fn owner_of_first(&self) -> Address {
@@ -82,7 +104,7 @@ impl Chain {
     }
 
     pub(crate) fn forward(&mut self, seconds: u64) {
-        self.time += seconds;
+        self.evm.forward(seconds).expect("memory");
     }
 
     pub(crate) fn root(&mut self) -> U256 {
@@ -99,12 +121,24 @@ impl Chain {
     }
 
     pub(crate) fn balance(&mut self, account: Address) -> U256 {
-        self.evm.ctx.journaled_state.database.basic(account).expect("memory").unwrap_or_default().balance
+        let head = self.head();
+        self.evm.balance(account, &head).expect("memory")
+    }
+
+    pub(crate) fn token_balance(&mut self, owner: Address) -> U256 {
+        let (head, token) = (self.head(), self.token);
+        view(&mut self.evm, token, IToken::balanceOfCall { owner }, &head).expect("a token")
     }
 
     pub(crate) fn deposit(&mut self, from: Address, amount: U256) {
         let value = amount + self.fee();
         self.send(from, value, IRollup::depositCall { owner: from, token: U256::ZERO, amount })
+            .expect("deposit");
+    }
+
+    pub(crate) fn deposit_token(&mut self, from: Address, amount: u64) {
+        let (value, amount) = (self.fee(), U256::from(amount));
+        self.send(from, value, IRollup::depositCall { owner: from, token: U256::from(TOKEN), amount })
             .expect("deposit");
     }
 
@@ -120,23 +154,55 @@ impl Chain {
     }
 
     pub(crate) fn submit(&mut self, submission: &Submission) -> Result<(), Refusal> {
-        let Submission { batch, ops, proof } = submission.clone();
-        let call = IRollup::submitCall { size: U256::from(SIZE), batch, ops: ops.into(), proof };
-        self.send(PROPOSER, U256::ZERO, call)
+        self.send(PROPOSER, U256::ZERO, submit_call(submission))
+    }
+
+    /// As [`Self::submit`], but inside a call of `relay` at `through`, by `from`.
+    pub(crate) fn submit_through(
+        &mut self,
+        from: Address,
+        through: Address,
+        submission: &Submission,
+    ) -> Result<(), Refusal> {
+        let data = submit_call(submission).abi_encode().into();
+        let call = relayCall { to: self.rollup, data }.abi_encode();
+        let sent = self.evm.send(&Sender::Unlocked(from), Some(through), U256::ZERO, &call);
+        sent.map(drop).map_err(refusal)
+    }
+
+    pub(crate) fn relay(&mut self) -> Address {
+        let code = solc::compile(RELAY, "Relay").expect("it compiled the verifier").bytecode;
+        self.deploy(&code)
     }
 
     pub(crate) fn exit(&mut self, proof: &ExitProof) -> Result<(), Refusal> {
-        self.send(PROPOSER, U256::ZERO, IRollup::exitCall { claim: claim(proof) })
+        self.send(PROPOSER, U256::ZERO, exit_call(proof))
     }
 
     pub(crate) fn refund(&mut self, index: u64, owner: Address) -> Result<(), Refusal> {
-        self.send(PROPOSER, U256::ZERO, IRollup::refundCall { index: U256::from(index), owner })
+        self.send(PROPOSER, U256::ZERO, refund_call(index, owner))
     }
 
     pub(crate) fn withdraw_all(&mut self, owner: Address) {
         let amount = self.pending(owner);
-        let call = IRollup::withdrawCall { owner, token: U256::ZERO, to: owner, amount };
-        self.send(PROPOSER, U256::ZERO, call).expect("pending is there");
+        self.send(PROPOSER, U256::ZERO, withdraw_call(owner, 0, owner, amount)).expect("pending is there");
+    }
+
+    pub(crate) fn withdraw(&mut self, owner: Address, token: u8, amount: U256) {
+        self.send(PROPOSER, U256::ZERO, withdraw_call(owner, token, owner, amount))
+            .expect("pending is there");
+    }
+
+    /// From the logs, by somebody who knows nothing.
+    pub(crate) fn restored(&mut self) -> Restored {
+        let place = Place { contract: self.rollup, until: BlockTag::Latest, from_block: 0 };
+        restore(&mut self.evm, &place).expect("the logs are whole")
+    }
+
+    pub(crate) fn token_call<C: SolCall>(&mut self, from: Address, call: C) {
+        let token = Some(self.token);
+        let sent = self.evm.send(&Sender::Unlocked(from), token, U256::ZERO, &call.abi_encode());
+        sent.expect("a plain token");
     }
 
     fn fee(&mut self) -> U256 {
@@ -144,45 +210,23 @@ impl Chain {
     }
 
     fn view<C: SolCall>(&mut self, call: C) -> C::Return {
-        let result = self.transact(PROPOSER, TxKind::Call(self.rollup), U256::ZERO, call.abi_encode());
-        let ExecutionResult::Success { output, .. } = result else { panic!("{}: {result:?}", C::SIGNATURE) };
-        C::abi_decode_returns(output.data()).expect("the ABI's answer")
+        let (head, rollup) = (self.head(), self.rollup);
+        view(&mut self.evm, rollup, call, &head).expect("the ABI's answer")
     }
 
     fn send<C: SolCall>(&mut self, from: Address, value: U256, call: C) -> Result<(), Refusal> {
-        match self.transact(from, TxKind::Call(self.rollup), value, call.abi_encode()) {
-            ExecutionResult::Success { .. } => Ok(()),
-            ExecutionResult::Revert { output, .. } => Err(output),
-            halted => panic!("{}: {halted:?}", C::SIGNATURE),
-        }
+        let rollup = Some(self.rollup);
+        let sent = self.evm.send(&Sender::Unlocked(from), rollup, value, &call.abi_encode());
+        sent.map(drop).map_err(refusal)
     }
 
     fn deploy(&mut self, code: &[u8]) -> Address {
-        let result = self.transact(PROPOSER, TxKind::Create, U256::ZERO, code.to_vec());
-        result.created_address().unwrap_or_else(|| panic!("deployment: {result:?}"))
-    }
-
-    fn transact(&mut self, caller: Address, kind: TxKind, value: U256, data: Vec<u8>) -> ExecutionResult {
-        self.evm.ctx.block.timestamp = U256::from(self.time);
-        let nonce = self.evm.ctx.journaled_state.database.basic(caller).expect("memory");
-        let nonce = nonce.unwrap_or_default().nonce;
-        let tx = TxEnv {
-            caller,
-            kind,
-            value,
-            data: data.into(),
-            nonce,
-            chain_id: Some(CHAIN_ID),
-            gas_limit: GAS_LIMIT,
-            ..TxEnv::default()
-        };
-        self.evm.transact_commit(tx).expect("a valid transaction")
+        let receipt = self.evm.send(&Sender::Unlocked(PROPOSER), None, U256::ZERO, code).expect("deployment");
+        receipt.created.expect("an address")
     }
 }
 
-/// Creation code of a committed contract.
-fn code(json: &str) -> Vec<u8> {
-    let contract: serde_json::Value = serde_json::from_str(json).expect("committed JSON");
-    let hex = contract["bytecode"].as_str().expect("bytecode");
-    alloy_primitives::hex::decode(hex).expect("hex")
+fn submit_call(submission: &Submission) -> IRollup::submitCall {
+    let Submission { batch, ops, proof } = submission.clone();
+    IRollup::submitCall { size: U256::from(SIZE), batch, ops: ops.into(), proof }
 }

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, U256};
-use ark_ff::{BigInteger, PrimeField};
+use alloy_primitives::U256;
 use millrace_circuit::batch::Circuit;
 use millrace_groth16::{ProvingKey, R1cs, dev_setup};
 use millrace_job::{CancelToken, EngineSet, EngineSlot};
 use millrace_kernels::CpuEngine;
+use millrace_l1::rollup::{abi::IRollup, word};
 use millrace_l1::solidity::{ExportOptions, export};
 use millrace_l1::{VerifierKey, VerifyCall, fr_word, solc};
 use millrace_prover::{LoadedKey, Placement, Prover, ProverOptions, Randomness};
-use millrace_state::Fr;
 use millrace_state::batch::{Batch, Executed, Header, PublicInputs};
 use millrace_state::eddsa::SecretKey;
 use millrace_state::exit::ExitProof;
@@ -19,11 +18,7 @@ use millrace_state::op::{Authorisation, Op, SignedOp};
 use millrace_state::state::State;
 use millrace_state::types::{AccountId, Domain, TokenId};
 
-use crate::chain::{Chain, IRollup};
-
-pub(crate) fn word(x: Fr) -> U256 {
-    U256::from_be_slice(&x.into_bigint().to_bytes_be())
-}
+use crate::chain::Chain;
 
 /// What `submit` takes.
 #[derive(Clone)]
@@ -39,8 +34,13 @@ pub(crate) struct Operator {
     key: LoadedKey,
     /// Compiled verifier of the key.
     pub(crate) verifier: Vec<u8>,
+    /// What lies on the chain afterwards.
+    pub(crate) verifier_runtime: Vec<u8>,
+    last: Option<SignedOp>,
     domain: Domain,
     state: State,
+    /// The state before the last batch.
+    before: State,
     number: u64,
 }
 
@@ -58,8 +58,8 @@ impl Operator {
         let options = ExportOptions { name: "Verifier", contributions: None, allow_dev: true };
         let source = export(&VerifierKey::from(key.verifying_key()), &options).expect("allowed");
         assert!(source.contains("IS_DEV_SETUP = true"), "a development key is known by its points alone");
-        let verifier = match solc::compile(&source, "Verifier") {
-            Ok(compiled) => compiled.bytecode,
+        let compiled = match solc::compile(&source, "Verifier") {
+            Ok(compiled) => compiled,
             Err(missing @ (solc::CompileError::SolcMissing { .. } | solc::CompileError::Node(_))) => {
                 println!("skipped: {missing}");
                 return None;
@@ -73,12 +73,29 @@ impl Operator {
         let prover = Prover::new(engines, options);
         let key = prover.load(key).expect("a good key");
         let domain = Domain { chain_id: 0, contract: millrace_state::types::Address::NOBODY };
-        Some(Self { circuit, prover, key, verifier, domain, state: State::default(), number: 0 })
+        let (verifier, verifier_runtime) = (compiled.bytecode, compiled.runtime);
+        let (state, number, before) = (State::default(), 0, State::default());
+        Some(Self {
+            circuit,
+            prover,
+            key,
+            verifier,
+            verifier_runtime,
+            last: None,
+            domain,
+            state,
+            before,
+            number,
+        })
     }
 
     pub(crate) fn for_contract(mut self, domain: Domain) -> Self {
         self.domain = domain;
         self
+    }
+
+    pub(crate) fn key_hash(&self) -> millrace_l1::B256 {
+        VerifierKey::from(self.key.key().verifying_key()).hash()
     }
 
     pub(crate) fn root(&self) -> U256 {
@@ -92,8 +109,9 @@ impl Operator {
     }
 
     /// The next batch, of one op, `queue_ops` of them from the queue.
-    pub(crate) fn batch(&mut self, chain: &Chain, op: SignedOp, queue_ops: u64) -> Submission {
+    pub(crate) fn batch(&mut self, chain: &mut Chain, op: SignedOp, queue_ops: u64) -> Submission {
         self.number += 1;
+        (self.before, self.last) = (self.state.clone(), Some(op));
         let fee_account = AccountId::new(1).expect("small");
         let mut state = std::mem::take(&mut self.state);
         let executed = self.execute(&mut state, self.number, chain.time(), op, fee_account);
@@ -110,7 +128,15 @@ impl Operator {
         Submission { batch, ops: pack(&op.op), proof: self.prove(&executed) }
     }
 
-    pub(crate) fn signed(&mut self, chain: &Chain, op: Op, key: &SecretKey) -> Submission {
+    /// The last batch again, at the present time.
+    pub(crate) fn again(&mut self, chain: &mut Chain) -> Submission {
+        self.state = self.before.clone();
+        self.number -= 1;
+        let op = self.last.expect("a batch was made");
+        self.batch(chain, op, 0)
+    }
+
+    pub(crate) fn signed(&mut self, chain: &mut Chain, op: Op, key: &SecretKey) -> Submission {
         let signer = op.signer().expect("an op that is signed");
         let nonce = self.state.account(signer).expect("an account").nonce;
         let valid_until = u64::MAX;
@@ -120,7 +146,7 @@ impl Operator {
     }
 
     /// A batch that changes nothing; the state stays.
-    pub(crate) fn noop(&mut self, chain: &Chain) -> Submission {
+    pub(crate) fn noop(&mut self, chain: &mut Chain) -> Submission {
         self.batch(chain, Op::Noop.into(), 0)
     }
 
@@ -174,20 +200,4 @@ fn pack(op: &Op) -> Vec<u8> {
         packed.extend(&w1[12..]);
     }
     packed
-}
-
-/// The claim of an exit, in the contract's words.
-pub(crate) fn claim(proof: &ExitProof) -> IRollup::ExitClaim {
-    let siblings = proof.balance_path.iter().chain(&proof.account_path).flatten();
-    let path: Vec<U256> = siblings.map(|x| word(*x)).collect();
-    IRollup::ExitClaim {
-        id: proof.account.get().try_into().expect("24 bits"),
-        token: proof.token.0,
-        owner: Address::from(proof.owner.0),
-        ax: word(proof.key.x),
-        ay: word(proof.key.y),
-        nonce: U256::from(proof.nonce),
-        balance: proof.balance,
-        path: path.try_into().expect("12 and 36 siblings"),
-    }
 }

@@ -1,0 +1,100 @@
+//! What a command needs of an L1, whichever it is: the EVM in this process ([`embedded::Embedded`]) or a node ([`crate::rpc::Node`]).
+//!
+//! Everything that is asked for is asked at one block, so that answers belong together.
+
+pub mod embedded;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+pub use alloy_rpc_types_eth::BlockNumberOrTag as BlockTag;
+use alloy_sol_types::SolCall;
+
+use crate::rpc::{Receipt, Sender, SubmitError};
+
+/// A block that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Its number.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+    /// Its time, seconds since 1970.
+    pub time: u64,
+}
+
+/// A log of one contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Number of its block.
+    pub block: u64,
+    /// Its place among the block's logs.
+    pub index: u64,
+    /// Topics, the event's signature first.
+    pub topics: Vec<B256>,
+    /// Everything that is not indexed.
+    pub data: Bytes,
+}
+
+/// Logs in the order in which they were emitted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPage {
+    /// The logs.
+    pub logs: Vec<Log>,
+    /// Where the next page starts; above the last block asked for when there is none.
+    pub next_block: u64,
+}
+
+/// An L1. Errors of every method are [`SubmitError`]s; a call that reverts is one.
+pub trait Chain {
+    /// EIP-155 chain id.
+    fn chain_id(&mut self) -> Result<u64, SubmitError>;
+
+    /// The block that a tag or number means now.
+    fn block(&mut self, tag: BlockTag) -> Result<Block, SubmitError>;
+
+    /// The code of an account.
+    fn code(&mut self, address: Address, at: &Block) -> Result<Bytes, SubmitError>;
+
+    /// The native coin that an account has, in wei.
+    fn balance(&mut self, address: Address, at: &Block) -> Result<U256, SubmitError>;
+
+    /// What a call of a contract returns; nothing is sent.
+    fn call(&mut self, to: Address, data: &[u8], at: &Block) -> Result<Bytes, SubmitError>;
+
+    /// The logs that a contract emitted in the blocks from `from_block` on, as many blocks as fit a page and none after `to`.
+    fn logs(&mut self, contract: Address, from_block: u64, to: &Block) -> Result<LogPage, SubmitError>;
+
+    /// Sends a transaction (`to` is `None` for a deployment) and waits until it lies in a block. What would revert is not sent.
+    fn send(
+        &mut self,
+        sender: &Sender,
+        to: Option<Address>,
+        value: U256,
+        data: &[u8],
+    ) -> Result<Receipt, SubmitError>;
+}
+
+/// A chain for tests and demonstrations, where time passes when told to and money is made.
+pub trait TestChain: Chain {
+    /// Lets so much time pass, and makes a block then.
+    fn forward(&mut self, seconds: u64) -> Result<(), SubmitError>;
+
+    /// Lets an account send without a key, and gives it so much native coin.
+    fn fund(&mut self, account: Address, wei: U256) -> Result<(), SubmitError>;
+}
+
+/// Calls a function of a contract and decodes what it returns.
+///
+/// # Errors
+/// [`SubmitError`]; an answer of another shape is [`SubmitError::BadAnswer`].
+pub fn view<C: SolCall>(
+    chain: &mut dyn Chain,
+    contract: Address,
+    call: C,
+    at: &Block,
+) -> Result<C::Return, SubmitError> {
+    let answer = chain.call(contract, &call.abi_encode(), at)?;
+    C::abi_decode_returns(&answer).map_err(|_| SubmitError::BadAnswer {
+        method: "eth_call",
+        message: format!("{} bytes are no answer of {}", answer.len(), C::SIGNATURE),
+    })
+}

@@ -1,0 +1,165 @@
+//! A node as a [`Chain`]: what is asked of it is bounded in time, and what it answers is looked at before it is believed.
+
+use alloy_network::primitives::{BlockResponse, HeaderResponse};
+use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy_provider::Provider;
+use alloy_rpc_types_eth::{BlockId, Filter, TransactionRequest};
+use tokio::runtime::Runtime;
+
+use super::client::Client;
+use super::{Limits, Receipt, Sender, SubmitError, send};
+use crate::chain::{Block, BlockTag, Chain, Log, LogPage, TestChain};
+
+/// Blocks in the first page of logs. Nodes bound the range or the answer, each in its own way: the page halves when one refuses, and doubles when not.
+const FIRST_PAGE_BLOCKS: u64 = 2_000;
+/// Blocks in a page at most.
+const MAX_PAGE_BLOCKS: u64 = 1 << 20;
+
+/// A connection to a node. Blocks its caller.
+pub struct Node {
+    client: Client,
+    runtime: Runtime,
+    limits: Limits,
+    page_blocks: u64,
+}
+
+impl Node {
+    /// Opens a client; nothing is asked yet.
+    ///
+    /// # Errors
+    /// When the address is no http or https URL, or the client cannot start.
+    pub fn open(url: &str, limits: Limits) -> Result<Self, SubmitError> {
+        let client = Client::open(url, &limits)?;
+        let runtime = super::client::runtime()?;
+        Ok(Self { client, runtime, limits, page_blocks: FIRST_PAGE_BLOCKS })
+    }
+
+    /// A request of a test node that answers nothing of interest.
+    fn command(
+        &self,
+        method: &'static str,
+        parameters: &(impl serde::Serialize + Sync),
+    ) -> Result<(), SubmitError> {
+        let parameters = serde_json::value::to_raw_value(parameters).expect("plain values");
+        let answer =
+            self.runtime.block_on(self.client.provider().raw_request_dyn(method.into(), &parameters));
+        answer.map(drop).map_err(|error| self.client.error(method, error))
+    }
+
+    fn page(&self, contract: Address, from: u64, to: u64) -> Result<Vec<Log>, SubmitError> {
+        let filter = Filter::new().address(contract).from_block(from).to_block(to);
+        let answer = self.runtime.block_on(self.client.provider().get_logs(&filter));
+        let answer = answer.map_err(|error| self.client.error("eth_getLogs", error))?;
+        let bad = |message: String| SubmitError::BadAnswer { method: "eth_getLogs", message };
+        let mut logs = Vec::with_capacity(answer.len());
+        for log in answer {
+            let (Some(block), Some(index)) = (log.block_number, log.log_index) else {
+                return Err(bad("a log without block or place".to_owned()));
+            };
+            if log.inner.address != contract || log.removed || block < from || block > to {
+                return Err(bad(format!("a log of block {block} that was not asked for")));
+            }
+            let (topics, data) = (log.inner.data.topics().to_vec(), log.inner.data.data);
+            logs.push(Log { block, index, topics, data });
+        }
+        logs.sort_by_key(|log| (log.block, log.index));
+        if let Some(twice) = logs.windows(2).find(|w| (w[0].block, w[0].index) == (w[1].block, w[1].index)) {
+            return Err(bad(format!("log {} of block {} twice", twice[0].index, twice[0].block)));
+        }
+        Ok(logs)
+    }
+}
+
+impl Chain for Node {
+    fn chain_id(&mut self) -> Result<u64, SubmitError> {
+        self.runtime.block_on(self.client.chain_id())
+    }
+
+    fn block(&mut self, tag: BlockTag) -> Result<Block, SubmitError> {
+        let method = "eth_getBlockByNumber";
+        let answer = self.runtime.block_on(async { self.client.provider().get_block_by_number(tag).await });
+        let block = answer.map_err(|error| self.client.error(method, error))?;
+        let missing = || SubmitError::BadAnswer { method, message: format!("the node has no block {tag}") };
+        let block = block.ok_or_else(missing)?;
+        let header = block.header();
+        Ok(Block { number: header.inner.number, hash: header.hash(), time: header.inner.timestamp })
+    }
+
+    fn code(&mut self, address: Address, at: &Block) -> Result<Bytes, SubmitError> {
+        let answer = self.client.provider().get_code_at(address).hash_canonical(at.hash);
+        let answer = self.runtime.block_on(async { answer.await });
+        answer.map_err(|error| self.client.error("eth_getCode", error))
+    }
+
+    fn balance(&mut self, address: Address, at: &Block) -> Result<U256, SubmitError> {
+        let answer = self.client.provider().get_balance(address).hash_canonical(at.hash);
+        let answer = self.runtime.block_on(async { answer.await });
+        answer.map_err(|error| self.client.error("eth_getBalance", error))
+    }
+
+    fn call(&mut self, to: Address, data: &[u8], at: &Block) -> Result<Bytes, SubmitError> {
+        let request = super::call_request(to, data);
+        let answer = self.client.provider().call(request).block(BlockId::hash_canonical(at.hash));
+        let answer = self.runtime.block_on(async { answer.await });
+        answer.map_err(|error| self.client.error("eth_call", error))
+    }
+
+    fn logs(&mut self, contract: Address, from_block: u64, to: &Block) -> Result<LogPage, SubmitError> {
+        loop {
+            let last = from_block.saturating_add(self.page_blocks - 1).min(to.number);
+            match self.page(contract, from_block, last) {
+                Ok(logs) => {
+                    tracing::info!(from_block, last, logs = logs.len(), "logs read");
+                    self.page_blocks = (self.page_blocks * 2).min(MAX_PAGE_BLOCKS);
+                    return Ok(LogPage { logs, next_block: last + 1 });
+                }
+                // A refusal, an answer that was cut off: a smaller page may do.
+                Err(
+                    error @ (SubmitError::Refused { .. }
+                    | SubmitError::Http { .. }
+                    | SubmitError::NoConnection { .. }),
+                ) if last > from_block => {
+                    tracing::info!(from_block, last, %error, "page of logs halved");
+                    self.page_blocks = (last - from_block).div_ceil(2).max(1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn send(
+        &mut self,
+        sender: &Sender,
+        to: Option<Address>,
+        value: U256,
+        data: &[u8],
+    ) -> Result<Receipt, SubmitError> {
+        let request = TransactionRequest {
+            from: Some(sender.address()),
+            to: Some(to.map_or(TxKind::Create, TxKind::Call)),
+            value: Some(value),
+            input: Bytes::copy_from_slice(data).into(),
+            ..Default::default()
+        };
+        let client = &self.client;
+        self.runtime.block_on(async {
+            let chain_id = client.chain_id().await?;
+            // The call first: nodes give its revert data, and not all do for an estimate.
+            client.call(request.clone()).await?;
+            let gas = client.estimate(request.clone()).await?;
+            send(client, request, chain_id, gas, sender, &self.limits).await
+        })
+    }
+}
+
+impl TestChain for Node {
+    fn forward(&mut self, seconds: u64) -> Result<(), SubmitError> {
+        self.command("evm_increaseTime", &[seconds])?;
+        self.command("evm_mine", &[(); 0])
+    }
+
+    fn fund(&mut self, account: Address, wei: U256) -> Result<(), SubmitError> {
+        self.command("anvil_impersonateAccount", &[account])?;
+        self.command("anvil_setBalance", &(account, wei))
+    }
+}
