@@ -126,6 +126,12 @@ fn fq_from_mont(b: &[u8]) -> Option<Fq> {
 }
 
 impl G1Mont {
+    /// Whether both coordinates are below q. The curve equation is not checked.
+    pub fn is_in_range(&self) -> bool {
+        let (x, y) = self.0.split_at(32);
+        [x, y].into_iter().all(|half| BigInt(limbs(half)) < Fq::MODULUS)
+    }
+
     /// The point, or `None` if a coordinate is out of range. The curve equation is not checked.
     pub fn to_affine(&self) -> Option<G1Affine> {
         let (x, y) = (fq_from_mont(&self.0[..32])?, fq_from_mont(&self.0[32..])?);

@@ -17,15 +17,23 @@ impl Digest {
 
     /// Takes more beats in.
     pub fn update(&mut self, bytes: &[u8]) {
-        for beat in bytes.chunks(BEAT_BYTES) {
-            let mut fold = 0;
-            for (i, word) in beat.chunks(8).enumerate() {
-                let mut full = [0; 8];
-                full[..word.len()].copy_from_slice(word);
-                fold ^= u64::from_le_bytes(full).rotate_left(8 * i as u32);
-            }
-            self.0 = self.0.rotate_left(1) ^ fold;
+        let (beats, rest) = bytes.as_chunks::<BEAT_BYTES>();
+        for beat in beats {
+            self.take(beat);
         }
+        if !rest.is_empty() {
+            let mut filled = [0; BEAT_BYTES];
+            filled[..rest.len()].copy_from_slice(rest);
+            self.take(&filled);
+        }
+    }
+
+    /// Takes one beat in.
+    #[inline]
+    pub(crate) fn take(&mut self, beat: &[u8; BEAT_BYTES]) {
+        let words = beat.as_chunks::<8>().0.iter().zip((0..).step_by(8));
+        let fold = words.fold(0, |fold, (word, turn)| fold ^ u64::from_le_bytes(*word).rotate_left(turn));
+        self.0 = self.0.rotate_left(1) ^ fold;
     }
 
     /// The value in a completion.

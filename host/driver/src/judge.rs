@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millrace_bn254::FrCanonical;
+use millrace_bn254::{Fr, FrCanonical};
 use millrace_job::{BucketDump, DeviceCycles, EngineError, JobOutput, JobReport, JobValue};
 use millrace_regs::{Cause, Completion};
 use zeroize::Zeroizing;
@@ -48,14 +48,13 @@ impl Shared {
         parts: &[Part],
         wall: Duration,
     ) -> Result<JobOutput, EngineError> {
-        let results = self.read_parts(parts);
         let job_id = |part: usize| parts.get(part).map_or(0, Part::job_id);
         let range =
             |part, position| DeviceFault::Untrue { job_id: job_id(part), what: "RESULT_RANGE", position };
         let (kind, value) = match purpose {
             Purpose::Ready { kind, value } => (kind, value),
             Purpose::Msm { kind, bases, first_points, scalars } => {
-                let sum = results.and_then(|results| {
+                let sum = self.read_parts(parts).and_then(|results| {
                     let points = results.iter().enumerate();
                     let points: Result<Vec<_>, _> =
                         points.map(|(i, b)| msm::decode_point(b).ok_or_else(|| (i, range(i, 0)))).collect();
@@ -70,10 +69,8 @@ impl Shared {
                 (kind, JobValue::G1(sum))
             }
             Purpose::Ntt { kind } => {
-                let values = results.and_then(|results| {
-                    ntt::decode_values(&joined(&results)).map_err(|position| (0, range(0, position)))
-                });
-                let values = values.map_err(|(_, fault)| self.count(fault).into_error(&self.name))?;
+                let values = self.read_values(parts.first());
+                let values = values.map_err(|fault| self.count(fault).into_error(&self.name))?;
                 (kind, JobValue::Values(values))
             }
             Purpose::Copy { .. } => {
@@ -122,6 +119,25 @@ impl Shared {
         dropped.map_or(Ok(outputs), Err)
     }
 
+    /// The values of a transform, which has one part.
+    fn read_values(&self, part: Option<&Part>) -> Result<Vec<Fr>, DeviceFault> {
+        let (completion, output) = match part.map(|part| (&part.state, &part.work.output)) {
+            Some((PartState::Done(completion), Some(output))) => (completion, output),
+            Some((PartState::Failed(fault), _)) => return Err(fault.clone()),
+            _ => return Err(DeviceFault::Dropped),
+        };
+        let job_id = completion.job_id;
+        ntt::read_values(output, completion.digest).map_err(|bad| match bad {
+            ntt::BadValues::Digest => self.wrong_digest(job_id),
+            ntt::BadValues::Range(position) => DeviceFault::Untrue { job_id, what: "RESULT_RANGE", position },
+        })
+    }
+
+    fn wrong_digest(&self, job_id: u32) -> DeviceFault {
+        self.core.lock().anomalies.wrong_digests += 1;
+        DeviceFault::Untrue { job_id, what: "RESULT_DIGEST", position: 0 }
+    }
+
     fn read_output(&self, output: Option<&Output>, completion: &Completion) -> Result<Bytes, DeviceFault> {
         let mut bytes = Bytes::new(vec![0; output.map_or(0, |o| o.len_bytes)]);
         if let Some(output) = output {
@@ -130,8 +146,7 @@ impl Shared {
         if Digest::of(&bytes).value() == completion.digest {
             return Ok(bytes);
         }
-        self.core.lock().anomalies.wrong_digests += 1;
-        Err(DeviceFault::Untrue { job_id: completion.job_id, what: "RESULT_DIGEST", position: 0 })
+        Err(self.wrong_digest(completion.job_id))
     }
 
     fn count(&self, fault: DeviceFault) -> DeviceFault {

@@ -55,35 +55,43 @@ impl Pages {
 
     fn read(&self, offset: usize, to: &mut [u8]) {
         self.check(offset, to.len());
-        let mut at = offset;
-        let mut rest = to;
-        while !rest.is_empty() {
-            let lane = at % 8;
-            let n = rest.len().min(8 - lane);
-            let word = self.words[at / 8].load(Ordering::Acquire).to_le_bytes();
-            let (now, later) = rest.split_at_mut(n);
-            now.copy_from_slice(&word[lane..lane + n]);
-            rest = later;
-            at += n;
+        let (head, rest) = to.split_at_mut((offset.wrapping_neg() % 8).min(to.len()));
+        self.read_within(offset, head);
+        let first = (offset + head.len()) / 8;
+        let (whole, tail) = rest.as_chunks_mut::<8>();
+        let words = &self.words[first..first + whole.len()];
+        for (word, to) in words.iter().zip(whole.iter_mut()) {
+            *to = word.load(Ordering::Acquire).to_le_bytes();
+        }
+        self.read_within((first + whole.len()) * 8, tail);
+    }
+
+    /// Some bytes of one word.
+    fn read_within(&self, offset: usize, to: &mut [u8]) {
+        if !to.is_empty() {
+            let lane = offset % 8;
+            let word = self.words[offset / 8].load(Ordering::Acquire).to_le_bytes();
+            to.copy_from_slice(&word[lane..lane + to.len()]);
         }
     }
 
     fn write(&self, offset: usize, from: &[u8]) {
         self.check(offset, from.len());
-        let mut at = offset;
-        let mut rest = from;
-        while !rest.is_empty() {
-            let lane = at % 8;
-            let n = rest.len().min(8 - lane);
-            let (now, later) = rest.split_at(n);
-            let word = &self.words[at / 8];
-            if let Ok(whole) = <[u8; 8]>::try_from(now) {
-                word.store(u64::from_le_bytes(whole), Ordering::Release);
-            } else {
-                merge(word, lane, now);
-            }
-            rest = later;
-            at += n;
+        let (head, rest) = from.split_at((offset.wrapping_neg() % 8).min(from.len()));
+        self.write_within(offset, head);
+        let first = (offset + head.len()) / 8;
+        let (whole, tail) = rest.as_chunks::<8>();
+        let words = &self.words[first..first + whole.len()];
+        for (word, from) in words.iter().zip(whole) {
+            word.store(u64::from_le_bytes(*from), Ordering::Release);
+        }
+        self.write_within((first + whole.len()) * 8, tail);
+    }
+
+    /// Some bytes of one word; the others are left as another thread may be writing them.
+    fn write_within(&self, offset: usize, from: &[u8]) {
+        if !from.is_empty() {
+            merge(&self.words[offset / 8], offset % 8, from);
         }
     }
 }
@@ -219,9 +227,9 @@ impl DmaBuffer for HostBuffer {
 
     fn read_u32_acquire(&self, offset: usize) -> u32 {
         assert!(offset.is_multiple_of(4), "a word at {offset} is not aligned");
-        let mut bytes = [0; 4];
-        self.pages.read(offset, &mut bytes);
-        u32::from_le_bytes(bytes)
+        self.pages.check(offset, 4);
+        let word = self.pages.words[offset / 8].load(Ordering::Acquire);
+        if offset.is_multiple_of(8) { word as u32 } else { (word >> 32) as u32 }
     }
 
     fn write_u32_release(&self, offset: usize, value: u32) {
