@@ -12,7 +12,7 @@ module mr_device #(
   /// Log2 of the bytes of device memory, 12..63.
   parameter int unsigned LogMemBytes = 26,
   /// Queues, 1..12: each takes an AXI id.
-  parameter int unsigned NumQueues = 1,
+  parameter int unsigned NumQueues = 2,
   /// What BUILD reads; bit 0: the multiplier is a behavioural double.
   parameter logic [31:0] BuildFlags = 32'd0
 ) (

@@ -18,7 +18,7 @@ mod with {
     };
 
     use millrace_cosim::{
-        CosimConfig, CosimHandle, PowerOn, Powered, Server, ServerConfig, start, start_behind,
+        CosimConfig, CosimHandle, PowerOn, Powered, QUEUES, Server, ServerConfig, start, start_behind,
     };
     use millrace_driver::BAR0_BYTES;
     use millrace_job::CancelToken;
@@ -44,10 +44,11 @@ mod with {
         } else {
             Box::new(|memory| {
                 let model = BareModel::start(ModelConfig::default(), memory);
-                Powered { bar0: model.bar0.clone(), irqs: vec![model.irq.clone()], keep: Box::new(model) }
+                let irqs = model.irqs.iter().map(|irq| irq.clone() as Arc<dyn Irq>).collect();
+                Powered { bar0: model.bar0.clone(), irqs, keep: Box::new(model) }
             })
         };
-        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 1 };
+        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: QUEUES };
         let server = Server::bind(&args.socket, config, power_on).map_err(|error| {
             Failure::new(Code::Output, format!("cannot listen on {}: {error}", args.socket.display()))
         })?;

@@ -40,6 +40,12 @@ pub(crate) struct Flight {
     pub(crate) collateral: bool,
 }
 
+/// Whether a job asks for an interrupt: each of few in flight; of many one in as many as are a quarter of them. The completions between are found
+/// with the next one that asks, or by the next look.
+fn asks(in_flight: usize, sequence: u64) -> bool {
+    sequence.is_multiple_of((in_flight as u64 / 4).max(1))
+}
+
 /// Everything behind the engine's lock.
 pub(crate) struct Core {
     pub(crate) function: Function,
@@ -149,9 +155,10 @@ impl Core {
             let descriptor = tracked.parts[part].work.descriptor;
             let opcode = descriptor.opcode;
             let job_id = self.fresh_job_id();
-            self.send(Descriptor { job_id, ..descriptor });
             self.next_sequence += 1;
             let sequence = self.next_sequence;
+            let irq = if asks(self.flights.len(), sequence) { layout::FLAG_IRQ } else { 0 };
+            self.send(Descriptor { job_id, flags: descriptor.flags | irq, ..descriptor });
             self.flights
                 .insert(job_id, Flight { ticket, part, opcode, sequence, doom: None, collateral: false });
             sent = true;
@@ -165,12 +172,13 @@ impl Core {
     }
 
     pub(crate) fn send(&mut self, descriptor: Descriptor) {
-        let flags = descriptor.flags | layout::FLAG_IRQ;
-        self.sq.push(Descriptor { flags, epoch: self.epoch, ..descriptor });
+        self.sq.push(Descriptor { epoch: self.epoch, ..descriptor });
     }
 
+    /// One write says what was written and what was read. Completions that are taken in later are told with the next descriptors: the device
+    /// has room for as many as are in flight, without being told.
     pub(crate) fn ring_doorbell(&self) {
-        self.registers.write_queue(reg::QUEUE_SQ_TAIL, self.sq.tail());
+        self.registers.ring(self.sq.tail(), self.cq.head());
     }
 
     pub(crate) fn fresh_job_id(&mut self) -> u32 {
@@ -184,7 +192,6 @@ impl Core {
 
     /// Takes in completions, at most one lap of the ring at a time.
     pub(crate) fn harvest(&mut self) {
-        let mut taken = false;
         for _ in 0..self.cq.entries() {
             match self.cq.take(self.epoch) {
                 Head::Empty => break,
@@ -193,13 +200,9 @@ impl Core {
                     break;
                 }
                 Head::Entry(completion) => {
-                    taken = true;
                     self.complete(completion);
                 }
             }
-        }
-        if taken {
-            self.registers.write_queue(reg::QUEUE_CQ_HEAD, self.cq.head());
         }
     }
 
@@ -312,7 +315,6 @@ impl Core {
                 // A doorbell may have been lost; ringing it twice says nothing new.
                 self.anomalies.doorbells_again += 1;
                 self.ring_doorbell();
-                self.registers.write_queue(reg::QUEUE_CQ_HEAD, self.cq.head());
             }
             Verdict::Stuck => {
                 let waited = self.watchdog.waited();

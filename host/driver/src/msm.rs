@@ -54,7 +54,7 @@ impl Shared {
             let output = Output { staging, len_bytes };
             let descriptor = Descriptor {
                 opcode: layout::OPCODE_MSM_G1,
-                flags: layout::FLAG_SRC1_DEV | if dump { layout::FLAG_DUMP } else { 0 },
+                flags: layout::FLAG_SRC1_DEV | layout::FLAG_MONT | if dump { layout::FLAG_DUMP } else { 0 },
                 src0: input.iova().0,
                 src1: bases.region.start() + ((range.start + first) * BASE_BYTES) as u64,
                 dst: output.staging.iova().0,

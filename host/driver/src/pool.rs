@@ -5,9 +5,26 @@ use std::{collections::BTreeMap, sync::Arc};
 use millrace_pcie::{DmaBuffer, DmaError, DmaSpace, Iova, PAGE_BYTES};
 use parking_lot::Mutex;
 
+/// What a free buffer holds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Content {
+    Zeros,
+    /// What everybody may know, such as a key's bases.
+    Public,
+}
+
+#[derive(Default)]
 struct Free {
-    by_size: BTreeMap<usize, Vec<Box<dyn DmaBuffer>>>,
+    by_size: BTreeMap<(usize, Content), Vec<Box<dyn DmaBuffer>>>,
     bytes: usize,
+}
+
+impl Free {
+    fn take(&mut self, size: usize, content: Content) -> Option<Box<dyn DmaBuffer>> {
+        let kept = self.by_size.get_mut(&(size, content)).and_then(Vec::pop)?;
+        self.bytes -= kept.len_bytes();
+        Some(kept)
+    }
 }
 
 /// Where staging memory comes from.
@@ -21,24 +38,40 @@ pub(crate) struct Pool {
 impl Pool {
     /// A pool that keeps at most `keep_bytes` mapped for later.
     pub(crate) fn new(dma: Arc<dyn DmaSpace>, keep_bytes: usize) -> Self {
-        Self { dma, free: Arc::new(Mutex::new(Free { by_size: BTreeMap::new(), bytes: 0 })), keep_bytes }
+        Self { dma, free: Arc::default(), keep_bytes }
     }
 
     /// Zeroed memory of at least so many bytes.
     pub(crate) fn lease(&self, len_bytes: usize) -> Result<Staging, DmaError> {
+        self.lease_of(len_bytes, Content::Zeros)
+    }
+
+    /// Memory of at least so many bytes, not zeroed, for what is no secret: it is not wiped either.
+    pub(crate) fn lease_public(&self, len_bytes: usize) -> Result<Staging, DmaError> {
+        self.lease_of(len_bytes, Content::Public)
+    }
+
+    fn lease_of(&self, len_bytes: usize, content: Content) -> Result<Staging, DmaError> {
         let too_much = DmaError::OutOfMemory { needed_bytes: len_bytes };
         let size = len_bytes.max(PAGE_BYTES).checked_next_power_of_two().ok_or(too_much)?;
         let kept = {
             let mut free = self.free.lock();
-            let kept = free.by_size.get_mut(&size).and_then(Vec::pop);
-            free.bytes -= kept.as_ref().map_or(0, |b| b.len_bytes());
-            kept
+            match free.take(size, content) {
+                Some(kept) => Some((kept, content)),
+                None => {
+                    [Content::Zeros, Content::Public].into_iter().find_map(|c| Some((free.take(size, c)?, c)))
+                }
+            }
         };
         let buffer = match kept {
-            Some(buffer) => buffer,
+            Some((buffer, Content::Public)) if content == Content::Zeros => {
+                buffer.wipe();
+                buffer
+            }
+            Some((buffer, _)) => buffer,
             None => self.dma.alloc(size)?,
         };
-        Ok(Staging { buffer: Some(buffer), pool: self.clone() })
+        Ok(Staging { buffer: Some(buffer), used_bytes: len_bytes, content, pool: self.clone() })
     }
 
     /// Memory for results: what the device does not write is out of range for every kind of result, and not what a
@@ -52,13 +85,22 @@ impl Pool {
         Ok(staging)
     }
 
-    fn give_back(&self, buffer: Box<dyn DmaBuffer>) {
-        buffer.wipe();
+    fn give_back(&self, buffer: Box<dyn DmaBuffer>, used_bytes: usize, content: Content) {
         let size = buffer.len_bytes();
+        match content {
+            Content::Public => {}
+            Content::Zeros if used_bytes < size => {
+                let zeros = [0; PAGE_BYTES];
+                for offset in (0..used_bytes).step_by(PAGE_BYTES) {
+                    buffer.write(offset, &zeros[..PAGE_BYTES.min(used_bytes - offset)]);
+                }
+            }
+            Content::Zeros => buffer.wipe(),
+        }
         let mut free = self.free.lock();
         if free.bytes.saturating_add(size) <= self.keep_bytes {
             free.bytes += size;
-            free.by_size.entry(size).or_default().push(buffer);
+            free.by_size.entry((size, content)).or_default().push(buffer);
         }
     }
 
@@ -70,9 +112,12 @@ impl Pool {
     }
 }
 
-/// A leased buffer; wiped and given back when dropped.
+/// A leased buffer; wiped, unless it is public, and given back when dropped.
 pub(crate) struct Staging {
     buffer: Option<Box<dyn DmaBuffer>>,
+    /// From the start, what this lease may have put there; what lies behind it is still zero, or what a device wrote where it was not told to.
+    used_bytes: usize,
+    content: Content,
     pool: Pool,
 }
 
@@ -104,7 +149,7 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         if let Some(buffer) = self.buffer.take() {
-            self.pool.give_back(buffer);
+            self.pool.give_back(buffer, self.used_bytes, self.content);
         }
     }
 }
@@ -130,6 +175,19 @@ mod tests {
         assert_eq!(memory.device().snapshot().len(), 1, "the pool keeps no more than it may");
         pool.drain();
         assert!(memory.device().snapshot().is_empty());
+        let public = pool.lease_public(1).unwrap();
+        public.write(0, &[9]);
+        let at = public.iova();
+        drop(public);
+        assert!(memory.device().snapshot().iter().any(|(_, bytes)| bytes[0] == 9), "not wiped");
+        let secret = pool.lease(1).unwrap();
+        assert_eq!(secret.iova(), at);
+        assert!(
+            memory.device().snapshot().iter().all(|(_, bytes)| bytes[0] == 0),
+            "wiped before it is another's"
+        );
+        drop(secret);
+        pool.drain();
         let unmapped = pool.lease(1).unwrap();
         unmapped.unmap();
         assert!(memory.device().snapshot().is_empty());

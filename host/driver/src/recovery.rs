@@ -202,7 +202,8 @@ impl Core {
         }
         let job_id = self.fresh_job_id();
         self.probe = Some(job_id);
-        self.send(Descriptor { opcode: layout::OPCODE_NOP, job_id, ..Descriptor::default() });
+        let nop = Descriptor { opcode: layout::OPCODE_NOP, flags: layout::FLAG_IRQ, ..Descriptor::default() };
+        self.send(Descriptor { job_id, ..nop });
         self.ring_doorbell();
         let works = self.settle(|core| {
             core.harvest();

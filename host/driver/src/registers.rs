@@ -76,6 +76,13 @@ impl Registers {
         self.write(queue_register(self.queue, offset), value);
     }
 
+    /// Tells the device where both rings stand for the host.
+    pub(crate) fn ring(&self, sq_tail: u32, cq_head: u32) {
+        let value =
+            sq_tail << reg::QUEUE_DOORBELL_SQ_TAIL_SHIFT | cq_head << reg::QUEUE_DOORBELL_CQ_HEAD_SHIFT;
+        self.write_queue(reg::QUEUE_DOORBELL, value);
+    }
+
     /// Writes a set-up register and reads it back, so that a lost write is seen here and not as a stuck queue.
     pub(crate) fn set_queue(&self, offset: u32, value: u32) -> Result<(), LinkDown> {
         const ATTEMPTS: u32 = 3;

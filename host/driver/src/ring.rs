@@ -109,13 +109,18 @@ impl CompletionRing {
         self.stale = None;
     }
 
+    /// Whether an entry of this lap lies at the head; nothing is taken.
+    pub(crate) fn has_news(&self) -> bool {
+        let word = self.buffer.read_u32_acquire(self.head.index * ENTRY_BYTES + PHASE_AT);
+        (word & 1 == 1) == self.head.phase
+    }
+
     /// Takes the completion at the head, if there is one of this epoch.
     pub(crate) fn take(&mut self, epoch: u32) -> Head {
-        let at = self.head.index * ENTRY_BYTES;
-        let phase = |word: u32| (word & 1 == 1) == self.head.phase;
-        if !phase(self.buffer.read_u32_acquire(at + PHASE_AT)) {
+        if !self.has_news() {
             return Head::Empty;
         }
+        let at = self.head.index * ENTRY_BYTES;
         // Judged and used is this one copy: the device may write the entry again at any time.
         let mut bytes = [0; ENTRY_BYTES];
         self.buffer.read(at, &mut bytes);

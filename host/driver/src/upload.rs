@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use millrace_bn254::{G1Canonical, G1Mont};
+use millrace_bn254::G1Mont;
 use millrace_job::{EngineError, Lent};
 use millrace_regs::{Descriptor, layout};
 use parking_lot::Mutex;
@@ -24,8 +24,10 @@ use crate::{
 
 /// Bytes of a base on the device.
 pub(crate) const BASE_BYTES: usize = 64;
-/// Chunks on their way at once: one moves while the next is converted.
-const CHUNKS_IN_FLIGHT: usize = 3;
+/// Chunks on their way at once: some move while the next is written.
+const CHUNKS_IN_FLIGHT: usize = 4;
+/// Points looked at and copied at a time: what one pass read is still in the cache for the next.
+const BLOCK_POINTS: usize = 128;
 /// Not on the device, or not to be believed.
 const NEVER: u64 = u64::MAX;
 
@@ -104,16 +106,22 @@ impl Shared {
     }
 
     fn start_chunk(&self, bases: &Bases, points: Range<usize>, attempt: u32) -> Result<Chunk, EngineError> {
-        let mut bytes = Vec::with_capacity(points.len() * BASE_BYTES);
-        for (i, point) in bases.data.as_slice()[points.clone()].iter().enumerate() {
-            let position = (points.start + i) as u64;
-            let affine =
-                point.to_affine().ok_or(EngineError::BadValue { what: "base coordinate", position })?;
-            bytes.extend_from_slice(bytemuck::bytes_of(&G1Canonical::from(&affine)));
+        // The device takes the key's own form: what lies in its file goes over as it is, one pass for check, digest and copy.
+        let part = &bases.data.as_slice()[points.clone()];
+        let len = points.len() * BASE_BYTES;
+        let staging = self.pool.lease_public(len).map_err(|e| no_memory(&self.name, len, &e))?;
+        let mut digest = Digest::default();
+        for (i, block) in part.chunks(BLOCK_POINTS).enumerate() {
+            for point in block {
+                digest.take(&point.0);
+            }
+            if let Some(bad) = block.iter().position(|point| !point.is_in_range()) {
+                let position = (points.start + i * BLOCK_POINTS + bad) as u64;
+                return Err(EngineError::BadValue { what: "base coordinate", position });
+            }
+            staging.write(i * BLOCK_POINTS * BASE_BYTES, bytemuck::cast_slice(block));
         }
-        let staging = self.pool.lease(bytes.len()).map_err(|e| no_memory(&self.name, bytes.len(), &e))?;
-        staging.write(0, &bytes);
-        let len_bytes = bytes.len() as u64;
+        let len_bytes = len as u64;
         let descriptor = Descriptor {
             opcode: layout::OPCODE_COPY,
             flags: layout::FLAG_DST_DEV,
@@ -124,7 +132,7 @@ impl Shared {
             ..Descriptor::default()
         };
         let work = Work { descriptor, inputs: vec![staging], output: None, expected_work: len_bytes };
-        let purpose = Purpose::Copy { digest: Digest::of(&bytes).value() };
+        let purpose = Purpose::Copy { digest: digest.value() };
         let ticket = self.submit(Tracked::new(purpose, vec![work]))?;
         Ok(Chunk { points, ticket, attempt })
     }

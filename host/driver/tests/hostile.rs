@@ -104,7 +104,7 @@ impl Mmio for Hostile {
         } else if offset == queue(reg::QUEUE_EPOCH) {
             self.epoch.store(value.into(), Ordering::Relaxed);
         }
-        let strikes = offset == queue(reg::QUEUE_SQ_TAIL) && self.armed.load(Ordering::Relaxed);
+        let strikes = offset == queue(reg::QUEUE_DOORBELL) && self.armed.load(Ordering::Relaxed);
         if !strikes || self.forwards {
             self.inner.write32(offset, value);
         }

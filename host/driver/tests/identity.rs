@@ -66,7 +66,7 @@ fn build_parameters_are_read() {
     let (_device, engine) = start(small(), quick());
     let identity = engine.identity();
     assert_eq!((identity.window_bits, identity.windows, identity.adders), (8, 32, 1));
-    assert_eq!((identity.ntt_log_max, identity.memory_bytes, identity.queues), (13, 1 << 22, 1));
+    assert_eq!((identity.ntt_log_max, identity.memory_bytes, identity.queues), (13, 1 << 22, 2));
     assert_eq!(identity.layout_hash, LAYOUT_HASH);
 }
 

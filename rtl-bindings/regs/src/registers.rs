@@ -183,15 +183,13 @@ pub const QUEUE_QUEUE_ERROR: u32 = 0x028;
 pub const QUEUE_QUEUE_ERROR_CAUSE_MASK: u32 = 0x0000_00ff;
 /// Lowest bit of `CAUSE` in [`QUEUE_QUEUE_ERROR`].
 pub const QUEUE_QUEUE_ERROR_CAUSE_SHIFT: u32 = 0;
-/// Offset in the queue page (rw): Doorbell: index after the last descriptor written. Cleared when ENABLE rises: ring it afterwards.
-pub const QUEUE_SQ_TAIL: u32 = 0x040;
-/// Field VALUE of [`QUEUE_SQ_TAIL`]. Mask in place.
-pub const QUEUE_SQ_TAIL_VALUE_MASK: u32 = 0x0000_ffff;
-/// Lowest bit of `VALUE` in [`QUEUE_SQ_TAIL`].
-pub const QUEUE_SQ_TAIL_VALUE_SHIFT: u32 = 0;
-/// Offset in the queue page (rw): Doorbell: index after the last completion read. Cleared when ENABLE rises.
-pub const QUEUE_CQ_HEAD: u32 = 0x044;
-/// Field VALUE of [`QUEUE_CQ_HEAD`]. Mask in place.
-pub const QUEUE_CQ_HEAD_VALUE_MASK: u32 = 0x0000_ffff;
-/// Lowest bit of `VALUE` in [`QUEUE_CQ_HEAD`].
-pub const QUEUE_CQ_HEAD_VALUE_SHIFT: u32 = 0;
+/// Offset in the queue page (rw): Doorbell, both ends of the queue in one write. Cleared when ENABLE rises: ring it afterwards.
+pub const QUEUE_DOORBELL: u32 = 0x040;
+/// Index after the last descriptor written. Mask in place.
+pub const QUEUE_DOORBELL_SQ_TAIL_MASK: u32 = 0x0000_ffff;
+/// Lowest bit of `SQ_TAIL` in [`QUEUE_DOORBELL`].
+pub const QUEUE_DOORBELL_SQ_TAIL_SHIFT: u32 = 0;
+/// Index after the last completion read. Mask in place.
+pub const QUEUE_DOORBELL_CQ_HEAD_MASK: u32 = 0xffff_0000;
+/// Lowest bit of `CQ_HEAD` in [`QUEUE_DOORBELL`].
+pub const QUEUE_DOORBELL_CQ_HEAD_SHIFT: u32 = 16;

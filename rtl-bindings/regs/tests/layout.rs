@@ -6,7 +6,7 @@ use millrace_regs::{
         FLAG_COSET, FLAG_DST_DEV, FLAG_DUMP, FLAG_IRQ, OPCODE_COPY, OPCODE_MSM_G1, OPCODE_NOP, OPCODE_NTT,
     },
     queue_register,
-    registers::{MAGIC_EXPECTED, QUEUE_CQ_HEAD, QUEUE_SQ_TAIL, VERSION_EXPECTED},
+    registers::{MAGIC_EXPECTED, QUEUE_DOORBELL, QUEUE_ENABLE, VERSION_EXPECTED},
 };
 
 fn copy() -> Descriptor {
@@ -29,8 +29,8 @@ fn copy() -> Descriptor {
 fn identity_is_the_specification_s() {
     assert_eq!(MAGIC_EXPECTED.to_le_bytes(), *b"MLRC");
     assert_eq!(VERSION_EXPECTED, 1);
-    assert_eq!(queue_register(0, QUEUE_SQ_TAIL), 0x1040);
-    assert_eq!(queue_register(2, QUEUE_CQ_HEAD), 0x3044);
+    assert_eq!(queue_register(0, QUEUE_DOORBELL), 0x1040);
+    assert_eq!(queue_register(2, QUEUE_ENABLE), 0x3014);
 }
 
 #[test]

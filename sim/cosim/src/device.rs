@@ -27,6 +27,9 @@ pub struct CosimConfig {
     pub record: bool,
 }
 
+/// Queues of the simulated device: the parameter `NumQueues` of `mr_device`.
+pub const QUEUES: usize = 2;
+
 /// Cycles between two looks at who waits for the registers: about a millisecond.
 const CYCLES_PER_TURN: u64 = 256;
 
@@ -92,7 +95,7 @@ pub struct CosimHandle {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts a simulated device with one queue and gives what a driver opens.
+/// Starts a simulated device and gives what a driver opens.
 pub fn start(config: &CosimConfig) -> (Function, CosimHandle) {
     let memory = HostMemory::default();
     let device = start_behind(config, Arc::new(memory.device()));
@@ -116,11 +119,11 @@ pub struct BareDevice {
     pub handle: CosimHandle,
 }
 
-/// Starts a simulated device with one queue that reaches a host's memory through `memory`.
+/// Starts a simulated device that reaches a host's memory through `memory`.
 pub fn start_behind(config: &CosimConfig, memory: Arc<dyn BusMaster>) -> BareDevice {
     let recorder = config.record.then(|| Arc::new(Recorder::new(config.sim.clone())));
     let port = DmaPort::new(memory, recorder.clone());
-    let irqs = vec![Arc::new(IrqLine::default())];
+    let irqs: Vec<_> = (0..QUEUES).map(|_| Arc::new(IrqLine::default())).collect();
     let shared = Arc::new(Shared {
         sim: Mutex::new(Simulation::new(&config.sim, Box::new(port))),
         wake: Condvar::new(),

@@ -12,7 +12,7 @@ mod recording;
 mod replay;
 mod serve;
 
-pub use device::{BareDevice, CosimConfig, CosimHandle, start, start_behind};
+pub use device::{BareDevice, CosimConfig, CosimHandle, QUEUES, start, start_behind};
 pub use millrace_verilated::{SimConfig, TraceError, Waveform};
 pub use recording::{Access, Event, ParseError, Recording};
 pub use replay::{ReplayOutcome, replay};

@@ -55,9 +55,10 @@ impl Served {
                 ModelConfig { window_bits: 8, windows: 32, log_memory_bytes: 22, ..ModelConfig::default() };
             let model = Arc::new(BareModel::start(config, memory));
             *slot.lock() = Some(model.clone());
-            Powered { bar0: model.bar0.clone(), irqs: vec![model.irq.clone()], keep: Box::new(model) }
+            let irqs = model.irqs.iter().map(|irq| irq.clone() as Arc<dyn Irq>).collect();
+            Powered { bar0: model.bar0.clone(), irqs, keep: Box::new(model) }
         });
-        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 1 };
+        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 2 };
         let server = Server::bind(&dir.path().join("device"), config, power_on).unwrap();
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || server.run(&stopped).unwrap());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
 use millrace_bn254::{Fq, FqCanonical, Fr, FrCanonical, G1Affine, G1Canonical};
-use millrace_cosim::{CosimConfig, ReplayOutcome, SimConfig, replay, start};
+use millrace_cosim::{CosimConfig, QUEUES, ReplayOutcome, SimConfig, replay, start};
 use millrace_job::NttDirection;
 use millrace_pcie::{DmaBuffer, Function};
 use millrace_regs::{Completion, Descriptor, LAYOUT_HASH, layout, queue_register, registers as reg};
@@ -51,14 +51,14 @@ impl Host {
         self.submissions.write(64 * at as usize, &descriptor.to_bytes());
         self.jobs += 1;
         let next = self.jobs % (1 << LOG_ENTRIES);
-        self.function.bar0.write32(queue_register(0, reg::QUEUE_SQ_TAIL), next);
+        let doorbell = next | at << reg::QUEUE_DOORBELL_CQ_HEAD_SHIFT;
+        self.function.bar0.write32(queue_register(0, reg::QUEUE_DOORBELL), doorbell);
         for _ in 0..6000 {
             self.function.irqs[0].wait(Duration::from_millis(10));
             let mut bytes = [0; 64];
             let seen = self.completions.read_u32_acquire(64 * at as usize + 60);
             if seen & 1 == u32::from(phase) {
                 self.completions.read(64 * at as usize, &mut bytes);
-                self.function.bar0.write32(queue_register(0, reg::QUEUE_CQ_HEAD), next);
                 let completion = Completion::from_bytes(&bytes);
                 assert_eq!((completion.job_id, completion.epoch), (descriptor.job_id, EPOCH));
                 return completion;
@@ -108,6 +108,7 @@ fn every_kind_of_job_and_a_replay() {
     let hash = u64::from(function.bar0.read32(reg::LAYOUT_HASH_LO))
         | u64::from(function.bar0.read32(reg::LAYOUT_HASH_HI)) << 32;
     assert_eq!(hash, LAYOUT_HASH);
+    assert_eq!((function.bar0.read32(reg::QUEUES) as usize, function.irqs.len()), (QUEUES, QUEUES));
     assert_eq!(function.bar0.read32(reg::BUILD), 0, "the structural multiplier");
     let mut host = Host::new(function);
 

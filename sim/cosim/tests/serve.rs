@@ -52,7 +52,7 @@ impl Served {
             *seen.lock() = Some(memory.clone());
             power_on(memory)
         });
-        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 1 };
+        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 2 };
         let server = Server::bind(&dir.path().join("device"), config, power_on).unwrap();
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || server.run(&stopped).unwrap());
@@ -62,7 +62,8 @@ impl Served {
     fn model() -> Self {
         Self::new(|memory| {
             let model = BareModel::start(ModelConfig::default(), memory);
-            Powered { bar0: model.bar0.clone(), irqs: vec![model.irq.clone()], keep: Box::new(model) }
+            let irqs = model.irqs.iter().map(|irq| irq.clone() as Arc<dyn Irq>).collect();
+            Powered { bar0: model.bar0.clone(), irqs, keep: Box::new(model) }
         })
     }
 
@@ -299,7 +300,7 @@ impl Queue {
         let at = 64 * self.jobs as usize;
         self.submissions.write(at, &whole.to_bytes());
         self.jobs += 1;
-        self.write(reg::QUEUE_SQ_TAIL, self.jobs);
+        self.write(reg::QUEUE_DOORBELL, self.jobs);
         self.function.irqs[0].wait(Duration::from_secs(30)).then(|| {
             let mut bytes = [0; 64];
             self.completions.read(at, &mut bytes);
@@ -447,7 +448,7 @@ fn the_function_is_what_qemu_asks_for() {
     }
     let question = Payload::new().u32(16).u32(0).u32(sys::VFIO_PCI_MSIX_IRQ_INDEX).u32(0);
     let answer = raw.ask(Command::IrqInfo as u16, question, &[]).unwrap();
-    assert_eq!(answer[12..], 1u32.to_ne_bytes());
+    assert_eq!(answer[12..], 2u32.to_ne_bytes(), "a vector for each queue");
     assert_eq!(raw.config(0x0b, 1), [0x12], "a processing accelerator");
 }
 
@@ -554,7 +555,7 @@ fn random_bytes_do_no_harm() {
 #[test]
 fn a_socket_left_behind_is_taken_over_and_one_in_use_is_not() {
     let served = Served::model();
-    let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 1 };
+    let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 2 };
     let never = || Box::new(|_: Arc<dyn BusMaster>| -> Powered { unreachable!("nobody connects") });
     let error = Server::bind(&served.socket(), config, never()).err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);

@@ -23,6 +23,8 @@ pub struct ModelConfig {
     pub ntt_log_max: u32,
     /// log₂ of the bytes of device memory.
     pub log_memory_bytes: u32,
+    /// Queues, 1..=15.
+    pub queues: u32,
     /// The link dies after so many register reads: all-ones from then on.
     pub dead_after_reads: Option<u64>,
     /// Bytes of DMA memory that the host may map.
@@ -41,6 +43,7 @@ impl Default for ModelConfig {
             windows: 26,
             ntt_log_max: 13,
             log_memory_bytes: 30,
+            queues: 2,
             dead_after_reads: None,
             host_memory_bytes: usize::MAX / 2,
         }

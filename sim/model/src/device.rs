@@ -2,11 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
 };
 
-use millrace_pcie::{BusMaster, Function, HostMemory, IrqLine, Mmio};
+use millrace_pcie::{BusMaster, Function, HostMemory, Irq, IrqLine, Mmio};
 use millrace_regs::{Cause, Completion, Descriptor, layout};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -16,16 +19,24 @@ use crate::{
     fault::FaultPlan,
     jobs::{self, Done},
     memory::{BadAddress, DeviceMemory},
-    queue::Queue,
+    queue::{Doorbell, Queue},
     registers::ModelMmio,
 };
 
 /// A job that an engine has, and what will go wrong with it.
 #[derive(Clone, Copy)]
 pub(crate) struct Command {
+    /// Which queue it came from and completes to.
+    pub(crate) queue: usize,
     pub(crate) descriptor: Descriptor,
     pub(crate) sq_head: u16,
     pub(crate) fault: Option<Fault>,
+}
+
+impl Command {
+    pub(crate) fn never_ends(&self) -> bool {
+        matches!(self.fault, Some(Fault::Stuck(_) | Fault::BusyForNothing))
+    }
 }
 
 /// One of copy, MSM, NTT.
@@ -55,7 +66,7 @@ pub(crate) struct Counts {
 /// All that registers and threads share.
 pub(crate) struct State {
     pub(crate) off: bool,
-    pub(crate) queue: Queue,
+    pub(crate) queues: Vec<Queue>,
     /// Indexed by opcode − 1.
     pub(crate) engines: [EngineState; 3],
     pub(crate) counts: Counts,
@@ -90,11 +101,20 @@ impl State {
 pub(crate) struct Device {
     pub(crate) config: ModelConfig,
     pub(crate) dma: Arc<dyn BusMaster>,
-    pub(crate) irq: Arc<IrqLine>,
+    /// One a queue.
+    pub(crate) irqs: Vec<Arc<IrqLine>>,
     pub(crate) memory: Mutex<DeviceMemory>,
+    /// One a queue. A doorbell is a posted write: whoever rings it waits for nobody.
+    pub(crate) doorbells: Vec<Doorbell>,
     pub(crate) state: Mutex<State>,
-    /// Something changed that a thread may wait for.
+    /// Rises with every doorbell, and with every other change that the dispatcher may wait for.
+    pub(crate) changes: AtomicU64,
+    /// The dispatcher has stopped looking at the doorbells by itself.
+    pub(crate) asleep: AtomicBool,
+    /// Something changed that the dispatcher may wait for.
     pub(crate) changed: Condvar,
+    /// The same for the thread of each engine.
+    pub(crate) work: [Condvar; 3],
 }
 
 /// Ends the threads when the last of function and handle is dropped.
@@ -103,7 +123,7 @@ pub(crate) struct Power(pub(crate) Arc<Device>);
 impl Drop for Power {
     fn drop(&mut self) {
         self.0.state.lock().off = true;
-        self.0.changed.notify_all();
+        self.0.tell_all();
     }
 }
 
@@ -118,8 +138,8 @@ pub struct ModelDevice {
 pub struct BareModel {
     /// BAR0.
     pub bar0: Arc<dyn Mmio>,
-    /// That of queue 0.
-    pub irq: Arc<IrqLine>,
+    /// One a queue.
+    pub irqs: Vec<Arc<IrqLine>>,
     power: Arc<Power>,
 }
 
@@ -127,25 +147,32 @@ impl BareModel {
     /// Powers a model on that reaches a host's memory through `memory`.
     ///
     /// # Panics
-    /// If the parameters cannot be built: c outside 2..=16, W · c below 255 or above 2^12, transforms above 2^27, memory above 2^40.
+    /// If the parameters cannot be built: c outside 2..=16, W · c below 255 or above 2^12, transforms above 2^27, memory above 2^40, queues outside
+    /// 1..=15.
     pub fn start(config: ModelConfig, memory: Arc<dyn BusMaster>) -> Self {
         let (c, w) = (config.window_bits, config.windows);
         assert!((2..=16).contains(&c) && (255..=4096).contains(&(w * c)), "{w} windows of {c} bits");
         assert!(config.ntt_log_max <= 27 && config.log_memory_bytes <= 40, "{config:?}");
-        let irq = Arc::new(IrqLine::default());
+        assert!((1..=15).contains(&config.queues), "{} queues", config.queues);
+        let queues = 0..config.queues;
+        let irqs: Vec<_> = queues.clone().map(|_| Arc::new(IrqLine::default())).collect();
         let device = Arc::new(Device {
             dma: memory,
-            irq: irq.clone(),
+            irqs: irqs.clone(),
+            doorbells: queues.clone().map(|_| Doorbell::default()).collect(),
+            changes: AtomicU64::new(0),
+            asleep: AtomicBool::new(false),
             memory: Mutex::new(DeviceMemory::new(config.log_memory_bytes)),
             state: Mutex::new(State {
                 off: false,
-                queue: Queue::default(),
+                queues: queues.map(|_| Queue::default()).collect(),
                 engines: Default::default(),
                 counts: Counts::default(),
                 faults: FaultPlan::default(),
                 resetting: 0,
             }),
             changed: Condvar::new(),
+            work: Default::default(),
             config,
         });
         let dispatcher = device.clone();
@@ -157,7 +184,7 @@ impl BareModel {
         let power = Arc::new(Power(device));
         let bar0 =
             Arc::new(ModelMmio { power: power.clone(), reads: AtomicU64::new(0), latched: Mutex::new(0) });
-        Self { bar0, irq, power }
+        Self { bar0, irqs, power }
     }
 
     /// Lets the `nth` job of a class from now (counted from 0) go wrong.
@@ -174,8 +201,9 @@ impl ModelDevice {
     pub fn start(config: ModelConfig) -> Self {
         let memory = HostMemory::with_limit(config.host_memory_bytes);
         let name = config.name.clone();
-        let BareModel { bar0, irq, power } = BareModel::start(config, Arc::new(memory.device()));
-        let function = Function { name, bar0, dma: Arc::new(memory.clone()), irqs: vec![irq], reset: None };
+        let BareModel { bar0, irqs, power } = BareModel::start(config, Arc::new(memory.device()));
+        let irqs = irqs.into_iter().map(|irq| irq as Arc<dyn Irq>).collect();
+        let function = Function { name, bar0, dma: Arc::new(memory.clone()), irqs, reset: None };
         Self { power, function, memory }
     }
 
@@ -209,22 +237,53 @@ impl Device {
                 return;
             }
             let Some(command) = state.engines[engine].waiting.pop_front() else {
-                self.changed.wait(&mut state);
+                self.work[engine].wait(&mut state);
                 continue;
             };
-            state.engines[engine].running = Some(command);
-            let generation = state.engines[engine].generation;
-            if matches!(command.fault, Some(Fault::Stuck(_) | Fault::BusyForNothing)) {
+            if command.never_ends() {
+                state.engines[engine].running = Some(command);
+                let generation = state.engines[engine].generation;
                 while state.engines[engine].generation == generation && !state.off {
-                    self.changed.wait(&mut state);
+                    self.work[engine].wait(&mut state);
                 }
                 continue;
             }
-            let outcome = MutexGuard::unlocked(&mut state, || self.attempt(&command));
-            if state.engines[engine].generation == generation {
-                state.engines[engine].running = None;
-                self.finish(&mut state, &command, outcome);
-            }
+            self.perform(&mut state, engine, command);
+        }
+    }
+
+    /// Does one job on an engine that has none, on this thread.
+    pub(crate) fn perform(&self, state: &mut MutexGuard<'_, State>, engine: usize, command: Command) {
+        state.engines[engine].running = Some(command);
+        let generation = state.engines[engine].generation;
+        let outcome = MutexGuard::unlocked(state, || self.attempt(&command));
+        if state.engines[engine].generation == generation {
+            state.engines[engine].running = None;
+            self.finish(state, &command, outcome);
+        }
+    }
+
+    /// Wakes whoever waits for a change, after one that is rare.
+    pub(crate) fn tell_all(&self) {
+        self.tell_dispatcher();
+        self.work.iter().for_each(|work| {
+            work.notify_all();
+        });
+    }
+
+    /// After a change of the state, which is still locked.
+    pub(crate) fn tell_dispatcher(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    /// A doorbell: nothing is locked unless the dispatcher sleeps.
+    pub(crate) fn ring(&self, queue: usize, value: u32) {
+        self.doorbells[queue].set(value);
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        if self.asleep.load(Ordering::SeqCst) {
+            let _state = self.state.lock();
+            self.changed.notify_all();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, Zero};
-use millrace_bn254::{Fq, FqCanonical, Fr, FrCanonical, G1Affine, G1Projective};
+use millrace_bn254::{Fq, FqCanonical, Fr, FrCanonical, G1Affine, G1Mont, G1Projective};
 use millrace_job::NttDirection;
 use millrace_pcie::Iova;
 use millrace_regs::{Cause, Descriptor, layout};
@@ -138,13 +138,14 @@ fn msm(device: &Device, d: &Descriptor) -> Result<Done, Failure> {
     let scalars = done.read(device, d.flags & layout::FLAG_SRC0_DEV != 0, d.src0, d.count * 32)?;
     let bases = done.read(device, d.flags & layout::FLAG_SRC1_DEV != 0, d.src1, d.count * 64)?;
     let (c, w) = (device.config.window_bits, device.config.windows);
+    let mont = d.flags & layout::FLAG_MONT != 0;
     let mut points = Vec::with_capacity(scalars.len() / 32);
     let mut factors = Vec::with_capacity(scalars.len() / 32);
     let pairs = scalars.as_chunks::<32>().0.iter().zip(bases.as_chunks::<64>().0);
     for (i, (scalar, base)) in pairs.enumerate() {
         let scalar = FrCanonical(*scalar);
         factors.push(scalar.to_fr().ok_or((Cause::ScalarRange, i as u64))?);
-        points.push(point(base).ok_or((Cause::PointRange, i as u64))?);
+        points.push(point(base, mont).ok_or((Cause::PointRange, i as u64))?);
         done.digits += cycles::nonzero_digits(&scalar.limbs(), c, w);
     }
     let dump = d.flags & layout::FLAG_DUMP != 0;
@@ -159,7 +160,10 @@ fn msm(device: &Device, d: &Descriptor) -> Result<Done, Failure> {
 }
 
 /// Not checked against the curve, as the device does not.
-fn point(bytes: &[u8; 64]) -> Option<G1Affine> {
+fn point(bytes: &[u8; 64], mont: bool) -> Option<G1Affine> {
+    if mont {
+        return G1Mont(*bytes).to_affine();
+    }
     let coordinate = |i: usize| {
         let mut half = FqCanonical::default();
         half.0.copy_from_slice(&bytes[32 * i..32 * (i + 1)]);

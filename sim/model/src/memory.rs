@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-const PAGE_BYTES: u64 = 4096;
+const PAGE_BYTES: u64 = 1 << 20;
 
 /// Bytes from 0 up to a power of two; what was never written reads as zero.
 pub(crate) struct DeviceMemory {

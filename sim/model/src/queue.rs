@@ -1,7 +1,14 @@
 //! Descriptors in, completions out (`docs/spec/rings.md`), and resets.
 
+use std::{
+    hint,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
 use millrace_pcie::Iova;
-use millrace_regs::{Cause, Completion, Descriptor, layout};
+use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
 use parking_lot::MutexGuard;
 
 use crate::{
@@ -10,8 +17,34 @@ use crate::{
 };
 
 const ENTRY_BYTES: u64 = 64;
+/// How long the dispatcher looks at the doorbells without pause after it had something to do: hardware would not sleep at all.
+const AWAKE: Duration = Duration::from_micros(20);
+/// A transform or copy of at most so many bytes is done by the dispatcher itself: handing it to another thread takes longer.
+const SHORT_BYTES: u64 = 4096;
 
-/// Queue 0: what the host set, and where the device stands.
+/// What the host rang last, as one word: both indices arrive together.
+#[derive(Default)]
+pub(crate) struct Doorbell(AtomicU32);
+
+impl Doorbell {
+    pub(crate) fn set(&self, value: u32) {
+        self.0.store(value, Ordering::SeqCst);
+    }
+
+    pub(crate) fn value(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn sq_tail(&self) -> u32 {
+        self.value() & reg::QUEUE_DOORBELL_SQ_TAIL_MASK
+    }
+
+    fn cq_head(&self) -> u32 {
+        self.value() >> reg::QUEUE_DOORBELL_CQ_HEAD_SHIFT
+    }
+}
+
+/// A queue: what the host set, and where the device stands.
 #[derive(Default)]
 pub(crate) struct Queue {
     pub(crate) sq_base: u64,
@@ -20,13 +53,13 @@ pub(crate) struct Queue {
     pub(crate) enable: bool,
     pub(crate) epoch: u32,
     pub(crate) irq_enable: bool,
-    pub(crate) sq_tail: u32,
-    pub(crate) cq_head: u32,
     pub(crate) sq_head: u32,
     pub(crate) cq_tail: u32,
     pub(crate) error: u8,
-    /// Set up when `ENABLE` rose and nothing was under way any more.
-    running: Option<Setup>,
+    /// `ENABLE` rose: the rings start anew when nothing of before is under way any more.
+    starting: bool,
+    /// As of the last start.
+    setup: Option<Setup>,
     sq_phase: bool,
     cq_phase: bool,
     /// Fetched and not completed.
@@ -45,64 +78,92 @@ struct Setup {
 
 impl Queue {
     fn start(&mut self) {
-        (self.sq_head, self.cq_tail) = (0, 0);
+        (self.sq_head, self.cq_tail, self.starting) = (0, 0, false);
         (self.sq_phase, self.cq_phase, self.error, self.held) = (true, true, 0, None);
         if !(layout::LOG_ENTRIES_MIN..=layout::LOG_ENTRIES_MAX).contains(&self.log_entries) {
-            self.error = Cause::BadLength as u8;
+            // A queue with impossible sizes stays stopped.
+            (self.error, self.enable) = (Cause::BadLength as u8, false);
             return;
         }
         let entries = 1 << self.log_entries;
-        self.running =
-            Some(Setup { sq_base: self.sq_base, cq_base: self.cq_base, entries, epoch: self.epoch });
+        self.setup = Some(Setup { sq_base: self.sq_base, cq_base: self.cq_base, entries, epoch: self.epoch });
     }
 
     /// The set-up if there is a descriptor to fetch and room for its completion.
-    fn fetchable(&self) -> Option<Setup> {
-        let setup = self.running.filter(|_| self.enable && self.error == 0)?;
+    fn fetchable(&self, doorbell: &Doorbell) -> Option<Setup> {
+        let setup = self.setup.filter(|_| self.enable && !self.starting && self.error == 0)?;
         let mask = setup.entries - 1;
-        let unread = self.cq_tail.wrapping_sub(self.cq_head) & mask;
+        let unread = self.cq_tail.wrapping_sub(doorbell.cq_head()) & mask;
         let room = unread + self.in_flight < mask;
-        (room && self.sq_head != self.sq_tail & mask).then_some(setup)
+        (room && self.sq_head != doorbell.sq_tail() & mask).then_some(setup)
     }
 }
 
 impl Device {
-    pub(crate) fn set_enable(&self, state: &mut State, enable: bool) {
-        let rises = enable && !state.queue.enable;
-        state.queue.enable = enable;
+    pub(crate) fn set_enable(&self, state: &mut State, queue: usize, enable: bool) {
+        let rises = enable && !state.queues[queue].enable;
+        state.queues[queue].enable = enable;
         if rises {
-            state.queue.running = None;
-            (state.queue.sq_tail, state.queue.cq_head) = (0, 0);
+            state.queues[queue].starting = true;
+            self.doorbells[queue].set(0);
         }
         if !enable && state.stuck_until(0..3).is_some_and(|until| until == Until::QueueReset) {
             for engine in 0..3 {
-                self.drop_jobs(state, engine);
+                self.drop_jobs(state, engine, Some(queue));
             }
-            state.queue.in_flight = 0;
+            state.queues[queue].in_flight = 0;
         }
-        self.changed.notify_all();
     }
 
-    /// One thread fetches for all engines.
+    /// One thread fetches for all engines, one descriptor of each queue in turn.
     pub(crate) fn dispatch(&self) {
         let mut state = self.state.lock();
         while !state.off {
-            if state.queue.enable && state.queue.running.is_none() && state.queue.in_flight == 0 {
-                state.queue.start();
-                // A queue with impossible sizes stays stopped.
-                if state.queue.error != 0 {
-                    state.queue.enable = false;
+            let seen = self.changes.load(Ordering::SeqCst);
+            let mut idle = true;
+            for queue in 0..state.queues.len() {
+                let one = &mut state.queues[queue];
+                if one.enable && one.starting && one.in_flight == 0 {
+                    one.start();
+                }
+                if let Some(setup) = one.fetchable(&self.doorbells[queue]) {
+                    idle = false;
+                    self.fetch(&mut state, queue, setup);
                 }
             }
-            match state.queue.fetchable() {
-                Some(setup) => self.fetch(&mut state, setup),
-                None => self.changed.wait(&mut state),
+            if idle && !self.changes_soon(&mut state, seen) {
+                self.asleep.store(true, Ordering::SeqCst);
+                // Whoever rang before that did not see that somebody sleeps; whoever rings after it waits for this lock and then wakes.
+                if self.changes.load(Ordering::SeqCst) == seen {
+                    self.changed.wait(&mut state);
+                }
+                self.asleep.store(false, Ordering::SeqCst);
             }
         }
     }
 
-    fn fetch(&self, state: &mut MutexGuard<'_, State>, setup: Setup) {
-        let queue = &mut state.queue;
+    /// Looks for a change for a little while, with nothing locked.
+    fn changes_soon(&self, state: &mut MutexGuard<'_, State>, seen: u64) -> bool {
+        MutexGuard::unlocked(state, || {
+            let until = Instant::now() + AWAKE;
+            loop {
+                for _ in 0..32 {
+                    if self.changes.load(Ordering::SeqCst) != seen {
+                        return true;
+                    }
+                    hint::spin_loop();
+                }
+                if Instant::now() >= until {
+                    return false;
+                }
+                // On a machine with no core to spare it is the host's turn.
+                thread::yield_now();
+            }
+        })
+    }
+
+    fn fetch(&self, state: &mut MutexGuard<'_, State>, number: usize, setup: Setup) {
+        let queue = &mut state.queues[number];
         let at = setup.sq_base + u64::from(queue.sq_head) * ENTRY_BYTES;
         let mut bytes = [0; ENTRY_BYTES as usize];
         if self.dma.read(Iova(at), &mut bytes).is_err() {
@@ -118,7 +179,7 @@ impl Device {
         state.counts.host_read_beats += 1;
         state.counts.progress += 1;
         let fault = JobClass::of(descriptor.opcode).and_then(|class| state.faults.next(class));
-        let command = Command { descriptor, sq_head, fault };
+        let command = Command { queue: number, descriptor, sq_head, fault };
         let refused = if descriptor.phase != phase {
             Err((Cause::BadPhase, u64::from(index)))
         } else if descriptor.epoch != setup.epoch {
@@ -129,7 +190,7 @@ impl Device {
         match refused {
             Err((cause, position)) => {
                 if matches!(cause, Cause::BadPhase | Cause::BadEpoch) {
-                    state.queue.error = cause as u8;
+                    state.queues[number].error = cause as u8;
                 }
                 let status = cause as u8;
                 let (job_id, opcode) = (descriptor.job_id, descriptor.opcode);
@@ -146,60 +207,70 @@ impl Device {
                 );
             }
             Ok(()) => {
-                state.engines[usize::from(descriptor.opcode) - 1].waiting.push_back(command);
-                self.changed.notify_all();
+                let engine = usize::from(descriptor.opcode) - 1;
+                let is_free =
+                    state.engines[engine].running.is_none() && state.engines[engine].waiting.is_empty();
+                if is_free && is_short(&descriptor) && !command.never_ends() {
+                    self.perform(state, engine, command);
+                } else {
+                    state.engines[engine].waiting.push_back(command);
+                    self.work[engine].notify_one();
+                }
             }
         }
     }
 
     /// Writes a completion, as right or as wrong as the job's fault has it.
     pub(crate) fn complete(&self, state: &mut State, command: &Command, mut completion: Completion) {
-        state.queue.in_flight = state.queue.in_flight.saturating_sub(1);
-        let Some(setup) = state.queue.running else { return };
+        let queue = command.queue;
+        let one = &mut state.queues[queue];
+        one.in_flight = one.in_flight.saturating_sub(1);
+        let Some(setup) = one.setup else { return };
         completion.epoch = setup.epoch;
         let wants_irq = command.descriptor.flags & layout::FLAG_IRQ != 0;
-        let held = state.queue.held.take();
+        let held = one.held.take();
         match command.fault {
             Some(Fault::LoseCompletion) => {}
-            Some(Fault::Late) => state.queue.held = Some((completion, wants_irq)),
+            Some(Fault::Late) => one.held = Some((completion, wants_irq)),
             Some(Fault::DoubleCompletion) => {
-                self.write_completion(state, completion, wants_irq, true);
-                self.write_completion(state, completion, wants_irq, true);
+                self.write_completion(state, queue, completion, wants_irq, true);
+                self.write_completion(state, queue, completion, wants_irq, true);
             }
-            Some(Fault::WrongPhase) => self.write_completion(state, completion, wants_irq, false),
+            Some(Fault::WrongPhase) => self.write_completion(state, queue, completion, wants_irq, false),
             Some(Fault::WrongEpoch) => {
                 completion.epoch = completion.epoch.wrapping_sub(1);
-                self.write_completion(state, completion, wants_irq, true);
+                self.write_completion(state, queue, completion, wants_irq, true);
             }
             Some(Fault::WrongJobId) => {
                 completion.job_id ^= 0x8000_0000;
-                self.write_completion(state, completion, wants_irq, true);
+                self.write_completion(state, queue, completion, wants_irq, true);
             }
             Some(Fault::WrongOpcode) => {
                 completion.opcode ^= 0x40;
-                self.write_completion(state, completion, wants_irq, true);
+                self.write_completion(state, queue, completion, wants_irq, true);
             }
             Some(Fault::UnknownStatus(status)) => {
                 completion.status = status;
-                self.write_completion(state, completion, wants_irq, true);
+                self.write_completion(state, queue, completion, wants_irq, true);
             }
-            _ => self.write_completion(state, completion, wants_irq, true),
+            _ => self.write_completion(state, queue, completion, wants_irq, true),
         }
         if let Some((late, wants_irq)) = held {
-            self.write_completion(state, late, wants_irq, true);
+            self.write_completion(state, queue, late, wants_irq, true);
         }
-        self.changed.notify_all();
+        self.tell_dispatcher();
     }
 
     fn write_completion(
         &self,
         state: &mut State,
+        number: usize,
         completion: Completion,
         wants_irq: bool,
         right_phase: bool,
     ) {
-        let Some(setup) = state.queue.running else { return };
-        let queue = &mut state.queue;
+        let queue = &mut state.queues[number];
+        let Some(setup) = queue.setup else { return };
         let at = setup.cq_base + u64::from(queue.cq_tail) * ENTRY_BYTES;
         let phase = queue.cq_phase == right_phase;
         if self.dma.write(Iova(at), &Completion { phase, ..completion }.to_bytes()).is_err() {
@@ -212,16 +283,28 @@ impl Device {
         state.counts.host_write_beats += 1;
         state.counts.progress += 1;
         if irq {
-            self.irq.raise();
+            self.irqs[number].raise();
         }
     }
 
-    fn drop_jobs(&self, state: &mut State, engine: usize) -> Vec<Command> {
+    /// Takes an engine's jobs away, all or those of one queue.
+    fn drop_jobs(&self, state: &mut State, engine: usize, of_queue: Option<usize>) -> Vec<Command> {
         let engine = &mut state.engines[engine];
-        engine.generation += 1;
-        let mut dropped: Vec<Command> = engine.running.take().into_iter().collect();
-        dropped.extend(engine.waiting.drain(..));
-        self.changed.notify_all();
+        let goes = |command: &Command| of_queue.is_none_or(|queue| command.queue == queue);
+        let mut dropped = Vec::new();
+        if let Some(running) = engine.running.take_if(|running| goes(running)) {
+            engine.generation += 1;
+            dropped.push(running);
+        }
+        let waiting = std::mem::take(&mut engine.waiting);
+        for command in waiting {
+            if goes(&command) {
+                dropped.push(command);
+            } else {
+                engine.waiting.push_back(command);
+            }
+        }
+        self.tell_all();
         dropped
     }
 
@@ -235,7 +318,7 @@ impl Device {
             }
             Some(Until::QueueReset | Until::FunctionReset) => return,
         }
-        for command in self.drop_jobs(state, engine) {
+        for command in self.drop_jobs(state, engine, None) {
             let d = &command.descriptor;
             let (job_id, opcode, sq_head) = (d.job_id, d.opcode, command.sq_head);
             let status = Cause::Reset as u8;
@@ -251,11 +334,23 @@ impl Device {
             return;
         }
         for engine in 0..3 {
-            self.drop_jobs(state, engine);
+            self.drop_jobs(state, engine, None);
         }
-        state.queue = Queue::default();
+        for (queue, doorbell) in state.queues.iter_mut().zip(&self.doorbells) {
+            *queue = Queue::default();
+            doorbell.set(0);
+        }
         let old = std::mem::take(&mut state.counts);
         state.counts.cycles = old.cycles;
         state.counts.progress = old.progress;
+    }
+}
+
+/// Whether a job is so short that handing it to another thread would take longer.
+fn is_short(d: &Descriptor) -> bool {
+    match d.opcode {
+        layout::OPCODE_COPY => d.count <= SHORT_BYTES,
+        layout::OPCODE_NTT => d.count <= SHORT_BYTES / 32,
+        _ => false,
     }
 }

@@ -9,7 +9,10 @@ use millrace_pcie::Mmio;
 use millrace_regs::{queue_register, registers as reg};
 use parking_lot::Mutex;
 
-use crate::device::{Power, State};
+use crate::{
+    device::{Device, Power, State},
+    queue::Queue,
+};
 
 /// Cycles that pass between two register accesses.
 const CYCLES_PER_ACCESS: u64 = 16;
@@ -65,7 +68,6 @@ impl ModelMmio {
         if (reg::CYCLES_LO..=reg::STAT_MEM_WR_BEATS_HI).contains(&offset) {
             return *self.latched.lock();
         }
-        let queue = &state.queue;
         match offset {
             reg::MAGIC => config.magic,
             reg::VERSION => config.version,
@@ -79,32 +81,52 @@ impl ModelMmio {
             }
             reg::NTT_PARAMS => config.ntt_log_max,
             reg::MEM_PARAMS => config.log_memory_bytes,
-            reg::QUEUES => 1,
+            reg::QUEUES => config.queues,
             reg::CTRL => state.resetting,
             reg::STATUS => {
-                let busy = u32::from(queue.in_flight > 0);
+                let busy = u32::from(state.queues.iter().any(|queue| queue.in_flight > 0));
                 busy | u32::from(state.resetting != 0) << reg::STATUS_RESETTING_SHIFT
             }
-            _ => match offset.wrapping_sub(queue_register(0, 0)) {
-                reg::QUEUE_SQ_BASE_LO => queue.sq_base as u32,
-                reg::QUEUE_SQ_BASE_HI => (queue.sq_base >> 32) as u32,
-                reg::QUEUE_CQ_BASE_LO => queue.cq_base as u32,
-                reg::QUEUE_CQ_BASE_HI => (queue.cq_base >> 32) as u32,
-                reg::QUEUE_LOG_ENTRIES => queue.log_entries,
-                reg::QUEUE_ENABLE => {
-                    u32::from(queue.enable) | u32::from(queue.in_flight > 0) << reg::QUEUE_ENABLE_ACTIVE_SHIFT
-                }
-                reg::QUEUE_EPOCH => queue.epoch,
-                reg::QUEUE_IRQ_ENABLE => u32::from(queue.irq_enable),
-                reg::QUEUE_SQ_HEAD => queue.sq_head,
-                reg::QUEUE_CQ_TAIL => queue.cq_tail,
-                reg::QUEUE_QUEUE_ERROR => u32::from(queue.error),
-                reg::QUEUE_SQ_TAIL => queue.sq_tail,
-                reg::QUEUE_CQ_HEAD => queue.cq_head,
-                _ => 0,
+            _ => match queue_at(state, offset) {
+                Some((number, register)) => self.read_queue(&state.queues[number], number, register),
+                None => 0,
             },
         }
     }
+
+    fn read_queue(&self, queue: &Queue, number: usize, register: u32) -> u32 {
+        match register {
+            reg::QUEUE_SQ_BASE_LO => queue.sq_base as u32,
+            reg::QUEUE_SQ_BASE_HI => (queue.sq_base >> 32) as u32,
+            reg::QUEUE_CQ_BASE_LO => queue.cq_base as u32,
+            reg::QUEUE_CQ_BASE_HI => (queue.cq_base >> 32) as u32,
+            reg::QUEUE_LOG_ENTRIES => queue.log_entries,
+            reg::QUEUE_ENABLE => {
+                u32::from(queue.enable) | u32::from(queue.in_flight > 0) << reg::QUEUE_ENABLE_ACTIVE_SHIFT
+            }
+            reg::QUEUE_EPOCH => queue.epoch,
+            reg::QUEUE_IRQ_ENABLE => u32::from(queue.irq_enable),
+            reg::QUEUE_SQ_HEAD => queue.sq_head,
+            reg::QUEUE_CQ_TAIL => queue.cq_tail,
+            reg::QUEUE_QUEUE_ERROR => u32::from(queue.error),
+            reg::QUEUE_DOORBELL => self.power.0.doorbells[number].value(),
+            _ => 0,
+        }
+    }
+}
+
+/// Whose doorbell lies at an offset.
+fn doorbell_at(device: &Device, offset: u32) -> Option<usize> {
+    let queue = offset.checked_sub(queue_register(0, reg::QUEUE_DOORBELL))?;
+    let number = (queue / reg::QUEUE_STRIDE) as usize;
+    (queue.is_multiple_of(reg::QUEUE_STRIDE) && number < device.doorbells.len()).then_some(number)
+}
+
+/// Which register of which queue lies at an offset.
+fn queue_at(state: &State, offset: u32) -> Option<(usize, u32)> {
+    let within = offset.checked_sub(reg::QUEUE_BASE)?;
+    let number = (within / reg::QUEUE_STRIDE) as usize;
+    (number < state.queues.len()).then_some((number, within % reg::QUEUE_STRIDE))
 }
 
 impl Mmio for ModelMmio {
@@ -127,6 +149,9 @@ impl Mmio for ModelMmio {
             return;
         }
         let device = &*self.power.0;
+        if let Some(queue) = doorbell_at(device, offset) {
+            return device.ring(queue, value);
+        }
         let mut state = device.state.lock();
         state.counts.cycles += CYCLES_PER_ACCESS;
         if offset == reg::CTRL {
@@ -142,20 +167,24 @@ impl Mmio for ModelMmio {
             }
             return;
         }
-        let queue = &mut state.queue;
-        match offset.wrapping_sub(queue_register(0, 0)) {
-            reg::QUEUE_SQ_BASE_LO => set_lo(&mut queue.sq_base, value & reg::QUEUE_SQ_BASE_LO_ADDR_MASK),
-            reg::QUEUE_SQ_BASE_HI => set_hi(&mut queue.sq_base, value),
-            reg::QUEUE_CQ_BASE_LO => set_lo(&mut queue.cq_base, value & reg::QUEUE_CQ_BASE_LO_ADDR_MASK),
-            reg::QUEUE_CQ_BASE_HI => set_hi(&mut queue.cq_base, value),
-            reg::QUEUE_LOG_ENTRIES => queue.log_entries = value & reg::QUEUE_LOG_ENTRIES_VALUE_MASK,
-            reg::QUEUE_EPOCH => queue.epoch = value,
-            reg::QUEUE_IRQ_ENABLE => queue.irq_enable = value & 1 != 0,
-            reg::QUEUE_SQ_TAIL => queue.sq_tail = value & reg::QUEUE_SQ_TAIL_VALUE_MASK,
-            reg::QUEUE_CQ_HEAD => queue.cq_head = value & reg::QUEUE_CQ_HEAD_VALUE_MASK,
-            reg::QUEUE_ENABLE => device.set_enable(&mut state, value & reg::QUEUE_ENABLE_VALUE_MASK != 0),
-            _ => {}
+        if let Some((number, register)) = queue_at(&state, offset) {
+            write_queue(device, &mut state, number, register, value);
         }
-        device.changed.notify_all();
+        device.tell_dispatcher();
+    }
+}
+
+fn write_queue(device: &Device, state: &mut State, number: usize, register: u32, value: u32) {
+    let queue = &mut state.queues[number];
+    match register {
+        reg::QUEUE_SQ_BASE_LO => set_lo(&mut queue.sq_base, value & reg::QUEUE_SQ_BASE_LO_ADDR_MASK),
+        reg::QUEUE_SQ_BASE_HI => set_hi(&mut queue.sq_base, value),
+        reg::QUEUE_CQ_BASE_LO => set_lo(&mut queue.cq_base, value & reg::QUEUE_CQ_BASE_LO_ADDR_MASK),
+        reg::QUEUE_CQ_BASE_HI => set_hi(&mut queue.cq_base, value),
+        reg::QUEUE_LOG_ENTRIES => queue.log_entries = value & reg::QUEUE_LOG_ENTRIES_VALUE_MASK,
+        reg::QUEUE_EPOCH => queue.epoch = value,
+        reg::QUEUE_IRQ_ENABLE => queue.irq_enable = value & 1 != 0,
+        reg::QUEUE_ENABLE => device.set_enable(state, number, value & reg::QUEUE_ENABLE_VALUE_MASK != 0),
+        _ => {}
     }
 }

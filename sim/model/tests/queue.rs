@@ -64,7 +64,12 @@ impl Host {
     fn push_bytes(&mut self, bytes: &[u8; 64]) {
         self.sq.write((self.sent as usize % 4) * 64, bytes);
         self.sent += 1;
-        self.set(reg::QUEUE_SQ_TAIL, self.sent % 4);
+        self.ring();
+    }
+
+    fn ring(&self) {
+        let head = (self.taken % 4) << reg::QUEUE_DOORBELL_CQ_HEAD_SHIFT;
+        self.set(reg::QUEUE_DOORBELL, (self.sent % 4) | head);
     }
 
     fn peek(&self) -> Option<Completion> {
@@ -83,7 +88,7 @@ impl Host {
         loop {
             if let Some(completion) = self.peek() {
                 self.taken += 1;
-                self.set(reg::QUEUE_CQ_HEAD, self.taken % 4);
+                self.ring();
                 assert_eq!(completion.epoch, EPOCH);
                 return completion;
             }

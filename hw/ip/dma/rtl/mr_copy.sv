@@ -54,7 +54,7 @@ module mr_copy
 
   assign bad_count = count_q[5:0] != 6'd0 || count_q[63:38] != 26'd0;
   assign beats = count_q[37:6];
-  assign unused_cmd = ^{cmd_i.opcode, cmd_i.src1_dev, cmd_i.dump, cmd_i.inverse, cmd_i.coset, cmd_i.log_n, cmd_i.src1};
+  assign unused_cmd = ^{cmd_i.opcode, cmd_i.src1_dev, cmd_i.dump, cmd_i.inverse, cmd_i.coset, cmd_i.mont, cmd_i.log_n, cmd_i.src1};
 
   assign cmd_ready_o = state_q == StIdle;
   assign rd_req_valid_o = rd_req_q;

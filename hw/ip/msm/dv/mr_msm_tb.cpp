@@ -50,7 +50,7 @@ struct Job {
     std::vector<U256> scalars;
     std::vector<Affine> points;
     std::vector<U256> logs;   // points[j] = logs[j] G
-    bool dump = false;
+    bool dump = false, mont = false;
     bool src0_dev = false, src1_dev = true, dst_dev = false;
     uint64_t count = ~0ull, dst_len = ~0ull;   // all ones: what fits
 
@@ -67,6 +67,12 @@ struct Outcome {
 };
 
 std::mt19937_64 rng(20260101);
+
+/// v 2^n mod q.
+U256 doubled(U256 v, unsigned n) {
+    while (n--) v = fq().add(v, v);
+    return v;
+}
 
 U256 random_scalar() {
     for (;;) {
@@ -122,6 +128,7 @@ class Bench {
         load(job);
         uint64_t digits = digits_, active = active_, adds = adds_, activity = activity_, begin = now;
         dut_->dump_i = job.dump;
+        dut_->mont_i = job.mont;
         dut_->src0_dev_i = job.src0_dev;
         dut_->src1_dev_i = job.src1_dev;
         dut_->dst_dev_i = job.dst_dev;
@@ -174,8 +181,8 @@ class Bench {
         for (size_t i = 0; i < job.scalars.size(); i++)
             for (int w = 0; w < 4; w++) {
                 sc.memory[i / 2][4 * (i % 2) + w] = job.scalars[i].w[w];
-                pt.memory[i][w] = job.points[i].x.w[w];
-                pt.memory[i][4 + w] = job.points[i].y.w[w];
+                pt.memory[i][w] = (job.mont ? doubled(job.points[i].x, 256) : job.points[i].x).w[w];
+                pt.memory[i][4 + w] = (job.mont ? doubled(job.points[i].y, 256) : job.points[i].y).w[w];
             }
         wr.written.clear();
     }
@@ -383,6 +390,14 @@ void shapes(Bench& bench, const Points& p) {
     spaces.src1_dev = false;
     spaces.dst_dev = true;
     good(bench, "other address spaces", spaces);
+    for (size_t n : {1, 2, 100}) {
+        Job mont = make(p, n, random);
+        mont.mont = true;
+        good(bench, "Montgomery form", mont);
+    }
+    holes.mont = opposite.mont = true;
+    good(bench, "Montgomery, infinities", holes);
+    good(bench, "Montgomery, P and -P", opposite);
     Job roomy = make(p, 5, random);
     roomy.dst_len = 4096;
     good(bench, "more room than needed", roomy);
@@ -446,6 +461,9 @@ void dumps(Bench& bench, const Points& p) {
     Job job = make(p, kC < 6 ? 300 : 9, [](size_t) { return random_scalar(); });
     job.dump = true;
     good(bench, "dump", job);
+    job.mont = true;
+    good(bench, "dump, Montgomery form", job);
+    job.mont = false;
     for (size_t i = 0; i < 3; i++) {   // a bucket that holds infinity is not an empty one
         U256 k = job.scalars[i];
         Affine neg{p.points[i].x, fq().sub(U256{}, p.points[i].y)};

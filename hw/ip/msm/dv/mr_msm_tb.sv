@@ -13,6 +13,7 @@ module mr_msm_tb
   input  logic         cmd_valid_i,
   output logic         cmd_ready_o,
   input  logic         dump_i,
+  input  logic         mont_i,
   input  logic         src0_dev_i,
   input  logic         src1_dev_i,
   input  logic         dst_dev_i,
@@ -80,6 +81,7 @@ module mr_msm_tb
     cmd          = '0;
     cmd.opcode   = 8'd2;
     cmd.dump     = dump_i;
+    cmd.mont     = mont_i;
     cmd.src0_dev = src0_dev_i;
     cmd.src1_dev = src1_dev_i;
     cmd.dst_dev  = dst_dev_i;

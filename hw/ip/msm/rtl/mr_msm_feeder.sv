@@ -5,6 +5,8 @@
 // `next`. So there is no bubble between points, not even when each scalar has a single digit, and a zero scalar costs
 // at most one cycle.
 //
+// Points in Montgomery form (`mont`) enter as they are, with R = 2^256 mod q for Z instead of 1: (x R : y R : R) is the same point.
+//
 // A negative digit goes to the slot of its absolute value with -y. Slot of digit d of window w: w 2^(c-1) + |d| - 1.
 //
 // The first error (failed beat, scalar >= r, coordinate >= q; in this order for one index) is kept with its position. After it
@@ -257,7 +259,7 @@ module mr_msm_feeder
 
   assign op_valid_o = op_valid_q;
   assign op_slot_o  = op_slot_q;
-  assign op_point_o = '{x: op_x_q, y: op_y_q, z: 254'd1};
+  assign op_point_o = '{x: op_x_q, y: op_y_q, z: cmd_i.mont ? mr_curve_pkg::MontOne : 254'd1};
   assign starved_o  = wants && !join_valid && !op_valid_q;
 
   assert property (@(posedge clk_i) disable iff (!rst_ni) cur_valid_q |-> cur_mask_q != '0);

@@ -73,7 +73,7 @@ module mr_ntt #(
   assign log_n = (state_q == StInit || state_q == StBoot) ? LogW'(LogMax) : LogW'(cmd_q.log_n);
 
   logic unused_cmd;
-  assign unused_cmd = &{1'b0, cmd_q.opcode, cmd_q.src1_dev, cmd_q.dump, cmd_q.src1};
+  assign unused_cmd = &{1'b0, cmd_q.opcode, cmd_q.src1_dev, cmd_q.dump, cmd_q.mont, cmd_q.src1};
 
   // ---- form of the descriptor (docs/spec/device.md, "Causes") ----
 

@@ -29,6 +29,7 @@ package mr_job_pkg;
     logic        dump;
     logic        inverse;
     logic        coset;
+    logic        mont;
     logic [7:0]  log_n;
     logic [63:0] src0;
     logic [63:0] src1;

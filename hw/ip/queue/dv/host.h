@@ -18,7 +18,7 @@ enum Reg : uint32_t {
   MAGIC = 0x0, VERSION = 0x4, HASH_LO = 0x8, HASH_HI = 0xC, BUILD = 0x10, MSM_PARAMS = 0x14, NTT_PARAMS = 0x18,
   MEM_PARAMS = 0x1C, QUEUES = 0x20, CTRL = 0x40, STATUS = 0x44, CYCLES_LO = 0x48, PROGRESS_LO = 0x50, STAT_HOST_RD_LO = 0xA0,
   SQ_BASE_LO = 0x00, SQ_BASE_HI = 0x04, CQ_BASE_LO = 0x08, CQ_BASE_HI = 0x0C, LOG_ENTRIES = 0x10, ENABLE = 0x14,
-  EPOCH = 0x18, IRQ_ENABLE = 0x1C, SQ_HEAD = 0x20, CQ_TAIL = 0x24, QUEUE_ERROR = 0x28, SQ_TAIL = 0x40, CQ_HEAD = 0x44,
+  EPOCH = 0x18, IRQ_ENABLE = 0x1C, SQ_HEAD = 0x20, CQ_TAIL = 0x24, QUEUE_ERROR = 0x28, DOORBELL = 0x40,
 };
 enum Opcode : uint8_t { NOP = 0, COPY = 1, MSM = 2, NTT = 3 };
 enum Flag : uint8_t { SRC0_DEV = 1, SRC1_DEV = 2, DST_DEV = 4, DUMP = 8, INVERSE = 16, COSET = 32, IRQ = 64 };
@@ -196,7 +196,8 @@ class Queue {
     if (!tail) sq_phase = !sq_phase;
   }
   void put(const Job &j) { put_raw(encode(j)); }
-  void ring() { d.write(page + SQ_TAIL, tail); }
+  // One register says both: what was written and what was read.
+  void ring() { d.write(page + DOORBELL, tail | head << 16); }
   void submit(const Job &j) { put(j), ring(); }
 
   // The entry at the head of the completion ring has this lap's phase.
@@ -210,7 +211,7 @@ class Queue {
     sq_head = c.sq_head;
     head = (head + 1) & (size - 1);
     if (!head) cq_phase = !cq_phase;
-    if (tell) d.write(page + CQ_HEAD, head);
+    if (tell) ring();
     return c;
   }
   Done wait(const char *what = "a completion") {

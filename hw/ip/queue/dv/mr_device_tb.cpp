@@ -3,8 +3,8 @@
 
 #include "host.h"
 
-// dv: one --top-module mr_device --relative-includes
-// dv: two --top-module mr_device --relative-includes -GNumQueues=2
+// dv: one --top-module mr_device --relative-includes -GNumQueues=1
+// dv: two --top-module mr_device --relative-includes
 
 namespace {
 
@@ -131,7 +131,8 @@ void bad_descriptors() {
       {Job{255, 0, 0, 1}, BAD_OPCODE, 255},
       {Job{NOP, DUMP, 0, 1}, BAD_DESCRIPTOR, 1},
       {Job{COPY, COSET, 3, 1, 7}, BAD_DESCRIPTOR, 1},
-      {Job{MSM, 0x80, 0, 1}, BAD_DESCRIPTOR, 1},
+      {Job{NTT, 0x80, 0, 1}, BAD_DESCRIPTOR, 1},
+      {Job{COPY, 0x80, 0, 1}, BAD_DESCRIPTOR, 1},
       {Job{NTT, SRC1_DEV, 0, 1}, BAD_DESCRIPTOR, 1},
       {Job{COPY, 0, 1, 1}, BAD_DESCRIPTOR, 2},
       {Job{COPY, 0, 0, 1, 0x20, 64}, BAD_DESCRIPTOR, 8},
@@ -180,7 +181,7 @@ void stops_and_starts() {
     d.run(1000);
     check(!q.ready(), "a stopped queue completes nothing");
     check(d.read(q.page + QUEUE_ERROR) == (phase ? BAD_PHASE : BAD_EPOCH), "the cause is kept");
-    d.write(q.page + SQ_TAIL, 5);
+    d.write(q.page + DOORBELL, 5);
     quiet(d);
     q.disable();
   }
@@ -378,7 +379,7 @@ void function_resets() {
     d.write(CTRL, 1);
     d.until([&] { return d.read(CTRL) == 0; }, "the reset to end");
     check(d.host.quiet() && d.mem.quiet(), "no burst outlives the reset");
-    check(d.read(q.page + ENABLE) == 0 && d.read(q.page + SQ_BASE_LO) == 0 && d.read(q.page + SQ_TAIL) == 0, "queue registers");
+    check(d.read(q.page + ENABLE) == 0 && d.read(q.page + SQ_BASE_LO) == 0 && d.read(q.page + DOORBELL) == 0, "queue registers");
     check(d.read64(STAT_HOST_RD_LO) == 0, "statistics are cleared");
     check(d.read64(PROGRESS_LO) >= progress, "progress is not");
     quiet(d);
@@ -393,6 +394,58 @@ void function_resets() {
     }
     quiet(d);
   }
+}
+
+// What stops one queue does not touch the other: its jobs, its rings, its interrupts, its error.
+void errors_stay_in_their_queue() {
+  for (bool phase : {false, true}) {
+    Device d(11, {40, 60, 50});
+    Queue bad(d, 0, 3), good(d, 1, 3);
+    bad.enable(1), good.enable(2);
+    const Job slow = stub(MSM, 1, 8, 3000), quick = stub(NTT, 2, 8, 10);
+    good.put(slow), good.put(quick), good.ring();
+    Beat beat = bad.encode(nop(3));
+    beat[7] ^= phase ? 1ull << 32 : 1ull << 4;
+    bad.put_raw(beat);
+    bad.put(nop(4));
+    bad.ring();
+    expect(bad.wait(), 3, phase ? BAD_PHASE : BAD_EPOCH, phase ? 0 : 1 ^ 16);
+    expect(good.wait(), 2, OK, 0);
+    check_stub(d, quick);
+    check(d.read(bad.page + QUEUE_ERROR) != 0 && d.read(good.page + QUEUE_ERROR) == 0, "the error is of one queue");
+    // Stopped, started and used again while the other's job still runs.
+    d.write(bad.page + ENABLE, 0);
+    d.until([&] { return d.read(bad.page + ENABLE) == 0; }, "the stopped queue to be quiet");
+    check(d.read(good.page + ENABLE) == 3, "the other is at work");
+    bad.enable(7);
+    bad.submit(nop(5));
+    expect(bad.wait(), 5, OK, 0);
+    check(!good.ready(), "the long job still runs");
+    expect(good.wait(), 1, OK, 0);
+    check_stub(d, slow);
+    quiet(d);
+    check(d.irqs[0] == 2 && d.irqs[1] == 2, "each queue has its own interrupt");
+  }
+}
+
+// Both queues full of jobs for one engine: they take turns, so neither is ever more than two ahead.
+void queues_take_turns() {
+  Device d(12, {40, 60, 50});
+  Queue a(d, 0, 4), b(d, 1, 4);
+  a.enable(1), b.enable(2);
+  for (uint32_t id = 1; id <= 15; id++) a.put(stub(NTT, id, 4, 20)), b.put(stub(NTT, 100 + id, 4, 20));
+  a.ring();
+  d.until([&] { return d.read(a.page + SQ_HEAD) >= 1; }, "the first queue to be at work");
+  b.ring();
+  int done[2] = {};
+  while (done[0] + done[1] < 30) {
+    for (Queue *q : {&a, &b})
+      if (done[q->index] < 15 && q->ready()) expect(q->take(), 100 * q->index + unsigned(++done[q->index]), OK, 0);
+    // The first had its turn alone: a running and a waiting job, and what was done until the doorbell arrived.
+    if (done[0] > 4 && done[0] < 15 && done[1] < 15) check(done[0] - done[1] <= 6 && done[1] - done[0] <= 2, "turns");
+    d.tick();
+  }
+  quiet(d);
 }
 
 // Random jobs on all queues with random sizes, spaces and ring occupancy: each completes once with its own result.
@@ -471,6 +524,12 @@ int main(int argc, char **argv) {
     hung_engine();
     name = "function_resets";
     function_resets();
+    if (queues > 1) {
+      name = "errors_stay_in_their_queue";
+      errors_stay_in_their_queue();
+      name = "queues_take_turns";
+      queues_take_turns();
+    }
     name = "soak";
     for (uint64_t seed : {1, 2, 3}) soak(queues, 1000 + seed, 150);
   } catch (const std::exception &e) {

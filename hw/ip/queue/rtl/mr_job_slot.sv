@@ -33,7 +33,7 @@ module mr_job_slot
   output logic    engine_rst_no,
   output logic    flush_o,
   input  logic    channels_idle_i,
-  /// A job is in the slot, or a reset is under way.
+  /// A job is in the slot, a reset is under way, or the engine is not ready yet after one.
   output logic    busy_o
 );
 
@@ -68,7 +68,7 @@ module mr_job_slot
   assign reset_done_o = reset_q == RstReport && !running_q && !waiting_q;
   assign engine_rst_no = rst_ni && reset_q == RstNone;
   assign flush_o = reset_q == RstHold;
-  assign busy_o = running_q || waiting_q || result_q || reset_q != RstNone || reset_i;
+  assign busy_o = running_q || waiting_q || result_q || reset_q != RstNone || reset_i || !cmd_ready_i;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin

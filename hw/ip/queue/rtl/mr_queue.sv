@@ -63,15 +63,15 @@ module mr_queue
   assign size_ok = regs_i.log_entries_value >= 8'(mr_layout_pkg::LogEntriesMin)
       && regs_i.log_entries_value <= 8'(mr_layout_pkg::LogEntriesMax);
   assign busy_o = active || rise || start_wanted_q || start_q || (enable_q && !regs_i.enable_value);
-  assign unused_index = ^{regs_i.sq_tail_value[15:10], regs_i.cq_head_value[15:10]};
+  assign unused_index = ^{regs_i.doorbell_sq_tail[15:10], regs_i.doorbell_cq_head[15:10]};
 
   assign regs_o = '{
     enable_active: busy_o,
     sq_head_value: {6'd0, head},
     cq_tail_value: {6'd0, tail},
     queue_error_cause: error_q,
-    sq_tail_value_clr: rise,
-    cq_head_value_clr: rise
+    doorbell_sq_tail_clr: rise,
+    doorbell_cq_head_clr: rise
   };
 
   always_ff @(posedge clk_i) begin
@@ -109,7 +109,7 @@ module mr_queue
   mr_queue_fetch #(.Index(Index), .ChunkEntries(ChunkEntries)) u_fetch (
     .clk_i, .rst_ni,
     .start_i(start_q), .run_i(run_q), .base_i(sq_base_q), .mask_i(mask_q), .epoch_i(epoch_q),
-    .tail_i(regs_i.sq_tail_value[9:0]), .credit_i(credit), .head_o(head),
+    .tail_i(regs_i.doorbell_sq_tail[9:0]), .credit_i(credit), .head_o(head),
     .stop_o(stop), .stop_cause_o(stop_cause), .active_o(fetch_active),
     .rd_req_valid_o, .rd_req_ready_i, .rd_req_o, .rd_valid_i, .rd_ready_o, .rd_beat_i,
     .flush_o(rd_flush_o), .channel_idle_i(rd_idle_i),
@@ -119,7 +119,7 @@ module mr_queue
   mr_queue_complete u_complete (
     .clk_i, .rst_ni,
     .start_i(start_q), .base_i(cq_base_q), .mask_i(mask_q), .epoch_i(epoch_q),
-    .cq_head_i(regs_i.cq_head_value[9:0]), .irq_enable_i(regs_i.irq_enable_value), .tail_o(tail),
+    .cq_head_i(regs_i.doorbell_cq_head[9:0]), .irq_enable_i(regs_i.irq_enable_value), .tail_o(tail),
     .hand_out_i(job_valid_o && job_ready_i), .credit_o(credit), .write_error_o(write_error), .active_o(complete_active),
     .result_valid_i, .result_ready_o, .result_i,
     .wr_req_valid_o, .wr_req_ready_i, .wr_req_o, .wr_valid_o, .wr_ready_i, .wr_data_o, .wr_done_valid_i, .wr_done_i,

@@ -91,7 +91,8 @@ module mr_queue_fetch
                    irq: d.flags[mr_layout_pkg::FlagIrq]};
     job_o.cmd = '{opcode: d.opcode, src0_dev: d.flags[mr_layout_pkg::FlagSrc0Dev], src1_dev: d.flags[mr_layout_pkg::FlagSrc1Dev],
                   dst_dev: d.flags[mr_layout_pkg::FlagDstDev], dump: d.flags[mr_layout_pkg::FlagDump],
-                  inverse: d.flags[mr_layout_pkg::FlagInverse], coset: d.flags[mr_layout_pkg::FlagCoset], log_n: d.log_n,
+                  inverse: d.flags[mr_layout_pkg::FlagInverse], coset: d.flags[mr_layout_pkg::FlagCoset],
+                  mont: d.flags[mr_layout_pkg::FlagMont], log_n: d.log_n,
                   src0: d.src0, src1: d.src1, dst: d.dst, count: d.count, dst_len: d.dst_len_bytes};
     if (bad_phase) begin
       job_o.status = CauseBadPhase;

@@ -98,8 +98,7 @@ module mr_regs #(
           12'h020: rdata = {16'd0, queue_i[k].sq_head_value};
           12'h024: rdata = {16'd0, queue_i[k].cq_tail_value};
           12'h028: rdata = {24'd0, queue_i[k].queue_error_cause};
-          12'h040: rdata = {16'd0, queue_q[k].sq_tail_value};
-          12'h044: rdata = {16'd0, queue_q[k].cq_head_value};
+          12'h040: rdata = {queue_q[k].doorbell_cq_head, queue_q[k].doorbell_sq_tail};
           default: rdata = 32'd0;
         endcase
       end
@@ -155,8 +154,8 @@ module mr_regs #(
         queue_q[k].enable_value <= 1'd0;
         queue_q[k].epoch_value <= 32'd0;
         queue_q[k].irq_enable_value <= 1'd0;
-        queue_q[k].sq_tail_value <= 16'd0;
-        queue_q[k].cq_head_value <= 16'd0;
+        queue_q[k].doorbell_sq_tail <= 16'd0;
+        queue_q[k].doorbell_cq_head <= 16'd0;
       end else begin
         if (wr && wr_addr[15:12] == 4'(k + 1) && wr_addr[11:0] == 12'h000) queue_q[k].sq_base_lo_addr <= (queue_q[k].sq_base_lo_addr & ~wmask[31:12]) | (wr_data[31:12] & wmask[31:12]);
         if (wr && wr_addr[15:12] == 4'(k + 1) && wr_addr[11:0] == 12'h004) queue_q[k].sq_base_hi_addr <= (queue_q[k].sq_base_hi_addr & ~wmask[31:0]) | (wr_data[31:0] & wmask[31:0]);
@@ -166,10 +165,10 @@ module mr_regs #(
         if (wr && wr_addr[15:12] == 4'(k + 1) && wr_addr[11:0] == 12'h014) queue_q[k].enable_value <= (queue_q[k].enable_value & ~wmask[0:0]) | (wr_data[0:0] & wmask[0:0]);
         if (wr && wr_addr[15:12] == 4'(k + 1) && wr_addr[11:0] == 12'h018) queue_q[k].epoch_value <= (queue_q[k].epoch_value & ~wmask[31:0]) | (wr_data[31:0] & wmask[31:0]);
         if (wr && wr_addr[15:12] == 4'(k + 1) && wr_addr[11:0] == 12'h01c) queue_q[k].irq_enable_value <= (queue_q[k].irq_enable_value & ~wmask[0:0]) | (wr_data[0:0] & wmask[0:0]);
-        if (wr && wr_addr[15:12] == 4'(k + 1) && wr_addr[11:0] == 12'h040) queue_q[k].sq_tail_value <= (queue_q[k].sq_tail_value & ~wmask[15:0]) | (wr_data[15:0] & wmask[15:0]);
-        if (queue_i[k].sq_tail_value_clr) queue_q[k].sq_tail_value <= '0;
-        if (wr && wr_addr[15:12] == 4'(k + 1) && wr_addr[11:0] == 12'h044) queue_q[k].cq_head_value <= (queue_q[k].cq_head_value & ~wmask[15:0]) | (wr_data[15:0] & wmask[15:0]);
-        if (queue_i[k].cq_head_value_clr) queue_q[k].cq_head_value <= '0;
+        if (wr && wr_addr[15:12] == 4'(k + 1) && wr_addr[11:0] == 12'h040) queue_q[k].doorbell_sq_tail <= (queue_q[k].doorbell_sq_tail & ~wmask[15:0]) | (wr_data[15:0] & wmask[15:0]);
+        if (queue_i[k].doorbell_sq_tail_clr) queue_q[k].doorbell_sq_tail <= '0;
+        if (wr && wr_addr[15:12] == 4'(k + 1) && wr_addr[11:0] == 12'h040) queue_q[k].doorbell_cq_head <= (queue_q[k].doorbell_cq_head & ~wmask[31:16]) | (wr_data[31:16] & wmask[31:16]);
+        if (queue_i[k].doorbell_cq_head_clr) queue_q[k].doorbell_cq_head <= '0;
       end
     end
   end

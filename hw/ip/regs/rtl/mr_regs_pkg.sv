@@ -42,8 +42,8 @@ package mr_regs_pkg;
     logic [15:0] sq_head_value;
     logic [15:0] cq_tail_value;
     logic [7:0] queue_error_cause;
-    logic sq_tail_value_clr;
-    logic cq_head_value_clr;
+    logic doorbell_sq_tail_clr;
+    logic doorbell_cq_head_clr;
   } queue_in_t;
 
   typedef struct packed {
@@ -55,8 +55,8 @@ package mr_regs_pkg;
     logic enable_value;
     logic [31:0] epoch_value;
     logic irq_enable_value;
-    logic [15:0] sq_tail_value;
-    logic [15:0] cq_head_value;
+    logic [15:0] doorbell_sq_tail;
+    logic [15:0] doorbell_cq_head;
   } queue_out_t;
 
 endpackage
