@@ -90,6 +90,16 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn mul(self, other: Self) -> Self;
     /// a².
     fn square(self) -> Self;
+    /// (−a where `negative` is set, else a) − b, for A + B ≤ K; below A + K.
+    fn sub_signed<const K: usize>(self, negative: u8, other: Self) -> Self;
+    /// a·b − Σ `less`, settled: the sum of their bounds is at most K − 2^S.
+    fn mul_sub_settle<const K: usize, const S: u32, const N: usize>(
+        self,
+        other: Self,
+        less: [Self; N],
+    ) -> Self;
+    /// The same for a².
+    fn square_sub_settle<const K: usize, const S: u32, const N: usize>(self, less: [Self; N]) -> Self;
     /// The same element, small, and as an integer a multiple of 2^S.
     fn settle<const S: u32>(self) -> Self;
     /// Lanes of a product that are 0.
@@ -126,6 +136,12 @@ pub trait PrimeLanes: Lanes<Scalar = Lazy<Self::Modulus>> {
     fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], places: [usize; LANES]);
     /// (a0 + a1·u)(b0 + b1·u) with u² = −1. Asks A, B ≤ 42 and A·B ≤ 84 for both; gives AB/84.6 + 3 and 2AB/84.6 + 2.
     fn mul_fq2(a: [Self; 2], b: [Self; 2]) -> [Self; 2];
+    /// The same less the elements of `less`, settled as by [`Lanes::mul_sub_settle`].
+    fn mul_fq2_sub_settle<const K: usize, const S: u32, const N: usize>(
+        a: [Self; 2],
+        b: [Self; 2],
+        less: [[Self; 2]; N],
+    ) -> [Self; 2];
     /// Eight integers below 2m, not shifted, from four-limb numbers one after the other.
     fn load(values: &[[u64; 4]; LANES]) -> Self;
     /// The same, unique and below m, for any element up to 84 m.

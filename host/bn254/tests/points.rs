@@ -110,24 +110,21 @@ fn check_spread<A, C>(
     C: Curve,
 {
     let mut buckets = Buckets::<C>::new(instructions, count);
-    // Every third id has the sign of its point, all others leave it to the digit.
-    let digit = |i: usize, (bucket, id): (usize, u32)| {
-        let (digit, moved) = (bucket as i32 + 1, !i.is_multiple_of(3) && id & 1 == 1);
-        if moved { (-digit, id ^ 1) } else { (digit, id) }
-    };
+    let zero = 1 << 14;
+    // Every third id has the sign of its point, all others leave it to the digit; some points have a digit of 0.
     let (mut digits, mut ids) = (vec![], vec![]);
-    for (i, one) in filling.iter().enumerate() {
+    for (i, (bucket, id)) in filling.iter().enumerate() {
         if i % 5 == 0 {
-            digits.push(0);
-            ids.push(one.1);
+            digits.push(zero);
+            ids.push(*id);
         }
-        let (digit, id) = digit(i, *one);
-        digits.push(digit);
-        ids.push(id);
+        let (size, moved) = (*bucket as u16 + 1, !i.is_multiple_of(3) && id & 1 == 1);
+        digits.push(if moved { zero - size } else { zero + size });
+        ids.push(if moved { id ^ 1 } else { *id });
     }
     let len = digits.len().div_ceil(pieces).max(1);
     for (digits, ids) in digits.chunks(len).zip(ids.chunks(len)) {
-        assert!(buckets.spread(bases, digits, ids, || true));
+        assert!(buckets.spread(bases, digits, zero, ids, || true));
     }
     assert!(buckets.flush(bases, || true));
     let what = format!("{}: {} points spread over {count} buckets", instructions.name(), filling.len());
@@ -210,7 +207,7 @@ where
         .collect();
     check(count, &pairs, 1);
     let mut buckets = Buckets::<C>::new(instructions, count);
-    assert!(!buckets.spread(bases, &[1; 4096], &[0; 4096], || true) || !buckets.flush(bases, || false));
+    assert!(!buckets.spread(bases, &[1; 4096], 0, &[0; 4096], || true) || !buckets.flush(bases, || false));
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(crate) fn sum<C: Curve>(
     let points: usize = blocks.iter().map(Block::len).sum();
     let bits = blocks.iter().map(|block| block.bits).max().unwrap_or(0);
     let plan = Plan::new(points, bits);
-    blocks.par_iter_mut().for_each(|block| block.add(&plan.offset));
+    blocks.par_iter_mut().for_each(|block| block.cut(&plan));
 
     let parts = plan.parts(points, rayon::current_num_threads());
     let part_len = blocks.len().div_ceil(parts).max(1);

@@ -9,9 +9,7 @@
 //! A full batch waits until the next one is full as well, so that the points of that one are fetched while it computes. The order is
 //! kept: a bucket of both batches has the first sum before the second is begun.
 
-use zeroize::Zeroizing;
-
-use super::{Buckets, wipe_pairs};
+use super::{Buckets, Run, wipe_pairs};
 use crate::{
     batch::{BATCH, Pair, PointRef},
     points::Curve,
@@ -24,7 +22,7 @@ const PART_OF_BUCKETS: usize = 4;
 /// Up to so many deferred points try again with each batch.
 const RETRIED: usize = 512;
 /// So many deferred points, in rows of memory, are sorted.
-const DEFERRED_ROWS: usize = 1 << 14;
+const DEFERRED_ROWS: usize = 1 << 15;
 
 /// What is known of each bucket, in a byte.
 pub(super) struct Marks {
@@ -70,49 +68,77 @@ impl Marks {
     }
 }
 
-/// A point, and the bucket that it is for.
+/// The bucket that a point is for, and the point.
 type Addend = (u32, PointRef);
+
+/// A list of fixed room, so that nothing grows and leaves copies behind.
+struct List<T> {
+    all: Vec<T>,
+    len: usize,
+}
+
+impl<T: Copy> List<T> {
+    fn new(room: usize, nothing: T) -> Self {
+        Self { all: vec![nothing; room], len: 0 }
+    }
+
+    fn as_slice(&self) -> &[T] {
+        &self.all[..self.len]
+    }
+
+    /// Writes behind the list, and takes it in if it is told to.
+    #[inline(always)]
+    fn push_if(&mut self, take: bool, item: T) {
+        self.all[self.len] = item;
+        self.len += usize::from(take);
+    }
+}
 
 /// Points that are not in their buckets yet.
 pub(super) struct Waiting {
     /// Pairs of a batch; 0: there are too few buckets for batches.
     size: usize,
     /// A full batch.
-    ready: Vec<Pair>,
+    ready: List<Pair>,
     /// Whether its points were asked for.
     fetched: bool,
     /// The batch that is being filled.
-    forming: Vec<Pair>,
-    deferred: Vec<Addend>,
-    again: Vec<Addend>,
+    forming: List<Pair>,
+    deferred: List<Addend>,
+    /// Deferred points that try again.
+    again: List<Addend>,
+    /// For sorting them: zero for each bucket.
+    ends: Vec<u32>,
 }
 
 impl Waiting {
     pub(super) fn new(buckets: usize) -> Self {
         let size = if buckets < MANY_BUCKETS { 0 } else { BATCH.min(buckets / PART_OF_BUCKETS) };
-        // Room for all, so that nothing grows and leaves copies behind.
-        let (pairs, deferred) = (size + RETRIED, if size == 0 { 0 } else { DEFERRED_ROWS + RETRIED });
+        let nothing = PointRef::own(0);
+        // A step defers as many as a batch takes at most, and one is written behind each list.
+        let (pairs, deferred) = if size == 0 { (0, 0) } else { (size + 1, DEFERRED_ROWS + size + 1) };
         Self {
             size,
-            ready: Vec::with_capacity(pairs),
+            ready: List::new(pairs, (nothing, nothing)),
             fetched: false,
-            forming: Vec::with_capacity(pairs),
-            deferred: Vec::with_capacity(deferred),
-            again: Vec::with_capacity(deferred),
+            forming: List::new(pairs, (nothing, nothing)),
+            deferred: List::new(deferred, (0, nothing)),
+            again: List::new(if size == 0 { 0 } else { RETRIED + 1 }, (0, nothing)),
+            ends: vec![0; if size == 0 { 0 } else { buckets }],
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.forming.is_empty() && self.deferred.is_empty()
+        self.ready.len + self.forming.len + self.deferred.len == 0
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        wipe_pairs(&mut self.ready);
-        wipe_pairs(&mut self.forming);
-        wipe_pairs(&mut self.deferred);
-        wipe_pairs(&mut self.again);
+        wipe_pairs(&mut self.ready.all);
+        wipe_pairs(&mut self.forming.all);
+        wipe_pairs(&mut self.deferred.all);
+        wipe_pairs(&mut self.again.all);
     }
 }
 
@@ -122,31 +148,37 @@ impl<C: Curve> Buckets<C> {
         self.waiting.size > 0
     }
 
-    /// Adds points in any order: to bucket |`digits[i]`| − 1 the base of `ids[i]`, which is twice its index plus 1 for its negative, negated if
-    /// the digit is below zero; none for a digit of 0. Some sums may wait for [`Buckets::flush`]. Asks `go_on` now and then and gives up when it
-    /// says no: then the buckets are worth nothing, and false is returned.
+    /// Adds points in any order. With d = `digits[i]` − `zero`, the base of `ids[i]` (twice its index, plus 1 for its negative) goes to bucket
+    /// |d| − 1, negated if d < 0, and nowhere if d = 0. Some sums may wait for [`Buckets::flush`]. Asks `go_on` now and then and gives up
+    /// when it says no: then the buckets are worth nothing, and false is returned.
     ///
     /// # Panics
     /// If there are too few buckets ([`Buckets::can_spread`]), a digit is of none or an id of no base.
     pub fn spread(
         &mut self,
         bases: &[C::Base],
-        digits: &[i32],
+        digits: &[u16],
+        zero: u16,
         ids: &[u32],
         mut go_on: impl FnMut() -> bool,
     ) -> bool {
-        assert!(self.can_spread(), "{} buckets", self.count);
-        for (digit, id) in digits.iter().zip(ids) {
-            if *digit == 0 {
-                continue;
+        assert!(self.can_spread() && digits.len() == ids.len(), "{} buckets", self.count);
+        let mut at = 0;
+        while at < digits.len() {
+            // So many that the batch cannot be more than full afterwards.
+            let end = digits.len().min(at + self.waiting.size - self.waiting.forming.len);
+            for (digit, id) in digits[at..end].iter().zip(&ids[at..end]) {
+                let digit = i32::from(*digit) - i32::from(zero);
+                if digit != 0 {
+                    let point = PointRef::base(id ^ u32::from(digit < 0));
+                    self.put(bases, (digit.unsigned_abs() - 1, point));
+                }
             }
-            let bucket = digit.unsigned_abs() - 1;
-            self.put(bases, (bucket, PointRef::base(id ^ u32::from(*digit < 0))));
-            if self.waiting.forming.len() >= self.waiting.size && !self.turn(bases, &mut go_on) {
+            at = end;
+            if self.waiting.forming.len == self.waiting.size && !self.turn(bases, &mut go_on) {
                 return false;
             }
-            if self.waiting.deferred.len() * C::ROWS >= DEFERRED_ROWS
-                && !self.sort_deferred(bases, &mut go_on)
+            if self.waiting.deferred.len * C::ROWS >= DEFERRED_ROWS && !self.sort_deferred(bases, &mut go_on)
             {
                 return false;
             }
@@ -163,15 +195,15 @@ impl<C: Curve> Buckets<C> {
     #[inline(always)]
     fn put(&mut self, bases: &[C::Base], (bucket, point): Addend) {
         let mark = &mut self.marks.of[bucket as usize];
-        if *mark == self.marks.batch {
-            self.waiting.deferred.push((bucket, point));
-        } else if *mark == EMPTY {
+        if *mark == EMPTY {
             *mark = FILLED;
             self.pool.place(bucket as usize, bases, point);
-        } else {
-            *mark = self.marks.batch;
-            self.waiting.forming.push((PointRef::own(bucket as usize), point));
+            return;
         }
+        let stands = *mark == self.marks.batch;
+        *mark = self.marks.batch;
+        self.waiting.deferred.push_if(stands, (bucket, point));
+        self.waiting.forming.push_if(!stands, (PointRef::own(bucket as usize), point));
     }
 
     /// Does the sums of the batch that is ready, and lets the one that is being filled be ready.
@@ -180,47 +212,65 @@ impl<C: Curve> Buckets<C> {
             return false;
         }
         let waiting = &mut self.waiting;
-        if !waiting.ready.is_empty() {
-            self.pool.add_to_firsts(bases, &waiting.ready, waiting.fetched, &waiting.forming);
+        let (ready, next) = (waiting.ready.as_slice(), waiting.forming.as_slice());
+        if !ready.is_empty() {
+            self.pool.add_to_firsts(bases, ready, waiting.fetched, next);
         }
-        waiting.fetched = !waiting.ready.is_empty();
-        waiting.ready.clear();
+        waiting.fetched = !ready.is_empty();
+        waiting.ready.len = 0;
         std::mem::swap(&mut waiting.ready, &mut waiting.forming);
         self.marks.next_batch();
-        if waiting.deferred.len() <= RETRIED {
-            let mut again = std::mem::take(&mut waiting.again);
-            std::mem::swap(&mut again, &mut waiting.deferred);
-            for addend in again.drain(..) {
-                self.put(bases, addend);
+        // As many as a batch takes, or they are left.
+        let tries = waiting.deferred.len;
+        if tries <= RETRIED.min(waiting.size) {
+            waiting.again.all[..tries].copy_from_slice(waiting.deferred.as_slice());
+            waiting.deferred.len = 0;
+            for i in 0..tries {
+                self.put(bases, self.waiting.again.all[i]);
             }
-            self.waiting.again = again;
         }
         true
     }
 
     /// Sorts the deferred points by bucket and adds them up there.
     fn sort_deferred(&mut self, bases: &[C::Base], go_on: &mut impl FnMut() -> bool) -> bool {
-        if self.waiting.deferred.is_empty() {
+        if self.waiting.deferred.len == 0 {
             return true;
         }
-        let mut counts = vec![0u32; self.count];
-        for (bucket, _) in &self.waiting.deferred {
-            counts[*bucket as usize] += 1;
+        // Runs in the order in which their buckets come first: no step takes longer for more buckets.
+        let deferred = self.waiting.deferred.as_slice();
+        let ends = &mut self.waiting.ends;
+        debug_assert!(self.points.is_empty() && self.runs.is_empty());
+        for (key, _) in deferred {
+            let len = &mut ends[*key as usize];
+            if *len == 0 {
+                self.runs.push(Run { key: *key, len: 0 });
+            }
+            *len += 1;
         }
-        let mut ends: Vec<u32> = counts
-            .iter()
-            .scan(0, |end, count| {
-                let start = *end;
-                *end += count;
-                Some(start)
-            })
-            .collect();
-        let mut sorted = Zeroizing::new(vec![0u32; self.waiting.deferred.len()]);
-        for (bucket, point) in self.waiting.deferred.drain(..) {
-            let end = &mut ends[bucket as usize];
-            sorted[*end as usize] = point.base_id();
+        self.points.resize(deferred.len() + self.runs.len(), PointRef::own(0));
+        let mut start = 0;
+        for Run { key, len } in &mut self.runs {
+            let end = &mut ends[*key as usize];
+            let filled = self.marks.fill(*key as usize);
+            if filled {
+                self.points[start] = PointRef::own(*key as usize);
+            }
+            *len = *end + u32::from(filled);
+            *end = start as u32 + u32::from(filled);
+            start += *len as usize;
+        }
+        self.points.truncate(start);
+        for (key, point) in deferred {
+            let end = &mut ends[*key as usize];
+            self.points[*end as usize] = *point;
             *end += 1;
         }
-        self.add(bases, &counts, &sorted, go_on)
+        for Run { key, .. } in &self.runs {
+            ends[*key as usize] = 0;
+        }
+        self.waiting.deferred.len = 0;
+        self.pool.reserve(self.points.len());
+        self.sum_runs(bases, &mut *go_on) && self.settle(bases)
     }
 }

@@ -150,6 +150,23 @@ impl<M: Modulus> Lanes for Ifma<M> {
         Self::new(Wide::square(&self.0).reduce::<M>())
     }
     #[inline(always)]
+    fn sub_signed<const K: usize>(self, negative: u8, other: Self) -> Self {
+        Self::new(arith::sub_signed::<M, K>(self.0, negative, other.0))
+    }
+    #[inline(always)]
+    fn mul_sub_settle<const K: usize, const S: u32, const N: usize>(
+        self,
+        other: Self,
+        less: [Self; N],
+    ) -> Self {
+        let product = Wide::product(&self.0, &other.0);
+        Self::new(product.reduce_sub_settle::<M, K, S, N>(limbs_of(&less)))
+    }
+    #[inline(always)]
+    fn square_sub_settle<const K: usize, const S: u32, const N: usize>(self, less: [Self; N]) -> Self {
+        Self::new(Wide::square(&self.0).reduce_sub_settle::<M, K, S, N>(limbs_of(&less)))
+    }
+    #[inline(always)]
     fn settle<const S: u32>(self) -> Self {
         Self::new(arith::settle::<M, S>(self.0))
     }
@@ -190,9 +207,11 @@ impl<M: Modulus> Lanes for Ifma<M> {
             // SAFETY: 1. Part of SSE. 2. Addresses inside a reference; a prefetch does not access memory as the language sees it.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(at)) }
         }
-        // Data starts anywhere, so its end may lie on one line more.
-        // SAFETY: as above.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(size.saturating_sub(1))) }
+        if size > 1 {
+            // Data starts anywhere, so its end may lie on one line more.
+            // SAFETY: as above.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(size - 1)) }
+        }
     }
     #[inline(always)]
     fn save(self, lines: &mut [Line]) {
@@ -213,6 +232,27 @@ impl<M: Modulus> Lanes for Ifma<M> {
     }
 }
 
+/// The limbs of each.
+#[inline(always)]
+fn limbs_of<M: Modulus, const N: usize>(elements: &[Ifma<M>; N]) -> [[__m512i; 5]; N] {
+    let mut limbs = [Ifma::<M>::zero().0; N];
+    for i in 0..N {
+        limbs[i] = elements[i].0;
+    }
+    limbs
+}
+
+/// Karatsuba on unreduced products: c0 = a0·b0 − a1·b1 + m·2^260, c1 = (a0 + a1)(b0 + b1) − a0·b0 − a1·b1. As
+/// a1·b1 ≤ 84 m² < m·2^260, c0 is not negative; columns may be, and reduction takes signed ones.
+#[inline(always)]
+fn wide_product_fq2<M: Modulus>(a: [Ifma<M>; 2], b: [Ifma<M>; 2]) -> [Wide; 2] {
+    let low = Wide::product(&a[0].0, &b[0].0);
+    let high = Wide::product(&a[1].0, &b[1].0);
+    let cross = Wide::product(&arith::add(a[0].0, a[1].0), &arith::add(b[0].0, b[1].0));
+    let real = low.sub(&high).add_upper(Ifma::<M>::constant(arith::multiple::<M>(1)).0);
+    [real, cross.sub(&low).sub(&high)]
+}
+
 impl<M: Modulus> PrimeLanes for Ifma<M> {
     type Modulus = M;
 
@@ -226,16 +266,27 @@ impl<M: Modulus> PrimeLanes for Ifma<M> {
         let (a, b) = (layout::join::<A>(pair[0].0), layout::join::<B>(pair[1].0));
         layout::scatter([a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3]], rows, places);
     }
-    /// Karatsuba on unreduced products: c0 = a0·b0 − a1·b1 + m·2^260, c1 = (a0 + a1)(b0 + b1) − a0·b0 − a1·b1. As
-    /// a1·b1 ≤ 84 m² < m·2^260, c0 is not negative; columns may be, and reduction takes signed ones.
     #[inline(always)]
     fn mul_fq2(a: [Self; 2], b: [Self; 2]) -> [Self; 2] {
-        let low = Wide::product(&a[0].0, &b[0].0);
-        let high = Wide::product(&a[1].0, &b[1].0);
-        let cross = Wide::product(&arith::add(a[0].0, a[1].0), &arith::add(b[0].0, b[1].0));
-        let real = low.sub(&high).add_upper(Self::constant(arith::multiple::<M>(1)).0);
-        let imaginary = cross.sub(&low).sub(&high);
+        let [real, imaginary] = wide_product_fq2(a, b);
         [Self::new(real.reduce::<M>()), Self::new(imaginary.reduce::<M>())]
+    }
+    #[inline(always)]
+    fn mul_fq2_sub_settle<const K: usize, const S: u32, const N: usize>(
+        a: [Self; 2],
+        b: [Self; 2],
+        less: [[Self; 2]; N],
+    ) -> [Self; 2] {
+        let [real, imaginary] = wide_product_fq2(a, b);
+        let mut parts = [[Self::zero().0; N]; 2];
+        for i in 0..N {
+            parts[0][i] = less[i][0].0;
+            parts[1][i] = less[i][1].0;
+        }
+        [
+            Self::new(real.reduce_sub_settle::<M, K, S, N>(parts[0])),
+            Self::new(imaginary.reduce_sub_settle::<M, K, S, N>(parts[1])),
+        ]
     }
     #[inline(always)]
     fn load(values: &[[u64; 4]; LANES]) -> Self {

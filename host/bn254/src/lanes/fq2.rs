@@ -51,6 +51,40 @@ where
         Self { c0: self.c0.add(self.c1).mul(self.c0.sub::<8>(self.c1)), c1: cross.add(cross) }
     }
     #[inline(always)]
+    fn sub_signed<const K: usize>(self, negative: u8, other: Self) -> Self {
+        Self {
+            c0: self.c0.sub_signed::<K>(negative, other.c0),
+            c1: self.c1.sub_signed::<K>(negative, other.c1),
+        }
+    }
+    #[inline(always)]
+    fn mul_sub_settle<const K: usize, const S: u32, const N: usize>(
+        self,
+        other: Self,
+        less: [Self; N],
+    ) -> Self {
+        let mut parts = [[V::zero(); 2]; N];
+        for i in 0..N {
+            parts[i] = [less[i].c0, less[i].c1];
+        }
+        let [c0, c1] = V::mul_fq2_sub_settle::<K, S, N>([self.c0, self.c1], [other.c0, other.c1], parts);
+        Self { c0, c1 }
+    }
+    /// As [`Lanes::square`], with 2·a0 doubled before its product.
+    #[inline(always)]
+    fn square_sub_settle<const K: usize, const S: u32, const N: usize>(self, less: [Self; N]) -> Self {
+        let mut parts = [[V::zero(); N]; 2];
+        for i in 0..N {
+            parts[0][i] = less[i].c0;
+            parts[1][i] = less[i].c1;
+        }
+        let (sum, difference) = (self.c0.add(self.c1), self.c0.sub::<8>(self.c1));
+        Self {
+            c0: sum.mul_sub_settle::<K, S, N>(difference, parts[0]),
+            c1: self.c0.add(self.c0).mul_sub_settle::<K, S, N>(self.c1, parts[1]),
+        }
+    }
+    #[inline(always)]
     fn settle<const S: u32>(self) -> Self {
         Self { c0: self.c0.settle::<S>(), c1: self.c1.settle::<S>() }
     }

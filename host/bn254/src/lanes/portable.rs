@@ -100,6 +100,22 @@ impl<M: Modulus> Lanes for Array<M> {
         Self(mul_all(&self.0, &self.0))
     }
     #[inline(always)]
+    fn sub_signed<const K: usize>(self, negative: u8, other: Self) -> Self {
+        Self::each(|i| if negative >> i & 1 == 1 { self.0[i].neg() } else { self.0[i] }).sub::<K>(other)
+    }
+    #[inline(always)]
+    fn mul_sub_settle<const K: usize, const S: u32, const N: usize>(
+        self,
+        other: Self,
+        less: [Self; N],
+    ) -> Self {
+        less.into_iter().fold(self.mul(other), |rest, less| rest.sub::<K>(less))
+    }
+    #[inline(always)]
+    fn square_sub_settle<const K: usize, const S: u32, const N: usize>(self, less: [Self; N]) -> Self {
+        self.mul_sub_settle::<K, S, N>(self, less)
+    }
+    #[inline(always)]
     fn settle<const S: u32>(self) -> Self {
         self
     }
@@ -173,6 +189,15 @@ impl<M: Modulus> PrimeLanes for Array<M> {
             out[1].0[i] = Lazy::raw(product.c1.limbs());
         }
         out
+    }
+    #[inline(always)]
+    fn mul_fq2_sub_settle<const K: usize, const S: u32, const N: usize>(
+        a: [Self; 2],
+        b: [Self; 2],
+        less: [[Self; 2]; N],
+    ) -> [Self; 2] {
+        let product = Self::mul_fq2(a, b);
+        less.into_iter().fold(product, |[c0, c1], less| [c0.sub::<K>(less[0]), c1.sub::<K>(less[1])])
     }
     #[inline(always)]
     fn load(values: &[[u64; 4]; LANES]) -> Self {

@@ -91,6 +91,28 @@ fn prime_suite<V: PrimeLanes>() {
             each(x.sub::<2>(y), &|i| a[i].sub(b[i]), "sub");
             each(x.sub::<16>(grown(y, 8)), &|i| a[i].sub(times(b[i], 8)), "sub of much");
             each(x.mul(y), &|i| a[i].mul(b[i]), "mul");
+            let negative = 0b0110_0101;
+            let signed = |i: usize| if negative >> i & 1 == 1 { a[i].neg() } else { a[i] };
+            each(x.sub_signed::<4>(negative, y), &|i| signed(i).sub(b[i]), "signed sub");
+            let rest = x.sub_signed::<18>(negative, grown(y, 8));
+            each(rest, &|i| signed(i).sub(times(b[i], 8)), "signed sub of much");
+            let less = |i: usize| times(a[i], 8).add(times(b[i], 8));
+            let (x8, y8) = (grown(x, 8), grown(y, 8));
+            each(
+                grown(x, 4).mul_sub_settle::<36, 2, 2>(y8, [x8, y8]),
+                &|i| times(a[i], 4).mul(times(b[i], 8)).sub(less(i)),
+                "mul, sub and settle",
+            );
+            each(
+                x.mul_sub_settle::<18, 1, 1>(y, [y8]),
+                &|i| a[i].mul(b[i]).sub(times(b[i], 8)),
+                "mul, sub of one and settle",
+            );
+            each(
+                x8.square_sub_settle::<36, 2, 2>([x8, y8]),
+                &|i| times(a[i], 8).square().sub(less(i)),
+                "square, sub and settle",
+            );
             each(grown(x, 40).mul(grown(y, 40)), &|i| times(a[i], 40).mul(times(b[i], 40)), "high mul");
             let zeros = x.sub::<2>(y).mul(V::one()).zeros_of_product();
             let mask = 0b1010_0110;
@@ -171,6 +193,18 @@ impl Kernel for RowSuite {
                 for k in [1, 4] {
                     let lanes = |x: &[FqLazy; LANES]| grown(B::Fq::from_scalars(*x), k);
                     let [c0, c1] = B::Fq::mul_fq2([lanes(a0), lanes(a1)], [lanes(b0), lanes(b1)]);
+                    let less = [[lanes(b0), lanes(b1)]];
+                    let settled = B::Fq::mul_fq2_sub_settle::<10, 1, 1>(
+                        [lanes(a0), lanes(a1)],
+                        [lanes(b0), lanes(b1)],
+                        less,
+                    );
+                    let rest = [c0.sub::<8>(lanes(b0)), c1.sub::<8>(lanes(b1))];
+                    for (settled, rest) in settled.into_iter().zip(rest) {
+                        for (settled, rest) in settled.scalars().into_iter().zip(rest.scalars()) {
+                            assert!(same(settled, rest), "fq2, sub and settle");
+                        }
+                    }
                     let (c0, c1) = (c0.scalars(), c1.scalars());
                     for lane in 0..LANES {
                         let a = Fq2Lazy { c0: times(a0[lane], k), c1: times(a1[lane], k) };

@@ -11,7 +11,7 @@ pub(super) const FEW: usize = 160;
 const POINT_COST: (usize, usize) = (7, 10);
 /// Cost of a bucket when a window is weighed, in field products; likewise.
 const BUCKET_COST: (usize, usize) = (15, 28);
-/// Widths tried. The widest has 2^15 buckets of G2 in 4 MiB.
+/// Widths tried. A digit of the widest, without its sign, has 16 bits.
 const WIDTHS: std::ops::RangeInclusive<u32> = 2..=16;
 
 /// How scalars below 2^bits are cut into windows.
@@ -54,15 +54,25 @@ impl Plan {
         if self.windows as usize >= 3 * threads { 1 } else { wanted.min(worthwhile).max(1) }
     }
 
-    /// The signed digit of window `w`, of a scalar that [`Plan::offset`] was added to.
-    #[inline(always)]
-    pub(super) fn digit(&self, k: &[u64; 4], w: u32) -> i32 {
+    /// What stands for a digit of 0 in window `w`: digits are kept without their sign, with this added.
+    pub(super) fn zero(&self, w: u32) -> u16 {
+        if w + 1 == self.windows { 0 } else { 1 << (self.bits - 1) }
+    }
+
+    /// Digits of window `w`, of scalars that [`Plan::offset`] was added to.
+    pub(super) fn cut(&self, values: &[[u64; 4]], w: u32, digits: &mut [u16]) {
         let at = w * self.bits;
         let (limb, shift) = ((at / 64) as usize, at % 64);
-        let low = k.get(limb).copied().unwrap_or(0);
-        let high = k.get(limb + 1).copied().unwrap_or(0);
-        let window = ((u128::from(high) << 64 | u128::from(low)) >> shift) as u64 & ((1 << self.bits) - 1);
-        if w + 1 == self.windows { window as i32 } else { window as i32 - (1 << (self.bits - 1)) }
+        let mask = (1u64 << self.bits) - 1;
+        if limb == 3 || shift + self.bits <= 64 {
+            for (value, digit) in values.iter().zip(digits) {
+                *digit = (value[limb & 3] >> shift & mask) as u16;
+            }
+        } else {
+            for (value, digit) in values.iter().zip(digits) {
+                *digit = ((value[limb & 3] >> shift | value[(limb + 1) & 3] << (64 - shift)) & mask) as u16;
+            }
+        }
     }
 }
 
@@ -80,7 +90,9 @@ mod tests {
                     (*limb, carry) = (*limb << 1 | carry, *limb >> 63);
                 }
             }
-            let digit = i128::from(plan.digit(k, w));
+            let mut digit = [0];
+            plan.cut(&[*k], w, &mut digit);
+            let digit = i128::from(digit[0]) - i128::from(plan.zero(w));
             assert!(digit.unsigned_abs() <= 1 << (plan.bits - 1), "digit {digit} of {} bits", plan.bits);
             let mut carry = digit;
             for limb in &mut sum {

@@ -8,15 +8,19 @@ use millrace_job::EngineError;
 use rayon::prelude::*;
 use zeroize::Zeroize;
 
+use super::plan::Plan;
+
 /// Scalars of a block; blocks are read in parallel.
 const BLOCK: usize = 1 << 12;
 
 /// What is left of up to [`BLOCK`] scalars. Wiped when dropped.
 pub(super) struct Block {
-    /// Twice the point's index, plus 1 where the point is negated: for each of `values`.
+    /// Twice the point's index, plus 1 where the point is negated: for each value.
     pub(super) ids: Vec<u32>,
-    /// |k|, above 1, at most (r − 1)/2, and then what [`Block::add`] makes of it.
-    pub(super) values: Vec<[u64; 4]>,
+    /// |k|, above 1, at most (r − 1)/2, until [`Block::cut`].
+    values: Vec<[u64; 4]>,
+    /// Digits of all values in window 0, then in window 1, and so on, as [`Plan::zero`] says.
+    digits: Vec<u16>,
     /// As `ids`, for the scalars 1 and −1.
     pub(super) ones: Vec<u32>,
     /// All of the original `values` are below 2^bits.
@@ -29,22 +33,37 @@ impl Block {
         self.ids.len()
     }
 
-    /// Adds `offset` to all values; the sums stay below 2^256.
-    pub(super) fn add(&mut self, offset: &[u64; 4]) {
+    /// Makes digits of the values.
+    pub(super) fn cut(&mut self, plan: &Plan) {
+        // The sums stay below 2^256.
         for value in &mut self.values {
             let mut carry = false;
-            for (limb, add) in value.iter_mut().zip(offset) {
+            for (limb, add) in value.iter_mut().zip(&plan.offset) {
                 let (sum, over) = limb.overflowing_add(*add);
                 let (sum, over_again) = sum.overflowing_add(u64::from(carry));
                 (*limb, carry) = (sum, over | over_again);
             }
         }
+        self.digits = vec![0; self.values.len() * plan.windows as usize];
+        if !self.values.is_empty() {
+            for (w, digits) in (0..plan.windows).zip(self.digits.chunks_exact_mut(self.values.len())) {
+                plan.cut(&self.values, w, digits);
+            }
+        }
+        self.values.iter_mut().zeroize();
+        self.values = Vec::new();
+    }
+
+    /// The digits of all values in window `w`.
+    pub(super) fn digits(&self, w: u32) -> &[u16] {
+        &self.digits[w as usize * self.len()..][..self.len()]
     }
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
         self.values.iter_mut().zeroize();
+        self.digits.iter_mut().zeroize();
         self.ones.iter_mut().zeroize();
         self.ids.iter_mut().zeroize();
     }
@@ -84,6 +103,7 @@ pub(super) fn split(
             let mut block = Block {
                 ids: Vec::with_capacity(chunk.len()),
                 values: Vec::with_capacity(chunk.len()),
+                digits: Vec::new(),
                 ones: Vec::with_capacity(chunk.len()),
                 bits: 0,
             };

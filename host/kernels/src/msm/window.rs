@@ -70,17 +70,10 @@ fn spread<C: Curve>(
     w: u32,
     cancel: &CancelToken,
 ) -> bool {
-    let most = blocks.iter().map(Block::len).max().unwrap_or(0);
-    let mut digits = Zeroizing::new(Vec::with_capacity(most));
     let go_on = || !cancel.is_cancelled();
-    for block in blocks {
-        digits.clear();
-        digits.extend(block.values.iter().map(|value| plan.digit(value, w)));
-        if !buckets.spread(bases, &digits, &block.ids, go_on) {
-            return false;
-        }
-    }
-    buckets.flush(bases, go_on)
+    let mut blocks = blocks.iter();
+    blocks.all(|block| buckets.spread(bases, block.digits(w), plan.zero(w), &block.ids, go_on))
+        && buckets.flush(bases, go_on)
 }
 
 /// Points into buckets, sorted by digit piece by piece.
@@ -104,7 +97,7 @@ fn sort<C: Curve>(
         digits.clear();
         counts.fill(0);
         for block in piece {
-            digits.extend(block.values.iter().map(|value| plan.digit(value, w)));
+            digits.extend(block.digits(w).iter().map(|digit| i32::from(*digit) - i32::from(plan.zero(w))));
         }
         for digit in digits.iter() {
             counts[digit.unsigned_abs() as usize] += 1;
@@ -136,8 +129,8 @@ fn sort<C: Curve>(
 /// The same without inversions, sorting or batches.
 fn sum_few<C: Curve>(bases: &[C::Base], blocks: &[Block], plan: &Plan, w: u32) -> Xyzz<C::Field> {
     let mut buckets = vec![Xyzz::INFINITY; plan.buckets()];
-    for (value, id) in blocks.iter().flat_map(|block| block.values.iter().zip(&block.ids)) {
-        let digit = plan.digit(value, w);
+    for (digit, id) in blocks.iter().flat_map(|block| block.digits(w).iter().zip(&block.ids)) {
+        let digit = i32::from(*digit) - i32::from(plan.zero(w));
         if digit != 0 {
             let bucket = &mut buckets[digit.unsigned_abs() as usize - 1];
             let negative = (id & 1 == 1) != (digit < 0);

@@ -107,6 +107,40 @@ pub(super) fn sub<M: Modulus, const K: usize>(a: [__m512i; 5], b: [__m512i; 5]) 
     carry(five!(I => unsafe { _mm512_sub_epi64(_mm512_add_epi64(a[I], set(offset[I])), b[I]) }))
 }
 
+/// (−a where `negative` is set, else a) − b + K·m, in \[0, 2^260).
+#[inline(always)]
+pub(super) fn sub_signed<M: Modulus, const K: usize>(
+    a: [__m512i; 5],
+    negative: u8,
+    b: [__m512i; 5],
+) -> [__m512i; 5] {
+    let offset = const { multiple::<M>(K) };
+    carry(five!(I => {
+        // SAFETY: see the module.
+        unsafe {
+            let rest = _mm512_sub_epi64(set(offset[I]), b[I]);
+            let sum = _mm512_add_epi64(rest, a[I]);
+            _mm512_mask_sub_epi64(sum, negative, rest, a[I])
+        }
+    }))
+}
+
+/// t − Σ `less` + K·m for signed columns t, settled: with S as for [`settle`], in the range that it asks for.
+#[inline(always)]
+fn sub_settle<M: Modulus, const K: usize, const S: u32, const N: usize>(
+    t: [__m512i; 5],
+    less: [[__m512i; 5]; N],
+) -> [__m512i; 5] {
+    let offset = const { multiple::<M>(K) };
+    // SAFETY: see the module.
+    let mut t = five!(I => unsafe { _mm512_add_epi64(t[I], set(offset[I])) });
+    for less in &less {
+        // SAFETY: see the module.
+        t = five!(I => unsafe { _mm512_sub_epi64(t[I], less[I]) });
+    }
+    settle::<M, S>(carry(t))
+}
+
 /// v − q·m for vectors q below 2^7 with q·m ≤ v.
 #[inline(always)]
 fn sub_times<M: Modulus>(v: [__m512i; 5], q: __m512i) -> [__m512i; 5] {
@@ -249,6 +283,21 @@ impl Wide {
     /// stays below 2^58; carries are signed, as columns of a difference are.
     #[inline(always)]
     pub(super) fn reduce<M: Modulus>(self) -> [__m512i; 5] {
+        carry(self.reduce_columns::<M>())
+    }
+
+    /// The same less the elements of `less`, plus K·m, settled.
+    #[inline(always)]
+    pub(super) fn reduce_sub_settle<M: Modulus, const K: usize, const S: u32, const N: usize>(
+        self,
+        less: [[__m512i; 5]; N],
+    ) -> [__m512i; 5] {
+        sub_settle::<M, K, S, N>(self.reduce_columns::<M>(), less)
+    }
+
+    /// [`Wide::reduce`] but for the last carries.
+    #[inline(always)]
+    fn reduce_columns<M: Modulus>(self) -> [__m512i; 5] {
         let mut t = self.0;
         // SAFETY: see the module.
         unsafe {
@@ -269,6 +318,6 @@ impl Wide {
                 t[5 + j] = _mm512_madd52hi_epu64(t[5 + j], k, set(M::M52[j]));
             }
         }
-        carry([t[5], t[6], t[7], t[8], t[9]])
+        [t[5], t[6], t[7], t[8], t[9]]
     }
 }
