@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::{
-    builder::{Builder, Num},
+    builder::{Builder, Memory, Num},
     head::{Head, HeaderInputs, head},
     op::{OpInputs, Outcome, Shared, op},
     system::{System, Wire},
@@ -47,6 +47,8 @@ struct Wires {
     first: u32,
     each: u32,
     end: u32,
+    /// Constraints before the end of the first op.
+    constraints: usize,
 }
 
 /// A batch of NOOPs on the empty state: what constraints are recorded over.
@@ -113,15 +115,19 @@ impl Circuit {
         let shared = shared(&head);
         let first = b.next_wire();
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(size);
+        let mut constraints = 0;
         for trace in &batch.ops {
             let root = outcomes.last().map_or(&head.old_root, |last| &last.root).clone();
             outcomes.push(op(&mut b, &shared, &root, &trace.into()));
+            if outcomes.len() == 1 {
+                constraints = b.n_constraints();
+            }
         }
         let end_wire = b.next_wire();
         let words = end(&mut b, &publics, &head, &outcomes, batch);
         let words = words.iter().map(|word| word.terms()[0].0).collect();
         let (system, values) = b.finish(N_PUBLIC);
-        let ops = Wires { first, each: (end_wire - first) / size as u32, end: end_wire };
+        let ops = Wires { first, each: (end_wire - first) / size as u32, end: end_wire, constraints };
         (Self { size, system, ops, words }, values)
     }
 
@@ -139,6 +145,34 @@ impl Circuit {
     pub fn op_wires(&self, i: usize) -> std::ops::Range<u32> {
         let start = self.ops.first + self.ops.each * i as u32;
         start..start + self.ops.each
+    }
+
+    /// The constraints of the head and of the first op.
+    pub(crate) fn first_constraints(&self) -> std::ops::Range<usize> {
+        0..self.ops.constraints
+    }
+
+    /// Values of the head and of the first op, the hashes in outline; and the root after that op.
+    pub(crate) fn outline(
+        &self,
+        batch: &Executed,
+        op_inputs: &OpInputs,
+        memory: Memory,
+    ) -> (Vec<Fr>, Fr, Memory) {
+        let zero = Fr::from(0u8);
+        let mut b = Builder::filling(0, self.ops.first as usize);
+        b.wire(Fr::from(1u8));
+        // No op has a public wire.
+        let publics = PublicInputs { p: zero, rho: zero, y: zero };
+        let (_, head) = begin(&mut b, batch, &(&batch.header).into(), &publics);
+        let mut values = b.into_values();
+        let mut b = Builder::outlining(self.ops.first, self.ops.each as usize, memory);
+        let root = b.zero();
+        let outcome = op(&mut b, &shared(&head), &root, op_inputs);
+        let (wires, memory) = b.into_outline();
+        assert_eq!(wires.len(), self.ops.each as usize, "an op has the wires that were recorded");
+        values.extend(wires);
+        (values, outcome.root.value, memory)
     }
 
     /// log₂ of the evaluation domain that a Groth16 key for this circuit has (a row for each public wire and the constant).

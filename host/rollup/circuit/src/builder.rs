@@ -1,6 +1,9 @@
 //! Numbers that carry their value, and what they are made with.
 
-use std::ops::{Add, Sub};
+use std::{
+    collections::HashMap,
+    ops::{Add, Range, Sub},
+};
 
 use ark_ff::{AdditiveGroup, Field};
 use millrace_bn254::Fr;
@@ -84,24 +87,39 @@ impl Sub<&Num> for Num {
     }
 }
 
+/// What an outline remembers.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    /// Hashes: inputs behind their number, filled with zeros, to output.
+    pub(crate) hashes: HashMap<[Fr; 6], Fr>,
+    /// Values of wires that are often the same, by the first of them.
+    blocks: HashMap<u32, Vec<Fr>>,
+}
+
 /// Makes wires and constraints.
 #[derive(Debug)]
 pub struct Builder {
     first: u32,
     values: Vec<Fr>,
     system: Option<System>,
+    memory: Option<Memory>,
     rule: &'static str,
 }
 
 impl Builder {
     /// Records constraints (and values, of whatever batch it is run over). Wire 0 is there.
     pub(crate) fn recording() -> Self {
-        Self { first: 0, values: vec![Fr::ONE], system: Some(System::default()), rule: "" }
+        Self { first: 0, values: vec![Fr::ONE], system: Some(System::default()), memory: None, rule: "" }
     }
 
     /// Keeps the values of wires from number `first` on, and no constraint.
     pub(crate) fn filling(first: u32, capacity: usize) -> Self {
-        Self { first, values: Vec::with_capacity(capacity), system: None, rule: "" }
+        Self { first, values: Vec::with_capacity(capacity), system: None, memory: None, rule: "" }
+    }
+
+    /// The same, but of a hash only the output is filled, the wires inside stay 0; what is remembered is not computed again.
+    pub(crate) fn outlining(first: u32, capacity: usize, memory: Memory) -> Self {
+        Self { memory: Some(memory), ..Self::filling(first, capacity) }
     }
 
     /// Whether constraints are kept.
@@ -119,6 +137,57 @@ impl Builder {
     /// The values kept.
     pub(crate) fn into_values(self) -> Vec<Fr> {
         self.values
+    }
+
+    /// The values kept, and what is remembered.
+    pub(crate) fn into_outline(self) -> (Vec<Fr>, Memory) {
+        (self.values, self.memory.expect("an outlining builder"))
+    }
+
+    /// In an outline: fills the wires from here on as [`Self::remember`] did, and says whether it has.
+    pub(crate) fn recall(&mut self) -> bool {
+        let first = self.next_wire();
+        let block = self.memory.as_ref().and_then(|memory| memory.blocks.get(&first));
+        block.inspect(|block| self.values.extend_from_slice(block)).is_some()
+    }
+
+    /// In an outline: keeps the values of the wires from `first` on for [`Self::recall`] there.
+    pub(crate) fn remember(&mut self, first: u32) {
+        if let Some(memory) = &mut self.memory {
+            memory.blocks.insert(first, self.values[(first - self.first) as usize..].to_vec());
+        }
+    }
+
+    /// Where hashes are filled in outline: the `n` wires of a hash of which only `output` gets a value, that of `compute` over the inputs.
+    pub(crate) fn outlined(
+        &mut self,
+        inputs: &[Fr],
+        n: usize,
+        output: usize,
+        compute: impl FnOnce() -> Fr,
+    ) -> Option<Num> {
+        let hashes = &mut self.memory.as_mut()?.hashes;
+        let mut key = [Fr::ZERO; 6];
+        key[0] = Fr::from(inputs.len() as u64);
+        key[1..=inputs.len()].copy_from_slice(inputs);
+        let value = *hashes.entry(key).or_insert_with(compute);
+        let start = self.values.len();
+        self.values.resize(start + n, Fr::ZERO);
+        self.values[start + output] = value;
+        Some(self.unrecorded(value))
+    }
+
+    /// Constraints so far.
+    pub(crate) fn n_constraints(&self) -> usize {
+        self.system.as_ref().map_or(0, System::n_constraints)
+    }
+
+    /// Says that the constraints from number `start` on are those of a permutation.
+    pub(crate) fn end_permutation(&mut self, start: usize) {
+        if let Some(system) = &mut self.system {
+            let range: Range<usize> = start..system.n_constraints();
+            system.add_permutation(range);
+        }
     }
 
     /// The number of the next wire.

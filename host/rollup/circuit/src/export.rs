@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use millrace_bn254::FrCanonical;
 use millrace_groth16::{R1csSizes, Witness, write_r1cs};
 use millrace_state::batch::Executed;
+use rayon::prelude::*;
 
 use crate::{
     batch::{Circuit, N_PUBLIC, WrongSize},
@@ -36,7 +37,7 @@ impl Circuit {
     /// # Errors
     /// [`WrongSize`].
     pub fn groth16_witness(&self, batch: &Executed) -> Result<Witness, WrongSize> {
-        let values = self.witness(batch)?.into_iter().map(FrCanonical::from).collect();
+        let values = self.witness(batch)?.into_par_iter().map(FrCanonical::from).collect();
         Ok(Witness::from_values(values).expect("field elements are in range and wire 0 is 1"))
     }
 }

@@ -10,6 +10,7 @@
 //! | `gadgets` | bits, Poseidon, Edwards points, EdDSA, Merkle updates |
 //! | `head`, `op`, `tail` | the parts of a batch |
 //! | [`batch`] | the whole: [`batch::Circuit`] |
+//! | [`outline`] | one op checked fast, for campaigns of millions |
 //!
 //! Each gadget is written once. Recording runs it over a batch of NOOPs and keeps the constraints; filling runs it over the real batch, one op a thread,
 //! and keeps the values. Wires come in the same order both times, because no gadget looks at a value to decide what to do.
@@ -22,6 +23,7 @@ mod export;
 mod gadgets;
 mod head;
 mod op;
+pub mod outline;
 pub mod system;
 mod tail;
 

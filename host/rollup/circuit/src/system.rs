@@ -1,6 +1,6 @@
 //! A rank-1 constraint system: (A·w)·(B·w) = C·w for every constraint.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use ark_ff::AdditiveGroup;
 use millrace_bn254::Fr;
@@ -44,6 +44,7 @@ pub struct System {
     names: Vec<&'static str>,
     rules: Vec<u16>,
     inputs: Vec<Wire>,
+    permutations: Vec<Range<usize>>,
 }
 
 /// A constraint that does not hold.
@@ -62,6 +63,15 @@ impl System {
 
     pub(crate) fn add_input(&mut self, wire: Wire) {
         self.inputs.push(wire);
+    }
+
+    pub(crate) fn add_permutation(&mut self, constraints: Range<usize>) {
+        self.permutations.push(constraints);
+    }
+
+    /// The constraints inside of Poseidon permutations, a range for each permutation, rising.
+    pub fn permutations(&self) -> &[Range<usize>] {
+        &self.permutations
     }
 
     /// The wires that a prover chooses, in the batch that was recorded: what the ops say, what the state held, signatures, siblings, ρ. The constraints determine all others

@@ -30,9 +30,9 @@ pub struct Point {
     pub y: Fr,
 }
 
-/// A point in extended coordinates: (X/Z, Y/Z) with T = XY/Z.
-#[derive(Clone, Copy)]
-struct Extended {
+/// A point of the curve in extended coordinates: (X/Z, Y/Z) with T = XY/Z. Sums of these need no division.
+#[derive(Clone, Copy, Debug)]
+pub struct Extended {
     x: Fr,
     y: Fr,
     z: Fr,
@@ -51,13 +51,13 @@ impl Point {
 
     /// The sum of two points of the curve.
     pub fn add(&self, other: &Self) -> Self {
-        self.extended().add(&other.extended()).affine()
+        Extended::from(*self).add(&Extended::from(*other)).affine()
     }
 
     /// `scalar`·self for a point of the curve; the scalar is any 256-bit integer.
     pub fn times(&self, scalar: BigInteger256) -> Self {
-        let base = self.extended();
-        let mut sum = Self::IDENTITY.extended();
+        let base = Extended::from(*self);
+        let mut sum = Extended::from(Self::IDENTITY);
         for limb in scalar.0.iter().rev() {
             for bit in (0..64).rev() {
                 sum = sum.add(&sum);
@@ -88,10 +88,6 @@ impl Point {
     pub fn x_is_odd(&self) -> bool {
         is_odd(self.x)
     }
-
-    fn extended(self) -> Extended {
-        Extended { x: self.x, y: self.y, z: Fr::ONE, t: self.x * self.y }
-    }
 }
 
 /// Whether the canonical integer of `x` is odd.
@@ -100,9 +96,15 @@ fn is_odd(x: Fr) -> bool {
     x.into_bigint().is_odd()
 }
 
+impl From<Point> for Extended {
+    fn from(Point { x, y }: Point) -> Self {
+        Self { x, y, z: Fr::ONE, t: x * y }
+    }
+}
+
 impl Extended {
-    /// Complete for points of the curve (Hisil–Wong–Carter–Dawson 2008, section 3.1).
-    fn add(&self, other: &Self) -> Self {
+    /// The sum; complete for points of the curve (Hisil–Wong–Carter–Dawson 2008, section 3.1).
+    pub fn add(&self, other: &Self) -> Self {
         let a = self.x * other.x;
         let b = self.y * other.y;
         let c = D * self.t * other.t;
@@ -116,4 +118,11 @@ impl Extended {
         let inverse = self.z.inverse().expect("z is not 0: the addition law is complete on the curve");
         Point { x: self.x * inverse, y: self.y * inverse }
     }
+}
+
+/// The points in affine coordinates, with one inversion for all of them.
+pub fn affine_all(points: &[Extended]) -> Vec<Point> {
+    let mut inverses: Vec<Fr> = points.iter().map(|point| point.z).collect();
+    ark_ff::batch_inversion(&mut inverses);
+    points.iter().zip(inverses).map(|(p, inverse)| Point { x: p.x * inverse, y: p.y * inverse }).collect()
 }

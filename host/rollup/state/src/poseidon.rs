@@ -65,11 +65,12 @@ impl<const T: usize> Poseidon<T> {
         }
         for round in &self.partial {
             let power = fifth(state[0] + round.constant);
-            state[0] = round.row[0] * power;
-            for i in 1..T {
-                state[0] += round.row[i] * state[i];
-                state[i] += round.column[i] * power;
+            state[0] = power;
+            let first = Fr::sum_of_products(&round.row, state);
+            for (x, factor) in state.iter_mut().zip(&round.column).skip(1) {
+                *x += *factor * power;
             }
+            state[0] = first;
         }
         for constants in &self.full[half..] {
             full_round(state, constants, &self.mds);
@@ -90,7 +91,7 @@ fn full_round<const T: usize>(state: &mut [Fr; T], constants: &[Fr; T], matrix: 
     for (x, c) in state.iter_mut().zip(constants) {
         *x = fifth(*x + c);
     }
-    *state = matrix.map(|row| row.iter().zip(state.iter()).map(|(m, x)| *m * x).sum());
+    *state = matrix.each_ref().map(|row| Fr::sum_of_products(row, state));
 }
 
 /// `Poseidon_4` of the specification.

@@ -46,10 +46,7 @@ pub(crate) fn verify(
     challenge: &[Num],
 ) {
     b.rule("signature: key times cofactor");
-    let mut key8 = key.clone();
-    for _ in 0..3 {
-        key8 = edwards::double(b, &key8);
-    }
+    let key8 = edwards::times_cofactor(b, key);
     b.rule("signature: key not of low order");
     let is_low = is_zero(b, &key8.x);
     b.enforce_zero_if(is_signed, &is_low);

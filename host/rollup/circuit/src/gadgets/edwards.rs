@@ -2,12 +2,14 @@
 //!
 //! The addition law of a·x² + y² = 1 + d·x²·y² is complete for points of the curve (a is a square, d is not), so no case is an exception. That
 //! holds for points of the curve only: callers show that first ([`enforce_on_curve`]).
+//!
+//! Each sum takes two divisions. Where many sums follow each other a witness has them all beforehand ([`Sums`]), from projective coordinates with one inversion.
 
 use std::sync::LazyLock;
 
 use ark_ff::{AdditiveGroup, Field};
 use millrace_bn254::Fr;
-use millrace_state::babyjub::{self, BASE, D, SUBGROUP_BITS};
+use millrace_state::babyjub::{self, BASE, D, Extended, SUBGROUP_BITS, affine_all};
 
 use crate::{
     builder::{Builder, Num},
@@ -34,36 +36,54 @@ pub(crate) fn enforce_on_curve(b: &mut Builder, p: &Point) {
     b.enforce(&xx.times(D), &yy, &right);
 }
 
-/// A wire for `numerator / denominator`; the caller knows that the denominator is not 0.
-fn quotient(b: &mut Builder, numerator: &Num, denominator: &Num) -> Num {
-    let value = denominator.value.inverse().map_or(Fr::ZERO, |inverse| inverse * numerator.value);
-    let out = b.wire(value);
+/// A wire for `numerator / denominator`, whose value may be known; the caller knows that the denominator is not 0.
+fn quotient(b: &mut Builder, numerator: &Num, denominator: &Num, known: Option<Fr>) -> Num {
+    let divided = || denominator.value.inverse().map_or(Fr::ZERO, |inverse| inverse * numerator.value);
+    let out = b.wire(known.unwrap_or_else(divided));
     b.enforce(&out, denominator, numerator);
     out
 }
 
-/// p + q: 6 products, 7 constraints.
-pub(crate) fn add(b: &mut Builder, p: &Point, q: &Point) -> Point {
+/// p + q, which may be known: 6 products, 7 constraints.
+fn add_as(b: &mut Builder, p: &Point, q: &Point, sum: Option<babyjub::Point>) -> Point {
     let beta = b.product(&p.x, &q.y);
     let gamma = b.product(&p.y, &q.x);
     // (y_p − a·x_p)·(x_q + y_q) = γ + y_p·y_q − a·x_p·x_q − a·β
     let delta = b.product(&p.y.clone().plus(-babyjub::A, &p.x), &(&q.x + &q.y));
     let tau = b.product(&beta, &gamma).times(D);
     let one = b.one();
-    let x = quotient(b, &(&beta + &gamma), &(&one + &tau));
-    let y = quotient(b, &(delta.plus(babyjub::A, &beta) - &gamma), &(&one - &tau));
+    let x = quotient(b, &(&beta + &gamma), &(&one + &tau), sum.map(|sum| sum.x));
+    let y = quotient(b, &(delta.plus(babyjub::A, &beta) - &gamma), &(&one - &tau), sum.map(|sum| sum.y));
     Point { x, y }
 }
 
-/// 2·p: x = 2xy/(a·x² + y²), y = (y² − a·x²)/(2 − a·x² − y²). On the curve the denominators are 1 ± d·x²·y², so never 0.
-pub(crate) fn double(b: &mut Builder, p: &Point) -> Point {
+/// p + q.
+pub(crate) fn add(b: &mut Builder, p: &Point, q: &Point) -> Point {
+    add_as(b, p, q, None)
+}
+
+/// 2·p, which may be known: x = 2xy/(a·x² + y²), y = (y² − a·x²)/(2 − a·x² − y²). On the curve the denominators are 1 ± d·x²·y², so never 0.
+fn double_as(b: &mut Builder, p: &Point, sum: Option<babyjub::Point>) -> Point {
     let (xy, xx, yy) = (b.product(&p.x, &p.y), b.product(&p.x, &p.x), b.product(&p.y, &p.y));
     let axx = xx.times(babyjub::A);
-    let sum = &axx + &yy;
+    let right = &axx + &yy;
     let two = b.constant(Fr::from(2u8));
-    let x = quotient(b, &xy.times(Fr::from(2u8)), &sum);
-    let y = quotient(b, &(&yy - &axx), &(&two - &sum));
+    let x = quotient(b, &xy.times(Fr::from(2u8)), &right, sum.map(|sum| sum.x));
+    let y = quotient(b, &(&yy - &axx), &(&two - &right), sum.map(|sum| sum.y));
     Point { x, y }
+}
+
+/// 8·p.
+pub(crate) fn times_cofactor(b: &mut Builder, p: &Point) -> Point {
+    let mut sums = Sums::of([p], |[p]| {
+        let mut sum = p;
+        std::array::from_fn::<_, 3, _>(|_| {
+            sum = sum.add(&sum);
+            sum
+        })
+        .to_vec()
+    });
+    (0..3).fold(p.clone(), |p, _| double_as(b, &p, sums.next()))
 }
 
 /// The identity.
@@ -71,10 +91,71 @@ pub(crate) fn identity(b: &Builder) -> Point {
     Point { x: b.zero(), y: b.one() }
 }
 
+/// The values of the sums that a chain of additions makes, in their order; of points off the curve nothing is known, and each sum divides for itself.
+struct Sums(std::vec::IntoIter<babyjub::Point>);
+
+impl Sums {
+    fn of<const N: usize>(points: [&Point; N], chain: impl FnOnce([Extended; N]) -> Vec<Extended>) -> Self {
+        let points = points.map(|p| babyjub::Point { x: p.x.value, y: p.y.value });
+        let known = points.iter().all(babyjub::Point::is_on_curve);
+        let sums = if known { affine_all(&chain(points.map(Extended::from))) } else { Vec::new() };
+        Self(sums.into_iter())
+    }
+
+    fn next(&mut self) -> Option<babyjub::Point> {
+        self.0.next()
+    }
+}
+
+/// What bits choose: Σ bitsᵢ·2^i.
+fn chosen(bits: &[Num]) -> usize {
+    bits.iter().rev().fold(0, |index, bit| 2 * index + usize::from(bit.value == Fr::ONE))
+}
+
+/// The sums of [`times`].
+fn sums_of_multiple(p: &Point, bits: &[Num]) -> Sums {
+    Sums::of([p], |[p]| {
+        let twice = p.add(&p);
+        let thrice = twice.add(&p);
+        let table = [babyjub::Point::IDENTITY.into(), p, twice, thrice];
+        let mut sums = vec![twice, thrice];
+        let mut terms = bits.chunks(2).rev().map(|pair| table[chosen(pair)]);
+        let first = terms.next().expect("a scalar has bits");
+        terms.fold(first, |sum, term| {
+            let twice = sum.add(&sum);
+            let four_times = twice.add(&twice);
+            let next = four_times.add(&term);
+            sums.extend([twice, four_times, next]);
+            next
+        });
+        sums
+    })
+}
+
 /// Σ bitsᵢ·2^i · p, two bits a step from the top.
 pub(crate) fn times(b: &mut Builder, p: &Point, bits: &[Num]) -> Point {
-    let twice = double(b, p);
-    let thrice = add(b, &twice, p);
+    // A multiple of the identity has the same wires whatever the bits are.
+    let is_identity = p.x.value == Fr::ZERO && p.y.value == Fr::ONE;
+    identity_or(b, is_identity, |b| multiple(b, p, bits))
+}
+
+/// What `make` makes; where it is the identity, and made of wires with always the same values, an outline remembers them.
+fn identity_or(b: &mut Builder, is_identity: bool, make: impl FnOnce(&mut Builder) -> Point) -> Point {
+    if is_identity && b.recall() {
+        return identity(b);
+    }
+    let first = b.next_wire();
+    let made = make(b);
+    if is_identity {
+        b.remember(first);
+    }
+    made
+}
+
+fn multiple(b: &mut Builder, p: &Point, bits: &[Num]) -> Point {
+    let mut sums = sums_of_multiple(p, bits);
+    let twice = double_as(b, p, sums.next());
+    let thrice = add_as(b, &twice, p, sums.next());
     let none = identity(b);
     let table = [&none, p, &twice, &thrice];
     let mut sum: Option<Point> = None;
@@ -94,9 +175,9 @@ pub(crate) fn times(b: &mut Builder, p: &Point, bits: &[Num]) -> Point {
         sum = Some(match sum {
             None => term,
             Some(sum) => {
-                let twice = double(b, &sum);
-                let four_times = double(b, &twice);
-                add(b, &four_times, &term)
+                let twice = double_as(b, &sum, sums.next());
+                let four_times = double_as(b, &twice, sums.next());
+                add_as(b, &four_times, &term, sums.next())
             }
         });
     }
@@ -123,12 +204,28 @@ static BASE_MULTIPLES: LazyLock<Vec<[babyjub::Point; 1 << WINDOW]>> = LazyLock::
 
 /// Σ bitsᵢ·2^i · B8 for a scalar of [`SUBGROUP_BITS`] bits, three bits a step; the points to choose from are constants.
 pub(crate) fn times_base(b: &mut Builder, bits: &[Num]) -> Point {
+    let is_zero = bits.iter().all(|bit| bit.value == Fr::ZERO);
+    identity_or(b, is_zero, |b| multiple_of_base(b, bits))
+}
+
+fn multiple_of_base(b: &mut Builder, bits: &[Num]) -> Point {
+    let windows = || bits.chunks(WINDOW).zip(BASE_MULTIPLES.iter());
+    let mut sums = Sums::of([], |[]| {
+        let mut terms = windows().map(|(window, table)| Extended::from(table[chosen(window)]));
+        let mut sum = terms.next().expect("a scalar has bits");
+        terms
+            .map(|term| {
+                sum = sum.add(&term);
+                sum
+            })
+            .collect()
+    });
     let mut sum: Option<Point> = None;
-    for (window, table) in bits.chunks(WINDOW).zip(BASE_MULTIPLES.iter()) {
+    for (window, table) in windows() {
         let term = constant_choice(b, table, window);
         sum = Some(match sum {
             None => term,
-            Some(sum) => add(b, &sum, &term),
+            Some(sum) => add_as(b, &sum, &term, sums.next()),
         });
     }
     sum.expect("a scalar has bits")
@@ -218,8 +315,9 @@ mod tests {
                     let sum = add(b, &wp, &wq);
                     enforce_on_curve(b, &sum);
                     assert_eq!(value(&sum), p.add(&q));
-                    let twice = double(b, &wp);
+                    let twice = double_as(b, &wp, None);
                     assert_eq!(value(&twice), p.add(&p));
+                    assert_eq!(value(&times_cofactor(b, &wp)), p.times_cofactor());
                 });
             }
         }
