@@ -24,7 +24,6 @@ sol! {
 
 pub(crate) const PROPOSER: Address = address!("0x9999999999999999999999999999999999999999");
 const BASE_FEE_GWEI: u64 = 100_000;
-const SIZE: u64 = 1;
 const TOKEN: u8 = 1;
 
 /// Calls for others: what a multisig or a batching wallet does.
@@ -70,7 +69,7 @@ impl Chain {
         token.extend(U256::from(18).abi_encode());
         chain.token = chain.deploy(&token);
         let (proof, sponge) = operator.setup();
-        let setup = IRollup::Setup { size: U256::from(SIZE), verifier, proof, sponge };
+        let setup = IRollup::Setup { size: U256::from(operator.size()), verifier, proof, sponge };
         let (base_fee_gwei, tokens, setups) = (BASE_FEE_GWEI, vec![chain.token], vec![setup]);
         let deployment = Deployment { proposer: PROPOSER, poseidon, base_fee_gwei, tokens, setups };
         chain.rollup = chain.deploy(&deployment.creation_code());
@@ -214,6 +213,13 @@ impl Chain {
         view(&mut self.evm, rollup, call, &head).expect("the ABI's answer")
     }
 
+    /// As [`Self::submit`]; gives the gas that the transaction used.
+    pub(crate) fn gas_of_submit(&mut self, submission: &Submission) -> Result<u64, Refusal> {
+        let (rollup, data) = (Some(self.rollup), submit_call(submission).abi_encode());
+        let sent = self.evm.send(&Sender::Unlocked(PROPOSER), rollup, U256::ZERO, &data);
+        sent.map(|receipt| receipt.gas_used).map_err(refusal)
+    }
+
     fn send<C: SolCall>(&mut self, from: Address, value: U256, call: C) -> Result<(), Refusal> {
         let rollup = Some(self.rollup);
         let sent = self.evm.send(&Sender::Unlocked(from), rollup, value, &call.abi_encode());
@@ -227,6 +233,6 @@ impl Chain {
 }
 
 fn submit_call(submission: &Submission) -> IRollup::submitCall {
-    let Submission { batch, ops, proof } = submission.clone();
-    IRollup::submitCall { size: U256::from(SIZE), batch, ops: ops.into(), proof }
+    let Submission { size, batch, ops, proof } = submission.clone();
+    IRollup::submitCall { size: U256::from(size), batch, ops: ops.into(), proof }
 }

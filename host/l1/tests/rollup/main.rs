@@ -132,3 +132,67 @@ fn deposits_come_back_whatever_the_operator_does() {
     assert_eq!(chain.balance(COLD_WALLET), one);
     assert_eq!(chain.balance(chain.rollup()), U256::ZERO, "everything is paid out");
 }
+
+/// Each op at least once in one batch of a size that is deployed, its proof and `submit`: payments with a key that the same batch sets, an exit of what the same batch
+/// deposits. `MILLRACE_PROOF_OPS=64` takes the largest size, for which there should be 8 GB of memory.
+#[test]
+fn every_op_in_one_large_batch() {
+    let size = std::env::var("MILLRACE_PROOF_OPS").ok().and_then(|n| n.parse().ok()).unwrap_or(8);
+    let started = std::time::Instant::now();
+    let Some(operator) = Operator::of_size(size) else { return };
+    let key_ready = started.elapsed();
+    let mut chain = Chain::new(&operator, &[ALICE, BOB]);
+    let mut operator = operator.for_contract(chain.domain());
+    let key = SecretKey::from_seed(&[7; 32]);
+
+    let coins = |number: u128| number * 1_000_000_000_000_000_000;
+    let one = U256::from(coins(1));
+    chain.deposit(ALICE, one * U256::from(3));
+    chain.deposit(BOB, one * U256::from(2));
+    chain.set_key(ALICE, key.public());
+    chain.request_full_exit(BOB);
+    let mut ops = vec![
+        Op::Deposit { account: id(1), token: NATIVE, amount: coins(3), owner: owner(ALICE) }.into(),
+        Op::Deposit { account: id(2), token: NATIVE, amount: coins(2), owner: owner(BOB) }.into(),
+        Op::SetKey { account: id(1), key: key.public() }.into(),
+        Op::FullExit { account: id(2), token: NATIVE, amount: coins(2), owner: owner(BOB) }.into(),
+    ];
+    // All that is left but one is payments of a thousandth, and one withdrawal; the last is a NOOP.
+    let (part, fee) = (coins(1) / 1000, Fee::new(5).expect("small"));
+    let payments = size as u64 - 6;
+    let pay = Op::Transfer { from: id(1), to: id(2), token: NATIVE, amount: part, fee };
+    ops.extend((0..payments).map(|i| operator.sign(pay, &key, i)));
+    let recipient = owner(COLD_WALLET);
+    let withdraw = Op::Withdraw { from: id(1), token: NATIVE, amount: coins(1), fee, recipient };
+    ops.push(operator.sign(withdraw, &key, payments));
+
+    let proving = std::time::Instant::now();
+    let submission = operator.batch_of(&mut chain, ops, 4);
+    let proof_time = proving.elapsed();
+    let mut wrong = submission.clone();
+    wrong.batch.newRoot ^= U256::ONE;
+    refused::<IRollup::ProofRejected>(&mut chain, &wrong);
+    // The first payment's amount.
+    let mut wrong = submission.clone();
+    wrong.ops[4 * 36 + 31] ^= 1;
+    refused::<IRollup::ProofRejected>(&mut chain, &wrong);
+    let mut off_curve = submission.clone();
+    off_curve.proof.a.swap(0, 1);
+    let reason = chain.submit(&off_curve).expect_err("no point");
+    assert!(reason.contains("precompile 8 failed: "), "{reason}");
+
+    let gas = chain.gas_of_submit(&submission).expect("a right batch");
+    assert_eq!(chain.root(), operator.root());
+    assert_eq!(chain.pending(BOB), one * U256::from(2));
+    assert_eq!(chain.pending(COLD_WALLET), one);
+    // Fees went back to ALICE's account, which takes them.
+    let paid = U256::from(part) * U256::from(payments);
+    assert_eq!(U256::from(operator.prove_balance(id(1)).balance), one * U256::from(2) - paid);
+    assert_eq!(chain.custody(), one * U256::from(2));
+    refused::<IRollup::BatchTimeOutOfRange>(&mut chain, &submission);
+    chain.forward(1);
+    refused::<IRollup::BatchTimeOutOfRange>(&mut chain, &submission);
+    println!(
+        "one batch of {size} ops, {payments} of them payments: key and verifier {key_ready:.1?}, execution, witness and proof {proof_time:.2?}, submit {gas} gas"
+    );
+}

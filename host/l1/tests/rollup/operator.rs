@@ -15,6 +15,7 @@ use millrace_state::batch::{Batch, Executed, Header, PublicInputs};
 use millrace_state::eddsa::SecretKey;
 use millrace_state::exit::ExitProof;
 use millrace_state::op::{Authorisation, Op, SignedOp};
+use millrace_state::packed::pack;
 use millrace_state::state::State;
 use millrace_state::types::{AccountId, Domain, TokenId};
 
@@ -23,6 +24,7 @@ use crate::chain::Chain;
 /// What `submit` takes.
 #[derive(Clone)]
 pub(crate) struct Submission {
+    pub(crate) size: usize,
     pub(crate) batch: IRollup::Batch,
     pub(crate) ops: Vec<u8>,
     pub(crate) proof: IRollup::Proof,
@@ -36,7 +38,7 @@ pub(crate) struct Operator {
     pub(crate) verifier: Vec<u8>,
     /// What lies on the chain afterwards.
     pub(crate) verifier_runtime: Vec<u8>,
-    last: Option<SignedOp>,
+    last: Vec<SignedOp>,
     domain: Domain,
     state: State,
     /// The state before the last batch.
@@ -45,14 +47,20 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// `None`, with the reason printed, where solc is not installed.
+    /// For batches of one op. `None`, with the reason printed, where solc is not installed.
     pub(crate) fn new() -> Option<Self> {
-        let circuit = Circuit::new(1);
+        Self::of_size(1)
+    }
+
+    /// For batches of so many ops.
+    pub(crate) fn of_size(size: usize) -> Option<Self> {
+        let circuit = Circuit::new(size);
         let mut r1cs = Vec::new();
         circuit.write_r1cs(&mut r1cs).expect("memory");
         let r1cs = R1cs::from_bytes(Arc::new(r1cs)).expect("our own r1cs");
         let mut zkey = Vec::new();
-        dev_setup(&r1cs, b"contract test", &mut zkey).expect("a small circuit");
+        dev_setup(&r1cs, b"contract test", &mut zkey).expect("it fits");
+        drop(r1cs);
         let key = ProvingKey::from_bytes(Arc::new(zkey)).expect("our own key");
 
         let options = ExportOptions { name: "Verifier", contributions: None, allow_dev: true };
@@ -81,7 +89,7 @@ impl Operator {
             key,
             verifier,
             verifier_runtime,
-            last: None,
+            last: Vec::new(),
             domain,
             state,
             before,
@@ -98,23 +106,33 @@ impl Operator {
         VerifierKey::from(self.key.key().verifying_key()).hash()
     }
 
+    /// Ops of a batch.
+    pub(crate) fn size(&self) -> usize {
+        self.circuit.size()
+    }
+
     pub(crate) fn root(&self) -> U256 {
         word(self.state.root())
     }
 
-    /// What the constructor takes for a setup: the proof of a NOOP on the empty state, of no chain and no contract, and its sponge.
+    /// What the constructor takes for a setup: the proof of NOOPs on the empty state, of no chain and no contract, and its sponge.
     pub(crate) fn setup(&self) -> (IRollup::Proof, U256) {
-        let executed = self.execute(&mut State::default(), 0, 0, Op::Noop.into(), AccountId::NOBODY);
+        let executed = self.execute(&mut State::default(), 0, 0, Vec::new(), AccountId::NOBODY);
         (self.prove(&executed), inputs(&executed)[0])
     }
 
     /// The next batch, of one op, `queue_ops` of them from the queue.
     pub(crate) fn batch(&mut self, chain: &mut Chain, op: SignedOp, queue_ops: u64) -> Submission {
+        self.batch_of(chain, vec![op], queue_ops)
+    }
+
+    /// The next batch: these ops, `queue_ops` of them from the queue, and NOOPs.
+    pub(crate) fn batch_of(&mut self, chain: &mut Chain, ops: Vec<SignedOp>, queue_ops: u64) -> Submission {
         self.number += 1;
-        (self.before, self.last) = (self.state.clone(), Some(op));
+        (self.before, self.last) = (self.state.clone(), ops.clone());
         let fee_account = AccountId::new(1).expect("small");
         let mut state = std::mem::take(&mut self.state);
-        let executed = self.execute(&mut state, self.number, chain.time(), op, fee_account);
+        let executed = self.execute(&mut state, self.number, chain.time(), ops, fee_account);
         self.state = state;
         let batch = IRollup::Batch {
             newRoot: word(executed.new_root),
@@ -125,24 +143,30 @@ impl Operator {
             queueOps: U256::from(queue_ops),
             sponge: inputs(&executed)[0],
         };
-        Submission { batch, ops: pack(&op.op), proof: self.prove(&executed) }
+        let ops: Vec<Op> = executed.ops.iter().map(|trace| trace.signed.op).collect();
+        Submission { size: self.size(), batch, ops: pack(&ops), proof: self.prove(&executed) }
     }
 
     /// The last batch again, at the present time.
     pub(crate) fn again(&mut self, chain: &mut Chain) -> Submission {
         self.state = self.before.clone();
         self.number -= 1;
-        let op = self.last.expect("a batch was made");
-        self.batch(chain, op, 0)
+        let ops = std::mem::take(&mut self.last);
+        self.batch_of(chain, ops, 0)
+    }
+
+    /// Signs an op with its account's nonce, `ahead` signed ops later.
+    pub(crate) fn sign(&self, op: Op, key: &SecretKey, ahead: u64) -> SignedOp {
+        let signer = op.signer().expect("an op that is signed");
+        let nonce = self.state.account(signer).map_or(0, |account| account.nonce) + ahead;
+        let valid_until = u64::MAX;
+        let signature = key.sign(op.message(&self.domain, nonce, valid_until));
+        SignedOp { op, authorisation: Some(Authorisation { nonce, valid_until, signature }) }
     }
 
     pub(crate) fn signed(&mut self, chain: &mut Chain, op: Op, key: &SecretKey) -> Submission {
-        let signer = op.signer().expect("an op that is signed");
-        let nonce = self.state.account(signer).expect("an account").nonce;
-        let valid_until = u64::MAX;
-        let signature = key.sign(op.message(&self.domain, nonce, valid_until));
-        let authorisation = Some(Authorisation { nonce, valid_until, signature });
-        self.batch(chain, SignedOp { op, authorisation }, 0)
+        let signed = self.sign(op, key, 0);
+        self.batch(chain, signed, 0)
     }
 
     /// A batch that changes nothing; the state stays.
@@ -159,16 +183,18 @@ impl Operator {
         state: &mut State,
         number: u64,
         time: u64,
-        op: SignedOp,
+        mut ops: Vec<SignedOp>,
         fee_account: AccountId,
     ) -> Executed {
+        assert!(ops.len() <= self.size());
+        ops.resize(self.size(), Op::Noop.into());
         let fee_tokens = [0, 1, 2, 3].map(TokenId);
         let header = Header { number, time, fee_account, fee_tokens };
-        state.execute(self.domain, &Batch { header, ops: vec![op] }).expect("a right batch")
+        state.execute(self.domain, &Batch { header, ops }).expect("a right batch")
     }
 
     fn prove(&self, executed: &Executed) -> IRollup::Proof {
-        let witness = self.circuit.groth16_witness(executed).expect("one op");
+        let witness = self.circuit.groth16_witness(executed).expect("a batch of this size");
         let randomness = Randomness::Seed([1; 32]);
         let proved = self
             .prover
@@ -183,21 +209,4 @@ impl Operator {
 fn inputs(executed: &Executed) -> [U256; 3] {
     let PublicInputs { p, rho, y } = PublicInputs::of(&executed.words());
     [p, rho, y].map(word)
-}
-
-/// One op as `submit` takes it: w0, four bytes of w1, and its address or key.
-fn pack(op: &Op) -> Vec<u8> {
-    let [w0, w1] = op.words().map(|x| word(x).to_be_bytes::<32>());
-    let mut packed = w0.to_vec();
-    match op {
-        Op::SetKey { .. } => {
-            packed.extend([0; 4]);
-            packed.extend(w1);
-        }
-        _ => packed.extend(&w1[8..12]),
-    }
-    if matches!(op, Op::Deposit { .. } | Op::Withdraw { .. } | Op::FullExit { .. }) {
-        packed.extend(&w1[12..]);
-    }
-    packed
 }
