@@ -22,7 +22,7 @@ CARGO_FLAGS := --release --locked
 CONTRACTS := host/rollup/contracts
 FORGE := $(MILLRACE_NODE_MODULES)/@foundry-rs/forge-linux-amd64/bin/forge
 
-.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures ceremony campaign-rollup formal fuzz generate clean vectors test-pcie faults
+.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures ceremony campaign-rollup rollup-proofs formal fuzz generate clean vectors test-pcie faults
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,12 +92,22 @@ bench: build vectors ## Time engines and whole proofs beside arkworks; report un
 figures: build vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met
 	@$(MILLRACE) figures $(or $(GROUP),hw) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
 
-ceremony: build ## A whole setup by snarkjs for the rollup's circuit of OPS=1 or 8 ops: contributions, verified, proven with (minutes; half an hour)
-	@MILLRACE=$(MILLRACE) bash sim/vectors/rollup/ceremony.sh $(or $(OPS),1) $(CARGO_TARGET_DIR)/ceremony-$(or $(OPS),1)
+# Records of what takes long: bench/results/DATE-NAME.
+RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)
 
-campaign-rollup: setup ## More of the rollup's random tests than CI runs: STATES reachable states, BATCHES batches, one batch of 64 ops
-	MILLRACE_STATES=$(or $(STATES),1000000) cargo test $(CARGO_FLAGS) -p millrace-circuit --test forced -- --nocapture
-	MILLRACE_BATCHES=$(or $(BATCHES),1000) MILLRACE_OPS=64 cargo test $(CARGO_FLAGS) -p millrace-circuit --test batches -- --nocapture
+ceremony: build ## A whole setup by snarkjs for the rollup's circuit of OPS=1 or 8 ops: contributions, verified, proven with; its record is kept
+	@MILLRACE=$(MILLRACE) KEEP=$(call RESULTS,ceremony)/ops-$(or $(OPS),1).json bash sim/vectors/rollup/ceremony.sh $(or $(OPS),1) $(CARGO_TARGET_DIR)/ceremony-$(or $(OPS),1)
+
+campaign-rollup: setup ## The rollup's long random tests, kept in host/rollup/campaigns: STATES=10^6 states with each forced op, OPS=10^6 ops through both decoders, BATCHES=1000
+	@bash host/rollup/campaign.sh decoder
+	@bash host/rollup/campaign.sh batches
+	@bash host/rollup/campaign.sh forced
+
+rollup-proofs: build ## A proof of 8 ops on the Verilated device, equal to the CPU's, and one of 64 ops submitted to the contract (8 GB of memory); their records are kept
+	@MILLRACE=$(MILLRACE) KEEP=$(call RESULTS,rollup)/verilated-8.json bash sim/demo/rollup.sh $(CARGO_TARGET_DIR)/rollup-sim
+	@mkdir -p $(call RESULTS,rollup)
+	MILLRACE_OPS=64 cargo test $(CARGO_FLAGS) -p millrace-circuit --test batches a_full_batch -- --nocapture | tee $(call RESULTS,rollup)/batch-64.txt
+	MILLRACE_PROOF_OPS=64 cargo test $(CARGO_FLAGS) -p millrace-l1 --test rollup every_op -- --nocapture | tee $(call RESULTS,rollup)/proof-64.txt
 
 # cargo-fuzz wants flags that only nightly toolchains take; RUSTC_BOOTSTRAP lets the one that is here take them, for this target alone.
 FUZZ_SECONDS ?= 60

@@ -12,17 +12,20 @@ use millrace_state::batch::Batch;
 
 #[test]
 fn random_batches_satisfy_the_circuit() {
-    // `MILLRACE_BATCHES=N` runs more of them.
-    let batches = std::env::var("MILLRACE_BATCHES").ok().and_then(|n| n.parse().ok()).unwrap_or(40);
+    // `MILLRACE_BATCHES=N` runs more of them, `MILLRACE_SEED` others (`make campaign-rollup`).
+    let number = |name| std::env::var(name).ok().map(|text: String| text.parse().expect("a number"));
+    let (batches, seed) = (number("MILLRACE_BATCHES").unwrap_or(40), number("MILLRACE_SEED").unwrap_or(1));
     let circuit = Circuit::new(2);
-    let mut world = World::empty(1);
+    let mut world = World::empty(seed);
+    let mut signed = 0;
     for run in 0..batches {
         let batch = world.random_batch(2);
+        signed += batch.ops.iter().filter(|signed| signed.op.signer().is_some()).count();
         let executed = world.state.execute(DOMAIN, &batch).unwrap();
         let witness = circuit.witness(&executed).unwrap();
         assert_eq!(circuit.system().first_broken(&witness), None, "run {run}: {:?}", batch.ops);
     }
-    println!("{batches} batches of two ops");
+    println!("batches: seed {seed}, {batches} batches of two ops, {signed} of the ops signed");
 }
 
 /// Indices of ops, carries of roots and fees between them, and the sponge's padding differ by size: one batch of the size that is deployed.
