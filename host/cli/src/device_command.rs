@@ -117,6 +117,7 @@ fn exercise_device(device: &DeviceName, completions: u32) -> Result<(), Failure>
         report.interrupts,
         report.spurious
     );
+    say!("queues: {}, each with its own completions and interrupts", report.queues);
     say!(
         "round trip of an empty job, woken by its interrupt: {:.1} µs (median)",
         report.round_trip.as_secs_f64() * 1e6

@@ -7,12 +7,16 @@ use std::time::Duration;
 pub struct DriverConfig {
     /// Take a device whose multiplier is a behavioural double. Never in demo or figures.
     pub allow_behavioural: bool,
+    /// Queues used at most; the device may have fewer. A thread keeps to one of them.
+    pub queues: usize,
     /// log₂ of the entries of both rings, 1..=10.
     pub log_entries: u32,
     /// Largest number of points that one descriptor is given; a larger MSM becomes several, whose results are added.
     pub max_points_per_job: usize,
     /// Points moved by one descriptor when bases are made resident.
     pub upload_chunk_points: usize,
+    /// How long a thread that waits looks at the ring without pause before it sleeps. For short jobs, where a core is to spare.
+    pub spin: Duration,
     /// How long the driver sleeps at most between two looks at the completion ring when no interrupt comes.
     pub poll_interval: Duration,
     /// Time between two readings of `PROGRESS` while somebody waits.
@@ -33,9 +37,11 @@ impl Default for DriverConfig {
     fn default() -> Self {
         Self {
             allow_behavioural: false,
+            queues: 15,
             log_entries: 6,
             max_points_per_job: 1 << 22,
             upload_chunk_points: 1 << 14,
+            spin: Duration::ZERO,
             poll_interval: Duration::from_millis(1),
             progress_interval: Duration::from_millis(100),
             stall_time: Duration::from_secs(10),

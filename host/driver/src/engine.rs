@@ -1,10 +1,7 @@
 //! [`DeviceEngine`]: a device as a `millrace_job::Engine`.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -15,14 +12,8 @@ use millrace_pcie::Function;
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    Anomalies, DeviceStatistics, DriverConfig, Identity, OpenError,
-    allocator::DeviceMemory,
-    core::Core,
-    flight::Purpose,
-    pool::Pool,
-    recovery::Level,
-    registers::{LinkDown, Registers},
-    shared::Shared,
+    Anomalies, DeviceStatistics, DriverConfig, Identity, OpenError, allocator::DeviceMemory, device::Device,
+    flight::Purpose, pool::Pool, queue::Need, recovery::Level, registers::LinkDown, shared::Shared,
 };
 
 /// A device behind its rings, doing MSMs over G1 and transforms up to its own limit.
@@ -34,7 +25,7 @@ pub struct DeviceEngine {
 }
 
 impl DeviceEngine {
-    /// Takes a function over: compares its identity, resets it, sets queue 0 up and sees a NOP through it.
+    /// Takes a function over: compares its identity, resets it, sets its queues up and sees a NOP through each.
     ///
     /// # Errors
     /// [`OpenError`]: not this device, not this build, or it does not start.
@@ -50,44 +41,39 @@ impl DeviceEngine {
             });
         }
         let identity = Identity::read(&name, &*function.bar0, config.allow_behavioural)?;
-        let registers = Arc::new(Registers::new(function.bar0.clone(), 0));
         let pool = Pool::new(function.dma.clone(), config.pool_bytes);
-        let irq = function.irqs.first().cloned();
-        let mut core = Core::new(function, config.clone(), identity, registers.clone(), pool.clone())
+        let device = Device::new(function, config, identity, pool)
             .map_err(|source| OpenError::Dma { device: name.clone(), source })?;
         let unresponsive = |what: String| OpenError::Unresponsive { device: name.clone(), what };
-        match core.bring_up() {
+        let mut world = device.world();
+        match world.bring_up() {
             Ok(true) => {}
             Ok(false) => {
-                core.lose("never started".into());
+                world.lose("never started".into());
                 return Err(unresponsive("a NOP after a function reset".into()));
             }
             Err(LinkDown(reason)) => {
-                core.lose(reason.clone());
+                world.lose(reason.clone());
                 return Err(unresponsive(reason));
             }
         }
-        let memory_generation = core.memory_generation.clone();
+        drop(world);
         let shared = Shared {
-            name,
-            config,
-            identity,
-            core: Mutex::new(core),
-            ended: Condvar::new(),
-            irq,
-            registers,
-            pool,
+            ended: device.queues.iter().map(|_| Condvar::new()).collect(),
             memory: DeviceMemory::new(identity.memory_bytes),
-            memory_generation,
             residents: Mutex::default(),
             next_buffer: AtomicU64::new(1),
+            uses: AtomicU64::new(0),
+            evictions: AtomicU64::new(0),
+            name,
+            device,
         };
         Ok(Self { shared })
     }
 
     /// What the identity registers say.
     pub fn identity(&self) -> &Identity {
-        &self.shared.identity
+        &self.shared.device.identity
     }
 
     /// The device's counters.
@@ -95,12 +81,23 @@ impl DeviceEngine {
     /// # Errors
     /// [`EngineError::DeviceLost`] if nothing answers.
     pub fn statistics(&self) -> Result<DeviceStatistics, EngineError> {
-        DeviceStatistics::read(&self.shared.registers).map_err(|LinkDown(reason)| self.shared.lost(reason))
+        DeviceStatistics::read(&self.shared.device.registers)
+            .map_err(|LinkDown(reason)| self.shared.lost(reason))
     }
 
     /// What went wrong so far, and was survived.
     pub fn anomalies(&self) -> Anomalies {
-        self.shared.core.lock().anomalies
+        self.shared.device.anomalies()
+    }
+
+    /// Queues in use.
+    pub fn queues(&self) -> usize {
+        self.shared.device.queues.len()
+    }
+
+    /// How often bases made room in device memory for others since the engine was opened.
+    pub fn evictions(&self) -> u64 {
+        self.shared.evictions.load(Ordering::Relaxed)
     }
 
     /// Resets the function. MSMs in flight fail with RESET, other jobs are sent again; bases are sent again before
@@ -109,14 +106,11 @@ impl DeviceEngine {
     /// # Errors
     /// [`EngineError::DeviceLost`] if the device does not come back.
     pub fn reset(&self) -> Result<(), EngineError> {
-        let mut core = self.shared.core.lock();
-        if core.lost.is_none() {
-            core.recover(Level::Function, "a reset was asked for");
-            core.service();
-        }
-        self.shared.ended.notify_all();
-        match core.lost.clone() {
-            Some(reason) => Err(self.shared.lost(reason)),
+        let device = &self.shared.device;
+        device.meet(0, Need::Recover(Level::Function, "a reset was asked for".into()));
+        self.shared.wake_all();
+        match device.common.lost.get() {
+            Some(reason) => Err(self.shared.lost(reason.clone())),
             None => Ok(()),
         }
     }
@@ -130,13 +124,13 @@ impl Engine for DeviceEngine {
     fn supports(&self, kind: &JobKind) -> bool {
         match kind {
             JobKind::Msm { group, .. } => *group == Group::G1,
-            JobKind::Ntt { log_n, .. } => *log_n <= self.shared.identity.ntt_log_max,
+            JobKind::Ntt { log_n, .. } => *log_n <= self.shared.device.identity.ntt_log_max,
             JobKind::Rows { .. } => false,
         }
     }
 
     fn depth(&self) -> usize {
-        self.shared.config.depth.max(1)
+        self.shared.device.common.config.depth.max(1)
     }
 
     fn load(&self, data: Resident) -> Result<BufferId, EngineError> {
@@ -173,8 +167,8 @@ impl Engine for DeviceEngine {
     }
 
     fn cancel(&self, ticket: Ticket) -> Result<(), EngineError> {
-        let cancelled = self.shared.core.lock().cancel(ticket.0);
-        self.shared.ended.notify_all();
+        let cancelled = self.shared.device.cancel(ticket.0);
+        self.shared.wake_all();
         cancelled.map_err(|reason| self.shared.lost(reason))
     }
 

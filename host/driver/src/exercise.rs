@@ -22,6 +22,8 @@ use crate::{DeviceEngine, DriverConfig, Identity, OpenError, registers::LinkDown
 /// A multiple of 64 that no mapping of this step holds: page 0 is never mapped.
 const NOWHERE: Iova = Iova(0);
 const BEAT_BYTES: usize = 64;
+/// Jobs given to a queue at once when all are driven.
+const QUEUE_BURST: u32 = 20;
 
 /// How much to do.
 #[derive(Clone, Debug)]
@@ -59,6 +61,8 @@ pub struct ExerciseReport {
     pub round_trip_polled: Duration,
     /// Whether a write that leads nowhere was lost in silence, as on PCIe, or answered.
     pub lost_write_is_silent: bool,
+    /// Queues that were driven, first one alone and then all at once.
+    pub queues: usize,
     /// Whether the function can be reset from outside, and was.
     pub reset_from_outside: bool,
 }
@@ -126,7 +130,7 @@ pub enum ExerciseError {
 /// [`ExerciseError`] names the first step that did not pass.
 pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseReport, ExerciseError> {
     let identity = Identity::read(&function.name, &*function.bar0, plan.driver.allow_behavioural)?;
-    let mut run = Run { function, plan, queue: HandQueue::stopped(function, plan.deadline)? };
+    let mut run = Run { function, plan, queue: HandQueue::after_reset(function, plan.deadline)? };
     run.registers()?;
     run.queue.start()?;
     let dma_bytes = run.dma()?;
@@ -136,6 +140,8 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
     let interrupts = run.completions()?;
     run.queue.close()?;
     drop(run);
+    let queues = (identity.queues as usize).min(function.irqs.len());
+    all_queues(function, plan, queues)?;
     let reset_from_outside = resets(function, plan)?;
     Ok(ExerciseReport {
         identity,
@@ -146,6 +152,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
         round_trip,
         round_trip_polled,
         lost_write_is_silent,
+        queues: queues.max(1),
         reset_from_outside,
     })
 }
@@ -324,6 +331,41 @@ impl<'a> Run<'a> {
         }
         Ok(seen)
     }
+}
+
+/// Jobs of all queues at once: each gets its own completions, in order, and its own interrupts.
+fn all_queues(function: &Function, plan: &ExercisePlan, count: usize) -> Result<(), ExerciseError> {
+    let step = "all queues at once";
+    let open = |number| {
+        let queue = HandQueue::stopped(function, number, plan.deadline)?;
+        queue.start()?;
+        Ok(queue)
+    };
+    let mut queues: Vec<HandQueue<'_>> = (0..count).map(open).collect::<Result<_, ExerciseError>>()?;
+    let rounds = (plan.completions / 100).clamp(1, 100);
+    for _ in 0..rounds {
+        for queue in &mut queues {
+            for _ in 0..QUEUE_BURST {
+                queue.push(Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() });
+            }
+            queue.ring();
+        }
+        // The last queue is waited for first: the others' completions must not be needed for it.
+        for queue in queues.iter_mut().rev() {
+            let (mut left, until) = (QUEUE_BURST, queue.until());
+            while left > 0 {
+                queue.wait_for_interrupt(step, until)?;
+                while let Some(completion) = queue.take(step)? {
+                    if completion.status != Cause::Ok as u8 {
+                        let got = format!("{completion:?}");
+                        return Err(unexpected(&function.name, step, "status OK", got));
+                    }
+                    left -= 1;
+                }
+            }
+        }
+    }
+    queues.iter().try_for_each(HandQueue::close)
 }
 
 fn unexpected(

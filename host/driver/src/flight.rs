@@ -9,7 +9,11 @@ use millrace_bn254::FrCanonical;
 use millrace_job::{JobKind, JobValue};
 use millrace_regs::{Completion, Descriptor};
 
-use crate::{fault::DeviceFault, pool::Staging, upload::Bases};
+use crate::{
+    fault::DeviceFault,
+    pool::Staging,
+    residents::{Bases, Pin},
+};
 
 /// Where results go.
 pub(crate) struct Output {
@@ -59,6 +63,8 @@ pub(crate) enum Purpose {
     Msm {
         kind: JobKind,
         bases: Arc<Bases>,
+        /// Keeps the bases where the descriptors say they are.
+        pin: Pin,
         first_points: Vec<usize>,
         scalars: Arc<[FrCanonical]>,
     },

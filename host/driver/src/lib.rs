@@ -7,9 +7,11 @@
 //! |---|---|
 //! | `identity` | whose device this is, and how it was built |
 //! | `registers`, `ring`, `pool`, `allocator` | the things a queue is made of |
-//! | `core`, `flight` | jobs in flight, from descriptor to completion |
+//! | `queue`, `flight`, `flights`, `tickets` | jobs in flight, from descriptor to completion; one queue a thread while there are enough |
+//! | `device` | all queues together |
 //! | `watchdog`, `recovery` | waits bounded by the device's progress, and what follows when they end |
 //! | `prepare`, `upload`, `msm`, `ntt` | what each kind of job sends |
+//! | `residents` | bases in device memory, evicted by use |
 //! | `judge` | what comes back, believed only after a look |
 //! | `shared`, `engine` | waiting, and [`DeviceEngine`]: all of it as a `millrace_job::Engine` |
 //! | `exercise` | an acceptance test of the way to a device |
@@ -20,23 +22,27 @@
 
 mod allocator;
 mod config;
-mod core;
+mod device;
 mod digest;
 mod engine;
 mod exercise;
 mod fault;
 mod flight;
+mod flights;
 mod identity;
 mod judge;
 mod msm;
 mod ntt;
 mod pool;
 mod prepare;
+mod queue;
 mod recovery;
 mod registers;
+mod residents;
 mod ring;
 mod shared;
 mod statistics;
+mod tickets;
 mod upload;
 mod watchdog;
 

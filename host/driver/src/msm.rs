@@ -1,6 +1,6 @@
 //! MSM over G1: what is sent, and how the result is judged.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Field, Zero};
@@ -12,8 +12,8 @@ use crate::{
     Identity,
     fault::no_memory,
     flight::{Output, Work},
+    residents::{BASE_BYTES, Pin},
     shared::Shared,
-    upload::{BASE_BYTES, Bases},
 };
 
 /// Bytes of a point as the device writes it: X, Y, Z and 32 zero bytes.
@@ -35,7 +35,7 @@ impl Shared {
     /// Splits by point range into descriptors of at most `max_points`; answers with the first point of each part too.
     pub(crate) fn msm_work(
         &self,
-        bases: &Arc<Bases>,
+        pin: &Pin,
         range: &Range<usize>,
         scalars: &[FrCanonical],
         max_points: usize,
@@ -46,17 +46,22 @@ impl Shared {
         for (i, part) in scalars.chunks(max_points.max(1)).enumerate() {
             let first = i * max_points;
             let input_bytes = part.len() * SCALAR_BYTES;
-            let input = self.pool.lease(input_bytes).map_err(|e| no_memory(&self.name, input_bytes, &e))?;
+            let input =
+                self.device.pool.lease(input_bytes).map_err(|e| no_memory(&self.name, input_bytes, &e))?;
             input.write(0, bytemuck::cast_slice(part));
-            let len_bytes = if dump { bucket_count(&self.identity) * POINT_BYTES } else { POINT_BYTES };
-            let staging =
-                self.pool.lease_poisoned(len_bytes).map_err(|e| no_memory(&self.name, len_bytes, &e))?;
+            let len_bytes =
+                if dump { bucket_count(&self.device.identity) * POINT_BYTES } else { POINT_BYTES };
+            let staging = self
+                .device
+                .pool
+                .lease_poisoned(len_bytes)
+                .map_err(|e| no_memory(&self.name, len_bytes, &e))?;
             let output = Output { staging, len_bytes };
             let descriptor = Descriptor {
                 opcode: layout::OPCODE_MSM_G1,
                 flags: layout::FLAG_SRC1_DEV | layout::FLAG_MONT | if dump { layout::FLAG_DUMP } else { 0 },
                 src0: input.iova().0,
-                src1: bases.region.start() + ((range.start + first) * BASE_BYTES) as u64,
+                src1: pin.start() + ((range.start + first) * BASE_BYTES) as u64,
                 dst: output.staging.iova().0,
                 count: part.len() as u64,
                 dst_len_bytes: len_bytes as u64,
@@ -66,7 +71,7 @@ impl Shared {
                 descriptor,
                 inputs: vec![input],
                 output: Some(output),
-                expected_work: expected_work(&self.identity, part.len()),
+                expected_work: expected_work(&self.device.identity, part.len()),
             });
             first_points.push(first);
         }
@@ -83,10 +88,10 @@ impl Shared {
             buckets.map(|(i, point)| Ok(decode_homogeneous(point).ok_or(i as u64)?.0)).collect();
         let mut decoded = decoded?;
         // An MSM of no points is not sent at all: its buckets are empty.
-        decoded.resize(bucket_count(&self.identity), G1Projective::ZERO);
+        decoded.resize(bucket_count(&self.device.identity), G1Projective::ZERO);
         Ok(BucketDump {
-            window_bits: self.identity.window_bits,
-            windows: self.identity.windows,
+            window_bits: self.device.identity.window_bits,
+            windows: self.device.identity.windows,
             buckets: G1Projective::normalize_batch(&decoded),
         })
     }

@@ -8,8 +8,8 @@ use millrace_job::{BufferId, EngineError, Group, Job, JobValue, wipe_values};
 
 use crate::{
     flight::{Purpose, Tracked},
+    residents::Bases,
     shared::Shared,
-    upload::Bases,
 };
 
 impl Shared {
@@ -17,7 +17,7 @@ impl Shared {
         if !values.is_power_of_two() {
             return Err(self.bad_job("a power of two of values", format!("{values}")));
         }
-        if values.ilog2() > self.identity.ntt_log_max {
+        if values.ilog2() > self.device.identity.ntt_log_max {
             return Err(self.unsupported(format!("a transform of {values} values")));
         }
         Ok(())
@@ -47,9 +47,11 @@ impl Shared {
                 if range.is_empty() && !dump {
                     return ready(JobValue::G1(G1Affine::zero()));
                 }
-                let max_points = if dump { usize::MAX } else { self.config.max_points_per_job.max(1) };
-                let (work, first_points) = self.msm_work(&bases, &range, &scalars, max_points, dump)?;
-                Ok(Tracked::new(Purpose::Msm { kind, bases, first_points, scalars }, work))
+                let max_points =
+                    if dump { usize::MAX } else { self.device.common.config.max_points_per_job.max(1) };
+                let pin = self.pin(&bases)?;
+                let (work, first_points) = self.msm_work(&pin, &range, &scalars, max_points, dump)?;
+                Ok(Tracked::new(Purpose::Msm { kind, bases, pin, first_points, scalars }, work))
             }
             Job::Ntt { values, .. } if values.len() == 1 => ready(JobValue::Values(values)),
             Job::Ntt { direction, coset, mut values } => {

@@ -14,16 +14,22 @@ pub const BAR0_BYTES: u64 = (reg::QUEUE_BASE + reg::QUEUE_MAX * reg::QUEUE_STRID
 pub(crate) struct LinkDown(pub(crate) String);
 
 /// The registers of a device and of one of its queues.
+#[derive(Clone)]
 pub(crate) struct Registers {
     bar0: Arc<dyn Mmio>,
     queue: u32,
     /// Held over the two halves of a 64-bit read: reading the lower half latches the upper one for everybody.
-    latch: Mutex<()>,
+    latch: Arc<Mutex<()>>,
 }
 
 impl Registers {
     pub(crate) fn new(bar0: Arc<dyn Mmio>, queue: u32) -> Self {
-        Self { bar0, queue, latch: Mutex::new(()) }
+        Self { bar0, queue, latch: Arc::default() }
+    }
+
+    /// The same device, another queue.
+    pub(crate) fn of_queue(&self, queue: u32) -> Self {
+        Self { queue, ..self.clone() }
     }
 
     /// Reads; all-ones is believed only from a device that still says who it is.

@@ -1,43 +1,56 @@
 //! What all threads of an engine share, and how they wait.
 
 use std::{
+    cell::Cell,
     collections::HashMap,
+    hint,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
 use millrace_job::EngineError;
-use millrace_pcie::Irq;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::{
-    DriverConfig, Identity,
     allocator::DeviceMemory,
-    core::Core,
+    device::Device,
     flight::{Purpose, Tracked},
-    pool::Pool,
-    registers::Registers,
-    upload::Bases,
+    queue::{Need, Queue, Refused},
+    residents::Bases,
+    tickets::queue_of,
 };
+
+/// Looks at the ring between two looks at the clock.
+const SPINS: u32 = 32;
 
 /// What all threads of the engine share.
 pub(crate) struct Shared {
     pub(crate) name: String,
-    pub(crate) config: DriverConfig,
-    pub(crate) identity: Identity,
-    pub(crate) core: Mutex<Core>,
-    pub(crate) ended: Condvar,
-    pub(crate) irq: Option<Arc<dyn Irq>>,
-    pub(crate) registers: Arc<Registers>,
-    pub(crate) pool: Pool,
+    pub(crate) device: Device,
+    /// For each queue: a job of it may have ended.
+    pub(crate) ended: Vec<Condvar>,
     pub(crate) memory: DeviceMemory,
-    pub(crate) memory_generation: Arc<AtomicU64>,
     pub(crate) residents: Mutex<HashMap<u64, Arc<Bases>>>,
     pub(crate) next_buffer: AtomicU64,
+    /// Counts uses of bases.
+    pub(crate) uses: AtomicU64,
+    /// Bases that made room for others.
+    pub(crate) evictions: AtomicU64,
+}
+
+/// A number for each thread, in the order in which they first submit.
+fn thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static NUMBER: Cell<Option<usize>> = const { Cell::new(None) });
+    NUMBER.with(|number| {
+        let mine = number.get().unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed));
+        number.set(Some(mine));
+        mine
+    })
 }
 
 impl Shared {
@@ -57,22 +70,48 @@ impl Shared {
         self.bad_job("a ticket of this engine", format!("ticket {ticket}"))
     }
 
-    /// Takes a staged job in. Bases of an MSM that are not believed are sent again first; this is looked at under the lock, where
-    /// nothing can reset the device between the look and the doorbell.
+    /// Takes a staged job in, on the queue of this thread. Bases of an MSM that are not believed are sent again first; this is looked at under the
+    /// queue's lock, where nothing can reset the device between the look and the doorbell.
     pub(crate) fn submit(&self, tracked: Tracked) -> Result<u64, EngineError> {
+        let number = thread_number() % self.device.queues.len();
+        let common = &self.device.common;
         loop {
-            let mut core = self.core.lock();
-            if let Purpose::Msm { bases, .. } = &tracked.purpose
-                && core.lost.is_none()
-                && !bases.is_believed(self.memory_generation.load(Ordering::Acquire))
+            let mut queue = self.device.queues[number].lock();
+            if let Purpose::Msm { bases, pin, .. } = &tracked.purpose
+                && common.lost.get().is_none()
+                && !pin.is_believed(common.memory_generation.load(Ordering::Acquire))
             {
-                core.anomalies.uploads_again += 1;
-                drop(core);
-                self.ensure_resident(bases)?;
+                drop(queue);
+                self.ensure_resident(bases, pin)?;
                 continue;
             }
-            return core.submit(tracked).map_err(|reason| self.lost(reason));
+            let ticket = queue.submit(tracked).map_err(|refused| match refused {
+                Refused::Lost(reason) => self.lost(reason),
+                Refused::NoTickets => self.bad_job("jobs that somebody waits for", "no ticket is left"),
+            })?;
+            let need = queue.service();
+            drop(queue);
+            self.meet(number, need)?;
+            return Ok(ticket);
         }
+    }
+
+    /// Does what a queue needs that holds nobody's lock; tells a lost device.
+    fn meet(&self, number: usize, need: Need) -> Result<(), EngineError> {
+        if !matches!(need, Need::Nothing) {
+            self.device.meet(number, need);
+            self.wake_all();
+        }
+        match self.device.common.lost.get() {
+            Some(reason) => Err(self.lost(reason.clone())),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.ended.iter().for_each(|ended| {
+            ended.notify_all();
+        });
     }
 
     /// Waits as long as the device moves.
@@ -85,52 +124,76 @@ impl Shared {
 
     /// Waits for a ticket's end, at most until `deadline` (then `None`).
     ///
-    /// One waiter at a time leads: it waits for the interrupt, looks at the ring for all, and watches progress.
+    /// Of those who wait for jobs of one queue one leads: it waits for the interrupt, looks at the ring for all, and watches progress. Where each
+    /// thread has its queue, it is always the one that submitted.
     pub(crate) fn wait_until(
         &self,
         ticket: u64,
         deadline: Option<Instant>,
     ) -> Result<Option<Tracked>, EngineError> {
-        let mut core = self.core.lock();
+        let number = queue_of(ticket);
+        let Some(lock) = self.device.queues.get(number) else { return Err(self.unknown_ticket(ticket)) };
+        let ended = &self.ended[number];
+        let mut queue = lock.lock();
         loop {
-            core.service();
-            if let Some(reason) = core.lost.clone() {
-                self.ended.notify_all();
-                return Err(self.lost(reason));
+            let need = queue.service();
+            if !matches!(need, Need::Nothing) || self.device.common.lost.get().is_some() {
+                drop(queue);
+                self.meet(number, need)?;
+                queue = lock.lock();
+                continue;
             }
-            let open = core.tickets.get(&ticket).map(|tracked| tracked.open);
-            match open {
+            match queue.tickets.get(ticket).map(|tracked| tracked.open) {
                 None => return Err(self.unknown_ticket(ticket)),
                 Some(0) => {
                     // Whoever waits too may have to lead now.
-                    self.ended.notify_all();
-                    return Ok(core.tickets.remove(&ticket));
+                    ended.notify_all();
+                    return Ok(queue.tickets.remove(ticket));
                 }
                 Some(_) => {}
             }
-            let now = Instant::now();
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 return Ok(None);
             }
-            let nap = self.config.poll_interval.min(left.unwrap_or(Duration::MAX));
-            if core.has_leader {
-                self.ended.wait_for(&mut core, nap);
+            let nap = self.device.common.config.poll_interval.min(left.unwrap_or(Duration::MAX));
+            if queue.has_leader {
+                ended.wait_for(&mut queue, nap);
                 continue;
             }
-            core.has_leader = true;
-            drop(core);
-            match &self.irq {
-                Some(irq) => {
-                    irq.wait(nap);
-                }
-                None => thread::sleep(nap),
+            queue.has_leader = true;
+            self.look_out(number, &mut queue, nap);
+            queue.has_leader = false;
+            let need = queue.watch();
+            if !matches!(need, Need::Nothing) {
+                drop(queue);
+                self.meet(number, need)?;
+                queue = lock.lock();
             }
-            core = self.core.lock();
-            core.has_leader = false;
-            core.watch();
-            core.service();
-            self.ended.notify_all();
+            ended.notify_all();
         }
+    }
+
+    /// Waits for news with nothing locked: looks without pause for as long as is configured, then sleeps until the interrupt or for `nap`.
+    fn look_out(&self, number: usize, queue: &mut MutexGuard<'_, Queue>, nap: Duration) {
+        let spin = self.device.common.config.spin;
+        if !spin.is_zero() {
+            let until = Instant::now() + spin.min(nap);
+            while Instant::now() < until {
+                for _ in 0..SPINS {
+                    if queue.cq.has_news() {
+                        return;
+                    }
+                    hint::spin_loop();
+                }
+                MutexGuard::unlocked(queue, thread::yield_now);
+            }
+        }
+        MutexGuard::unlocked(queue, || match self.device.function.irqs.get(number) {
+            Some(irq) => {
+                irq.wait(nap);
+            }
+            None => thread::sleep(nap),
+        });
     }
 }

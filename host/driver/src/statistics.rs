@@ -75,3 +75,35 @@ pub struct Anomalies {
     /// Bases sent to device memory again because it could not be trusted.
     pub uploads_again: u64,
 }
+
+impl Anomalies {
+    /// What was counted in two places.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self {
+            unknown_jobs,
+            stale_epochs,
+            garbage,
+            lost_completions,
+            wrong_digests,
+            wrong_results,
+            doorbells_again,
+            engine_resets,
+            queue_resets,
+            function_resets,
+            outside_resets,
+            uploads_again,
+        } = other;
+        self.unknown_jobs += unknown_jobs;
+        self.stale_epochs += stale_epochs;
+        self.garbage += garbage;
+        self.lost_completions += lost_completions;
+        self.wrong_digests += wrong_digests;
+        self.wrong_results += wrong_results;
+        self.doorbells_again += doorbells_again;
+        self.engine_resets += engine_resets;
+        self.queue_resets += queue_resets;
+        self.function_resets += function_resets;
+        self.outside_resets += outside_resets;
+        self.uploads_again += uploads_again;
+    }
+}

@@ -33,6 +33,10 @@ pub(crate) struct Watchdog {
     next: Instant,
     moved: u64,
     halfway_told: bool,
+    /// Something right came since the last look at the clock, when so much work had ended.
+    touched: bool,
+    /// Work that had ended when the bounds began.
+    ended_before: u64,
 }
 
 impl Watchdog {
@@ -48,24 +52,42 @@ impl Watchdog {
             next: now + config.progress_interval,
             moved: 0,
             halfway_told: false,
+            touched: false,
+            ended_before: 0,
         }
     }
 
-    /// Something right came from the device: all bounds begin anew.
-    pub(crate) fn restart(&mut self) {
+    /// Something right came from the device: all bounds begin anew at the next look. No clock is read here, as this is told for every job.
+    pub(crate) fn touch(&mut self, work_ended: u64) {
+        (self.touched, self.ended_before) = (true, work_ended);
+    }
+
+    /// Whether something right came since the last look.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.touched
+    }
+
+    /// All bounds begin anew now, when this much work has ended on the device.
+    pub(crate) fn restart(&mut self, work_ended: u64) {
         let now = Instant::now();
+        (self.touched, self.ended_before) = (false, work_ended);
         (self.last, self.since, self.readings, self.moved) = (None, now, 0, 0);
         self.next = now + self.interval;
         self.halfway_told = false;
     }
 
     /// Whether it is time for a reading.
-    pub(crate) fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&mut self) -> bool {
+        if self.touched {
+            self.restart(self.ended_before);
+            return false;
+        }
         Instant::now() >= self.next
     }
 
-    /// Takes a reading, with the number of operations and beats that the jobs in flight are expected to need.
-    pub(crate) fn observe(&mut self, progress: u64, expected_work: u64) -> Verdict {
+    /// Takes a reading, with the number of operations and beats that all jobs sent so far, of any queue, were expected to need.
+    pub(crate) fn observe(&mut self, progress: u64, work_sent: u64) -> Verdict {
+        let expected_work = work_sent.saturating_sub(self.ended_before);
         let now = Instant::now();
         self.next = now + self.interval;
         let delta = self.last.map_or(0, |last| progress.wrapping_sub(last));
@@ -113,7 +135,7 @@ mod tests {
         assert_eq!(dog.observe(5, 0), Verdict::HalfStuck);
         assert_eq!(dog.observe(5, 0), Verdict::Still);
         assert_eq!(dog.observe(5, 0), Verdict::Stuck);
-        dog.restart();
+        dog.restart(0);
         assert_eq!(dog.observe(5, 0), Verdict::Moving);
     }
 
@@ -130,8 +152,10 @@ mod tests {
     #[test]
     fn moving_for_nothing_ends_too() {
         let mut dog = watchdog(60_000);
-        dog.observe(0, 1);
-        assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR, 1), Verdict::Moving);
-        assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR + 1, 1), Verdict::Stuck);
+        dog.touch(7);
+        assert!(!dog.is_due() && !dog.is_touched());
+        dog.observe(0, 8);
+        assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR, 8), Verdict::Moving);
+        assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR + 1, 8), Verdict::Stuck);
     }
 }

@@ -23,8 +23,8 @@ fn a_good_device_passes() {
     let device = ModelDevice::start(small());
     let report = exercise(&device.function(), &plan()).unwrap();
     assert_eq!(
-        (report.completions, report.lost_write_is_silent, report.reset_from_outside),
-        (1000, false, false)
+        (report.completions, report.lost_write_is_silent, report.reset_from_outside, report.queues),
+        (1000, false, false, 2)
     );
     assert!(report.interrupts >= 1000 / 63, "{report:?}");
     assert_eq!(report.dma_bytes, 64 * (1 + 1 + 3 + 65 + 255 + 1024));

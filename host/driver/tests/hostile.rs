@@ -46,12 +46,16 @@ fn entry() -> impl Strategy<Value = Entry> {
         })
 }
 
+/// Of the model.
+const QUEUES: usize = 2;
+
 struct Hostile {
     inner: Arc<dyn Mmio>,
     dma: DeviceDma,
     armed: AtomicBool,
-    cq_base: AtomicU64,
-    epoch: AtomicU64,
+    /// Of each queue.
+    cq_base: [AtomicU64; QUEUES],
+    epoch: [AtomicU64; QUEUES],
     next: AtomicU64,
     script: Vec<Entry>,
     /// Whether the real device still hears of descriptors.
@@ -61,7 +65,7 @@ struct Hostile {
 }
 
 impl Hostile {
-    fn strike(&self) {
+    fn strike(&self, queue: usize) {
         for _ in 0..4 {
             let i = self.next.fetch_add(1, Ordering::Relaxed) as usize;
             let Some(entry) = self.script.get(i) else { return };
@@ -76,9 +80,10 @@ impl Hostile {
                 bytes[5] = opcode;
             }
             if entry.real_epoch {
-                bytes[56..60].copy_from_slice(&(self.epoch.load(Ordering::Relaxed) as u32).to_le_bytes());
+                bytes[56..60]
+                    .copy_from_slice(&(self.epoch[queue].load(Ordering::Relaxed) as u32).to_le_bytes());
             }
-            let at = self.cq_base.load(Ordering::Relaxed) + 64 * entry.slot;
+            let at = self.cq_base[queue].load(Ordering::Relaxed) + 64 * entry.slot;
             // Where the ring ends the access faults, as it should.
             let _ = self.dma.write(Iova(at), &bytes);
         }
@@ -96,20 +101,21 @@ impl Mmio for Hostile {
     }
 
     fn write32(&self, offset: u32, value: u32) {
-        let queue = |register| queue_register(0, register);
-        if offset == queue(reg::QUEUE_CQ_BASE_LO) {
-            self.cq_base.store(value.into(), Ordering::Relaxed);
-        } else if offset == queue(reg::QUEUE_CQ_BASE_HI) {
-            self.cq_base.fetch_or(u64::from(value) << 32, Ordering::Relaxed);
-        } else if offset == queue(reg::QUEUE_EPOCH) {
-            self.epoch.store(value.into(), Ordering::Relaxed);
+        let at = |register| (0..QUEUES).find(|&q| offset == queue_register(q as u32, register));
+        if let Some(queue) = at(reg::QUEUE_CQ_BASE_LO) {
+            self.cq_base[queue].store(value.into(), Ordering::Relaxed);
+        } else if let Some(queue) = at(reg::QUEUE_CQ_BASE_HI) {
+            self.cq_base[queue].fetch_or(u64::from(value) << 32, Ordering::Relaxed);
+        } else if let Some(queue) = at(reg::QUEUE_EPOCH) {
+            self.epoch[queue].store(value.into(), Ordering::Relaxed);
         }
-        let strikes = offset == queue(reg::QUEUE_DOORBELL) && self.armed.load(Ordering::Relaxed);
+        let rung = at(reg::QUEUE_DOORBELL).filter(|_| self.armed.load(Ordering::Relaxed));
+        let strikes = rung.is_some();
         if !strikes || self.forwards {
             self.inner.write32(offset, value);
         }
-        if strikes {
-            self.strike();
+        if let Some(queue) = rung {
+            self.strike(queue);
         }
     }
 }
@@ -129,8 +135,8 @@ proptest! {
             inner: device.function().bar0,
             dma: device.host_memory().device(),
             armed: AtomicBool::new(false),
-            cq_base: AtomicU64::new(0),
-            epoch: AtomicU64::new(0),
+            cq_base: Default::default(),
+            epoch: Default::default(),
             next: AtomicU64::new(0),
             script,
             forwards,

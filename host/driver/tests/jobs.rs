@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use common::*;
 use millrace_bn254::{Fr, FrCanonical, G1Affine};
-use millrace_driver::DriverConfig;
+use millrace_driver::{Anomalies, DriverConfig};
 use millrace_job::{Engine, EngineError, Group, Job, JobKind, JobValue, NttDirection, Resident};
-use millrace_model::{JobClass, ModelConfig};
+use millrace_model::{Fault, JobClass, ModelConfig};
 
 #[test]
 fn sums_of_every_size_around_beats_and_chunks() {
@@ -131,22 +131,51 @@ fn coordinates_out_of_range_do_not_reach_the_device() {
 
 #[test]
 fn device_memory_ends_and_is_given_back() {
-    let (_device, engine) = start(ModelConfig { log_memory_bytes: 14, ..small() }, patient());
+    let (device, engine) = start(ModelConfig { log_memory_bytes: 14, ..small() }, patient());
     let mut rng = rng();
     let bases = points(128, &mut rng);
     let first = load(&engine, &bases).unwrap();
-    let _second = load(&engine, &bases).unwrap();
-    match load(&engine, &bases) {
-        Err(EngineError::OutOfMemory {
-            what: "device memory", needed_bytes: 8192, free_bytes: 0, ..
-        }) => {}
+    match load(&engine, &points(257, &mut rng)) {
+        Err(EngineError::OutOfMemory { what: "device memory", needed_bytes: 16448, .. }) => {}
         other => panic!("{other:?}"),
     }
     let factors = scalars(128, &mut rng);
+    device.inject(JobClass::Msm, 0, Fault::Late);
     let ticket = engine.submit(msm_job(first, 0, &factors)).unwrap();
     engine.unload(first);
+    let second = load(&engine, &bases).unwrap();
+    // The job of the first has not ended as far as anybody was told, and the second is in the way only of more than all.
+    assert!(matches!(load(&engine, &points(256, &mut rng)), Err(EngineError::OutOfMemory { .. })));
+    run(&engine, ntt_job(&factors, NttDirection::Forward, false)).unwrap();
     assert_eq!(engine.wait(ticket).unwrap().value, msm_answer(&bases, &factors), "a job keeps its bases");
-    load(&engine, &bases).expect("the room of the first is free again");
+    engine.unload(second);
+    load(&engine, &points(256, &mut rng)).expect("all room is free again");
+}
+
+#[test]
+fn bases_that_are_used_least_make_room_and_come_back() {
+    // Room for two of three.
+    let (device, engine) = start(ModelConfig { log_memory_bytes: 14, ..small() }, patient());
+    let mut rng = rng();
+    let all: Vec<_> = (0..3).map(|_| points(128, &mut rng)).collect();
+    let factors = scalars(128, &mut rng);
+    let ids: Vec<_> = all.iter().map(|bases| load(&engine, bases).unwrap()).collect();
+    assert_eq!(
+        (engine.evictions(), device.jobs_seen(JobClass::Copy)),
+        (1, 3),
+        "the third took the first one's place"
+    );
+    let sums_are_right = |i: usize| {
+        let output = run(&engine, msm_job(ids[i], 0, &factors)).unwrap();
+        assert_eq!(output.value, msm_answer(&all[i], &factors), "set {i}");
+    };
+    // 1 and 2 lie there; using 1 makes 2 the one that leaves for 0.
+    for (i, evictions) in [(1, 1), (0, 2), (1, 2), (0, 2), (2, 3), (0, 3), (1, 4)] {
+        sums_are_right(i);
+        assert_eq!(engine.evictions(), evictions, "after the use of {i}");
+    }
+    assert_eq!(device.jobs_seen(JobClass::Copy), 3 + 3, "each comes back once for each time it left");
+    assert_eq!(engine.anomalies(), Anomalies::default());
 }
 
 #[test]

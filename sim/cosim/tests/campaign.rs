@@ -14,7 +14,7 @@ use std::{
 
 use ark_ec::{AffineRepr, CurveGroup};
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
-use millrace_cosim::{Powered, Server, ServerConfig};
+use millrace_cosim::{Powered, QUEUES, Server, ServerConfig};
 use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
 use millrace_job::{Engine, EngineError, Group, Job, JobValue, NttDirection, Resident};
 use millrace_model::{BareModel, Fault, JobClass, ModelConfig, Until};
@@ -58,7 +58,7 @@ impl Served {
             let irqs = model.irqs.iter().map(|irq| irq.clone() as Arc<dyn Irq>).collect();
             Powered { bar0: model.bar0.clone(), irqs, keep: Box::new(model) }
         });
-        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 2 };
+        let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: QUEUES };
         let server = Server::bind(&dir.path().join("device"), config, power_on).unwrap();
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || server.run(&stopped).unwrap());
@@ -274,20 +274,17 @@ fn classes() -> Vec<Class> {
         stuck("MSM: stuck for ever, the reset from outside hangs", || Some(Arc::new(HungReset))),
         wrap("no DMA memory for the rings", |f| Function { dma: no_memory(f.dma, 0), ..f }, NotOpened),
         wrap(
+            "no DMA memory for the last queue's rings",
+            |f| Function { dma: no_memory(f.dma, 2 * QUEUES as u64 - 1), ..f },
+            NotOpened,
+        ),
+        wrap(
             "no DMA memory for a job",
-            |f| Function { dma: no_memory(f.dma, 3), ..f },
+            |f| Function { dma: no_memory(f.dma, 2 * QUEUES as u64 + 1), ..f },
             Code("OUT_OF_MEMORY"),
         ),
-        wrap(
-            "interrupts that never come",
-            |f| Function { irqs: vec![Arc::new(BadIrq { storm: false })], ..f },
-            Right,
-        ),
-        wrap(
-            "interrupts without end",
-            |f| Function { irqs: vec![Arc::new(BadIrq { storm: true })], ..f },
-            Right,
-        ),
+        wrap("interrupts that never come", |f| Function { irqs: bad_irqs(&f, false), ..f }, Right),
+        wrap("interrupts without end", |f| Function { irqs: bad_irqs(&f, true), ..f }, Right),
         socket(
             "function reset that the driver is told of",
             |_, function, engine| {
@@ -303,6 +300,11 @@ fn classes() -> Vec<Class> {
         ),
         socket("the other end of the link dies", |served, _, _| served.end(), Lost),
     ]
+}
+
+/// Every vector is bad.
+fn bad_irqs(function: &Function, storm: bool) -> Vec<Arc<dyn Irq>> {
+    function.irqs.iter().map(|_| Arc::new(BadIrq { storm }) as Arc<dyn Irq>).collect()
 }
 
 fn no_memory(dma: Arc<dyn DmaSpace>, nth: u64) -> Arc<dyn DmaSpace> {

@@ -1,4 +1,4 @@
-//! Queue 0, driven by hand.
+//! A queue, driven by hand.
 
 use std::{
     thread,
@@ -25,6 +25,7 @@ const SETTLE_POLL: Duration = Duration::from_micros(200);
 
 pub(super) struct HandQueue<'a> {
     function: &'a Function,
+    number: usize,
     registers: Registers,
     deadline: Duration,
     sq: SubmissionRing,
@@ -44,15 +45,24 @@ impl Drop for HandQueue<'_> {
 }
 
 impl<'a> HandQueue<'a> {
-    /// Resets the function by its registers; the queue is stopped then.
-    pub(super) fn stopped(function: &'a Function, deadline: Duration) -> Result<Self, ExerciseError> {
-        let dma = |source| ExerciseError::Dma { device: function.name.clone(), source };
-        let registers = Registers::new(function.bar0.clone(), 0);
-        let sq = SubmissionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
-        let cq = CompletionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
-        let queue = Self { function, registers, deadline, sq, cq, next_job_id: 0, next_done: 0 };
+    /// Resets the function by its registers; all queues are stopped then. This is queue 0.
+    pub(super) fn after_reset(function: &'a Function, deadline: Duration) -> Result<Self, ExerciseError> {
+        let queue = Self::stopped(function, 0, deadline)?;
         queue.told(queue.reset())?;
         Ok(queue)
+    }
+
+    /// A queue that is stopped.
+    pub(super) fn stopped(
+        function: &'a Function,
+        number: usize,
+        deadline: Duration,
+    ) -> Result<Self, ExerciseError> {
+        let dma = |source| ExerciseError::Dma { device: function.name.clone(), source };
+        let registers = Registers::new(function.bar0.clone(), number as u32);
+        let sq = SubmissionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
+        let cq = CompletionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
+        Ok(Self { function, number, registers, deadline, sq, cq, next_job_id: 0, next_done: 0 })
     }
 
     fn told<T>(&self, result: Result<T, LinkDown>) -> Result<T, ExerciseError> {
@@ -143,7 +153,7 @@ impl<'a> HandQueue<'a> {
     /// Waits for an interrupt and for nothing else. Interrupts that bring no completion do not move the deadline.
     pub(super) fn wait_for_interrupt(&self, step: &'static str, until: Instant) -> Result<(), ExerciseError> {
         let left = until.saturating_duration_since(Instant::now());
-        let came = !left.is_zero() && self.function.irqs.first().is_some_and(|irq| irq.wait(left));
+        let came = !left.is_zero() && self.function.irqs.get(self.number).is_some_and(|irq| irq.wait(left));
         if came { Ok(()) } else { Err(self.late(step)) }
     }
 

@@ -1,7 +1,11 @@
 //! What the driver's tests share: a model, an engine over it, jobs with their answers.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
 
 use ark_ec::CurveGroup;
 use ark_ff::UniformRand;
@@ -117,4 +121,18 @@ pub(crate) fn until_taken(device: &ModelDevice, class: JobClass, jobs: u64) {
     while device.jobs_seen(class) < jobs {
         std::thread::yield_now();
     }
+}
+
+/// Runs `work` on so many threads at once, which get queues in turn.
+pub(crate) fn on_threads(threads: usize, work: impl Fn(usize) + Sync) {
+    let barrier = Barrier::new(threads);
+    thread::scope(|scope| {
+        for i in 0..threads {
+            let (work, barrier) = (&work, &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                work(i);
+            });
+        }
+    });
 }

@@ -1,0 +1,180 @@
+//! The device with all its queues.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use millrace_pcie::{DmaError, Function};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::{
+    Anomalies, DriverConfig, Identity,
+    fault::DeviceFault,
+    flight::PartState,
+    flights::{Doom, Flight},
+    pool::Pool,
+    queue::{Common, Need, Queue},
+    recovery::Level,
+    registers::{LinkDown, Registers},
+    tickets::queue_of,
+};
+
+/// How often an engine is reset for a cancelled job before the whole queue is.
+const CANCEL_ROUNDS: u32 = 32;
+
+/// What stands above the queues.
+pub(crate) struct Device {
+    pub(crate) function: Function,
+    pub(crate) identity: Identity,
+    pub(crate) common: Arc<Common>,
+    pub(crate) registers: Registers,
+    pub(crate) queues: Vec<Mutex<Queue>>,
+    pub(crate) pool: Pool,
+    /// Those that are no queue's.
+    pub(crate) anomalies: Mutex<Anomalies>,
+}
+
+/// All queues at once, in their order, so that two threads that want them all do not wait for each other. Whoever wants this holds none.
+pub(crate) struct World<'a> {
+    pub(crate) device: &'a Device,
+    pub(crate) queues: Vec<MutexGuard<'a, Queue>>,
+}
+
+impl Device {
+    pub(crate) fn new(
+        function: Function,
+        config: DriverConfig,
+        identity: Identity,
+        pool: Pool,
+    ) -> Result<Self, DmaError> {
+        // A vector each, so that a queue's owner is woken for its own jobs only.
+        let vectors = if function.irqs.is_empty() { usize::MAX } else { function.irqs.len() };
+        let count = (identity.queues as usize).min(config.queues).min(vectors).max(1);
+        let common = Arc::new(Common::new(config));
+        let registers = Registers::new(function.bar0.clone(), 0);
+        let queue = |number| {
+            let registers = registers.of_queue(number as u32);
+            let has_irq = !function.irqs.is_empty();
+            Queue::new(number, common.clone(), registers, has_irq, &*function.dma).map(Mutex::new)
+        };
+        let queues = (0..count).map(queue).collect::<Result<_, _>>()?;
+        Ok(Self { function, identity, common, registers, queues, pool, anomalies: Mutex::default() })
+    }
+
+    pub(crate) fn world(&self) -> World<'_> {
+        World { device: self, queues: self.queues.iter().map(Mutex::lock).collect() }
+    }
+
+    /// Does what a queue could not do by itself. The caller holds no queue.
+    pub(crate) fn meet(&self, queue: usize, need: Need) {
+        match need {
+            Need::Nothing => {}
+            Need::Recover(level, why) => self.world().recover_for(queue, level, &why),
+            Need::Lost(reason) => self.world().lose(reason),
+        }
+    }
+
+    pub(crate) fn anomalies(&self) -> Anomalies {
+        let mut sum = *self.anomalies.lock();
+        for queue in &self.queues {
+            sum.add(&queue.lock().anomalies);
+        }
+        sum
+    }
+
+    /// Nothing in device memory is believed any more.
+    pub(crate) fn distrust_memory(&self) {
+        self.common.memory_generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Makes the device let go of a ticket's jobs and forgets it.
+    pub(crate) fn cancel(&self, ticket: u64) -> Result<(), String> {
+        let number = queue_of(ticket);
+        let Some(queue) = self.queues.get(number) else { return Ok(()) };
+        let need = queue.lock().service();
+        self.meet(number, need);
+        if let Some(reason) = self.common.lost.get() {
+            return Err(reason.clone());
+        }
+        let mut world = self.world();
+        if let Err(LinkDown(reason)) = world.cancel(number, ticket) {
+            world.lose(reason);
+        }
+        drop(world);
+        let need = queue.lock().service();
+        self.meet(number, need);
+        match self.common.lost.get() {
+            Some(reason) => Err(reason.clone()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl World<'_> {
+    /// Puts the device aside for ever. It may still write somewhere, so all its memory is unmapped.
+    pub(crate) fn lose(&mut self, reason: String) {
+        let _ = self.device.common.lost.set(reason);
+        self.queues.iter_mut().for_each(|queue| queue.lose());
+        self.device.pool.drain();
+    }
+
+    fn cancel(&mut self, number: usize, ticket: u64) -> Result<(), LinkDown> {
+        let queue = &mut *self.queues[number];
+        let Some(tracked) = queue.tickets.get_mut(ticket) else { return Ok(()) };
+        tracked.abandoned = true;
+        for part in 0..tracked.parts.len() {
+            if matches!(tracked.parts[part].state, PartState::Pending) {
+                tracked.end_part(part, PartState::Failed(DeviceFault::Dropped));
+            }
+        }
+        if tracked.open == 0 {
+            queue.tickets.remove(ticket);
+            return Ok(());
+        }
+        let of_ticket = |f: &Flight| f.ticket == ticket;
+        for flight in queue.flights.values_mut().filter(|f| of_ticket(f)) {
+            flight.doom.get_or_insert(Doom::Cancelled);
+        }
+        self.let_go(number, of_ticket)
+    }
+
+    /// An engine reset takes the jobs that the engine has; a descriptor that was not fetched yet comes later, so the
+    /// reset is repeated while some are left.
+    fn let_go(&mut self, number: usize, of_ticket: impl Fn(&Flight) -> bool + Copy) -> Result<(), LinkDown> {
+        let is_there = |world: &Self| world.queues[number].flights.values().any(of_ticket);
+        for _ in 0..CANCEL_ROUNDS {
+            let flights = self.queues[number].flights.values();
+            let Some(bits) =
+                flights.filter(|f| of_ticket(f)).map(|f| crate::recovery::engine_bit(f.opcode)).max()
+            else {
+                return Ok(());
+            };
+            if !self.reset_engines(bits)? {
+                break;
+            }
+            let patience = std::time::Instant::now() + self.device.common.config.progress_interval;
+            self.settle(|world| Ok(!is_there(world) || std::time::Instant::now() >= patience))?;
+        }
+        if is_there(self) {
+            self.recover(Level::Queue, "a cancelled job was not let go");
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Device {
+    /// Stops the device, so that it writes nowhere afterwards; memory that it was not seen to let go is unmapped.
+    fn drop(&mut self) {
+        if self.common.lost.get().is_some() {
+            return;
+        }
+        let mut world = self.world();
+        if world.queues.iter().any(|queue| !queue.flights.is_empty()) {
+            world
+                .device
+                .registers
+                .write(millrace_regs::registers::CTRL, millrace_regs::registers::CTRL_RESET_FUNCTION_MASK);
+        }
+        if !world.queues.iter_mut().all(|queue| matches!(queue.stop(), Ok(true))) {
+            world.lose("closed while the device did not stop".into());
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! One queue: jobs that wait, what the device has of them, what it answered.
+//!
+//! Its lock is taken by the threads that use it, each of which has a queue of its own while there are enough; others take it only to bring the device
+//! back (`recovery`). What is shared by all queues and touched for every job is a few counters.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use millrace_pcie::{DmaError, DmaSpace};
+use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
+
+use crate::{
+    Anomalies, DriverConfig,
+    fault::DeviceFault,
+    flight::{PartState, Tracked},
+    flights::{Doom, Flight, Flights},
+    recovery::Level,
+    registers::{LinkDown, Registers},
+    ring::{CompletionRing, Head, SubmissionRing},
+    tickets::Tickets,
+    watchdog::{Verdict, Watchdog},
+};
+
+/// What all queues of a device share.
+pub(crate) struct Common {
+    pub(crate) config: DriverConfig,
+    /// Why the device is given up, once it is.
+    pub(crate) lost: OnceLock<String>,
+    /// Rises with every descriptor of any queue.
+    sequence: AtomicU64,
+    /// Expected work of all descriptors that were sent, and of those that have ended.
+    work_sent: AtomicU64,
+    work_ended: AtomicU64,
+    /// How often the device was brought back.
+    pub(crate) recoveries: AtomicUsize,
+    /// Rises when device memory may have changed behind the driver's back.
+    pub(crate) memory_generation: AtomicU64,
+}
+
+impl Common {
+    pub(crate) fn new(config: DriverConfig) -> Self {
+        Self {
+            config,
+            lost: OnceLock::new(),
+            sequence: AtomicU64::new(0),
+            work_sent: AtomicU64::new(0),
+            work_ended: AtomicU64::new(0),
+            recoveries: AtomicUsize::new(0),
+            memory_generation: AtomicU64::new(0),
+        }
+    }
+}
+
+/// What a queue cannot do by itself.
+pub(crate) enum Need {
+    Nothing,
+    /// A reset from this level upwards, and why.
+    Recover(Level, String),
+    /// The device is gone.
+    Lost(String),
+}
+
+/// Why a job is not taken.
+pub(crate) enum Refused {
+    Lost(String),
+    NoTickets,
+}
+
+/// Whether a job asks for an interrupt: each of few in flight; of many one in as many as are a quarter of them. The completions between are found
+/// with the next one that asks, or by the next look.
+fn asks(in_flight: usize, sequence: u64) -> bool {
+    sequence.is_multiple_of((in_flight as u64 / 4).max(1))
+}
+
+/// Everything behind a queue's lock.
+pub(crate) struct Queue {
+    pub(crate) common: Arc<Common>,
+    pub(crate) registers: Registers,
+    pub(crate) has_irq: bool,
+    pub(crate) sq: SubmissionRing,
+    pub(crate) cq: CompletionRing,
+    pub(crate) epoch: u32,
+    pub(crate) flights: Flights,
+    pending: VecDeque<(u64, usize)>,
+    pub(crate) tickets: Tickets,
+    pub(crate) probe: Option<u32>,
+    /// The queue stopped itself.
+    pub(crate) wedged: bool,
+    /// Whether some waiter watches the queue for all.
+    pub(crate) has_leader: bool,
+    pub(crate) anomalies: Anomalies,
+    pub(crate) watchdog: Watchdog,
+    overtaken: Vec<(u32, Flight)>,
+}
+
+impl Queue {
+    pub(crate) fn new(
+        number: usize,
+        common: Arc<Common>,
+        registers: Registers,
+        has_irq: bool,
+        dma: &dyn DmaSpace,
+    ) -> Result<Self, DmaError> {
+        let sq = SubmissionRing::new(dma, common.config.log_entries)?;
+        let cq = CompletionRing::new(dma, common.config.log_entries)?;
+        Ok(Self {
+            watchdog: Watchdog::new(&common.config),
+            flights: Flights::new(cq.entries()),
+            common,
+            registers,
+            has_irq,
+            sq,
+            cq,
+            epoch: 0,
+            pending: VecDeque::new(),
+            tickets: Tickets::new(number),
+            probe: None,
+            wedged: false,
+            has_leader: false,
+            anomalies: Anomalies::default(),
+            overtaken: Vec::new(),
+        })
+    }
+
+    /// Takes a job in; [`Self::service`] sends it.
+    pub(crate) fn submit(&mut self, tracked: Tracked) -> Result<u64, Refused> {
+        if let Some(reason) = self.common.lost.get() {
+            return Err(Refused::Lost(reason.clone()));
+        }
+        let parts = tracked.parts.len();
+        let ticket = self.tickets.insert(tracked).ok_or(Refused::NoTickets)?;
+        self.pending.extend((0..parts).map(|part| (ticket, part)));
+        Ok(ticket)
+    }
+
+    /// Takes in what has come and sends what waits.
+    pub(crate) fn service(&mut self) -> Need {
+        if self.common.lost.get().is_some() {
+            return Need::Nothing;
+        }
+        self.harvest();
+        if self.wedged {
+            match self.reset() {
+                Ok(true) => self.restart_watchdog(),
+                Ok(false) => {
+                    return Need::Recover(Level::Function, "the device stopped the queue".into());
+                }
+                Err(LinkDown(reason)) => return Need::Lost(reason),
+            }
+        }
+        self.pump();
+        Need::Nothing
+    }
+
+    /// Sends pending parts while the rings have room.
+    pub(crate) fn pump(&mut self) {
+        let idle = self.flights.is_empty();
+        let mut sent = false;
+        while self.flights.len() < self.sq.credit() {
+            let Some((ticket, part)) = self.pending.pop_front() else { break };
+            let Some(tracked) = self.tickets.get_mut(ticket) else { continue };
+            let state = &mut tracked.parts[part].state;
+            if !matches!(state, PartState::Pending) {
+                continue;
+            }
+            *state = PartState::InFlight;
+            let work = &tracked.parts[part].work;
+            let (descriptor, expected_work) = (work.descriptor, work.expected_work);
+            let job_id = self.flights.fresh_job_id();
+            let sequence = self.common.sequence.fetch_add(1, Ordering::Relaxed);
+            self.common.work_sent.fetch_add(expected_work, Ordering::Relaxed);
+            let irq = if asks(self.flights.len(), sequence) { layout::FLAG_IRQ } else { 0 };
+            self.send(Descriptor { job_id, flags: descriptor.flags | irq, ..descriptor });
+            let opcode = descriptor.opcode;
+            let flight =
+                Flight { ticket, part, opcode, sequence, expected_work, doom: None, collateral: false };
+            self.flights.insert(job_id, flight);
+            sent = true;
+        }
+        if sent {
+            if idle {
+                self.touch_watchdog();
+            }
+            self.ring_doorbell();
+        }
+    }
+
+    pub(crate) fn restart_watchdog(&mut self) {
+        self.watchdog.restart(self.common.work_ended.load(Ordering::Relaxed));
+    }
+
+    fn touch_watchdog(&mut self) {
+        self.watchdog.touch(self.common.work_ended.load(Ordering::Relaxed));
+    }
+
+    pub(crate) fn send(&mut self, descriptor: Descriptor) {
+        self.sq.push(Descriptor { epoch: self.epoch, ..descriptor });
+    }
+
+    /// One write says what was written and what was read. Completions that are taken in later are told with the next descriptors: the device
+    /// has room for as many as are in flight, without being told.
+    pub(crate) fn ring_doorbell(&self) {
+        self.registers.ring(self.sq.tail(), self.cq.head());
+    }
+
+    /// Takes in completions, at most one lap of the ring at a time.
+    pub(crate) fn harvest(&mut self) {
+        for _ in 0..self.cq.entries() {
+            match self.cq.take(self.epoch) {
+                Head::Empty => break,
+                Head::Stale(is_new) => {
+                    self.anomalies.stale_epochs += u64::from(is_new);
+                    break;
+                }
+                Head::Entry(completion) => self.complete(completion),
+            }
+        }
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        let job_id = completion.job_id;
+        if self.probe == Some(job_id) {
+            self.probe = None;
+            return;
+        }
+        let Some(flight) = self.flights.remove(job_id) else {
+            self.anomalies.unknown_jobs += 1;
+            return;
+        };
+        self.ended(&flight);
+        self.touch_watchdog();
+        let status = DeviceFault::Status { job_id, code: completion.status, position: completion.position };
+        if completion.opcode != flight.opcode {
+            self.anomalies.garbage += 1;
+            return self.end(
+                &flight,
+                PartState::Failed(DeviceFault::Untrue { job_id, what: "BAD_COMPLETION", position: 0 }),
+            );
+        }
+        match status.cause() {
+            Some(Cause::Ok) => {
+                self.fail_overtaken(flight.opcode, job_id);
+                self.end(&flight, PartState::Done(completion));
+            }
+            Some(Cause::Reset) => self.land(job_id, &flight, status),
+            Some(Cause::BadPhase | Cause::BadEpoch) => {
+                self.wedged = true;
+                self.again(&flight, status);
+            }
+            Some(_) => self.end(&flight, PartState::Failed(status)),
+            None => {
+                self.anomalies.garbage += 1;
+                self.end(&flight, PartState::Failed(status));
+            }
+        }
+    }
+
+    /// What becomes of a job that a reset took from the device.
+    pub(crate) fn land(&mut self, job_id: u32, flight: &Flight, otherwise: DeviceFault) {
+        match flight.doom.clone() {
+            Some(Doom::Stuck(waited)) => {
+                self.end(flight, PartState::Failed(DeviceFault::Stuck { job_id, waited }));
+            }
+            Some(Doom::Suspect(waited)) => self.again(flight, DeviceFault::Stuck { job_id, waited }),
+            Some(Doom::Cancelled) => self.end(flight, PartState::Failed(DeviceFault::Dropped)),
+            None => self.again(flight, otherwise),
+        }
+    }
+
+    fn fail_overtaken(&mut self, opcode: u8, job_id: u32) {
+        let mut overtaken = std::mem::take(&mut self.overtaken);
+        self.flights.take_overtaken(opcode, job_id, &mut overtaken);
+        for (job_id, flight) in overtaken.drain(..) {
+            self.ended(&flight);
+            self.anomalies.lost_completions += 1;
+            let fault = DeviceFault::Untrue { job_id, what: "LOST_COMPLETION", position: 0 };
+            self.end(&flight, PartState::Failed(fault));
+        }
+        self.overtaken = overtaken;
+    }
+
+    /// The device has it no more.
+    pub(crate) fn ended(&self, flight: &Flight) {
+        self.common.work_ended.fetch_add(flight.expected_work, Ordering::Relaxed);
+    }
+
+    pub(crate) fn end(&mut self, flight: &Flight, state: PartState) {
+        let Some(tracked) = self.tickets.get_mut(flight.ticket) else { return };
+        tracked.end_part(flight.part, state);
+        if tracked.open == 0 && tracked.abandoned {
+            self.tickets.remove(flight.ticket);
+        }
+    }
+
+    /// Gives an innocent part to the device again, before what waits already; or fails it when that was tried enough.
+    fn again(&mut self, flight: &Flight, otherwise: DeviceFault) {
+        let Some(tracked) = self.tickets.get_mut(flight.ticket) else { return };
+        let part = &mut tracked.parts[flight.part];
+        part.resubmitted += u32::from(!flight.collateral);
+        if part.resubmitted > self.common.config.resubmissions || tracked.abandoned {
+            return self.end(flight, PartState::Failed(otherwise));
+        }
+        part.state = PartState::Pending;
+        self.pending.push_front((flight.ticket, flight.part));
+    }
+
+    /// Looks at the device's progress when it is time to; the waiter that leads calls this.
+    pub(crate) fn watch(&mut self) -> Need {
+        if self.common.lost.get().is_some() || !self.watchdog.is_due() {
+            return Need::Nothing;
+        }
+        self.watch_now().unwrap_or_else(|LinkDown(reason)| Need::Lost(reason))
+    }
+
+    fn watch_now(&mut self) -> Result<Need, LinkDown> {
+        self.registers.check_link()?;
+        if self.flights.is_empty() {
+            self.touch_watchdog();
+            return Ok(Need::Nothing);
+        }
+        let progress = self.registers.progress()?;
+        match self.watchdog.observe(progress, self.common.work_sent.load(Ordering::Relaxed)) {
+            Verdict::Moving => {}
+            Verdict::Still => {
+                let error = self.registers.read_queue(reg::QUEUE_QUEUE_ERROR)?;
+                self.wedged |= error & reg::QUEUE_QUEUE_ERROR_CAUSE_MASK != 0;
+            }
+            Verdict::HalfStuck => {
+                // A doorbell may have been lost; ringing it twice says nothing new.
+                self.anomalies.doorbells_again += 1;
+                self.ring_doorbell();
+            }
+            Verdict::Stuck => return Ok(Need::Recover(Level::Engine, self.watchdog.waited())),
+        }
+        Ok(Need::Nothing)
+    }
+
+    /// Forgets everything. The device may still write somewhere, so all memory is unmapped.
+    pub(crate) fn lose(&mut self) {
+        for (_, flight) in self.flights.drain() {
+            self.ended(&flight);
+        }
+        self.pending.clear();
+        self.tickets.drain().for_each(Tracked::unmap);
+    }
+}
