@@ -168,6 +168,11 @@ impl R1cs {
         self.n_constraints
     }
 
+    /// Length of the file.
+    pub(crate) fn len_bytes(&self) -> u64 {
+        (*self.bytes).as_ref().len() as u64
+    }
+
     /// The first constraint, in the order of the file, that the witness breaks.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ use crate::{R1cs, R1csError, r1cs::Matrix};
 
 /// Largest domain: as for reading keys.
 const MAX_LOG_DOMAIN: u32 = 27;
+/// Bytes of a wire in a constraint system at least: its label, or a term. The header alone can claim four thousand million of them.
+const WIRE_BYTES: u64 = 8;
 /// Scalars of one batch of multiplications.
 const CHUNK: usize = 1 << 14;
 
@@ -36,6 +38,16 @@ pub enum SetupError {
         n_constraints: u32,
         /// What they need.
         log_domain: u32,
+    },
+    /// More wires than a file of that length can tell of.
+    #[error(
+        "{n_wires} wires in a constraint system of {len_bytes} bytes: a wire that is used or has a label takes at least {WIRE_BYTES}"
+    )]
+    Wires {
+        /// Wires, the constant included.
+        n_wires: u32,
+        /// Length of the constraint system.
+        len_bytes: u64,
     },
     /// The key could not be written.
     #[error("cannot write the key: {0}")]
@@ -172,6 +184,10 @@ pub fn dev_setup(r1cs: &R1cs, seed: &[u8], out: &mut impl Write) -> Result<(), S
     let log_domain = rows.next_power_of_two().ilog2().max(1);
     if log_domain > MAX_LOG_DOMAIN {
         return Err(SetupError::TooLarge { n_constraints, log_domain });
+    }
+    let len_bytes = r1cs.len_bytes();
+    if u64::from(n_wires) * WIRE_BYTES > len_bytes {
+        return Err(SetupError::Wires { n_wires, len_bytes });
     }
     let domain_size = 1u32 << log_domain;
     let Secrets { alpha, beta, delta, tau } = Secrets::of(seed);

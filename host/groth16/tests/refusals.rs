@@ -366,3 +366,19 @@ fn points_of_a_proof() {
     all_zero.b = Default::default();
     assert_eq!(verify(&verifying, &publics, &all_zero), Err(VerifyError::Pairing));
 }
+
+/// The header of a few bytes claims wires for which a setup would need hundreds of gigabytes.
+#[test]
+fn wires_that_the_file_has_no_room_for() {
+    use millrace_groth16::{R1cs, SetupError, dev_setup};
+    let wires_at = section(TINY_R1CS, 1).start + 36;
+    let mut bytes = TINY_R1CS.to_vec();
+    for n_wires in [u32::MAX, 1 << 24, bytes.len() as u32 / 8 + 1] {
+        put(&mut bytes, wires_at, n_wires);
+        let r1cs = R1cs::from_bytes(std::sync::Arc::new(bytes.clone())).unwrap();
+        let refused = dev_setup(&r1cs, b"seed", &mut std::io::sink());
+        assert!(matches!(refused, Err(SetupError::Wires { n_wires: got, .. }) if got == n_wires));
+    }
+    let r1cs = R1cs::from_bytes(std::sync::Arc::new(TINY_R1CS.to_vec())).unwrap();
+    dev_setup(&r1cs, b"seed", &mut std::io::sink()).unwrap();
+}
