@@ -111,7 +111,7 @@ impl ImportOrigin {
     /// What reading it gives; inside, [`ImportError::Stale`].
     pub fn check_is(&self, zkey: &Path) -> io::Result<Result<(), ImportError>> {
         let bytes = mapped::map(zkey)?;
-        let same = digest((*bytes).as_ref()) == self.digest;
+        let same = digest(bytes.as_ref().as_ref()) == self.digest;
         Ok(if same { Ok(()) } else { Err(ImportError::Stale { zkey: zkey.to_owned() }) })
     }
 }
@@ -145,6 +145,9 @@ pub enum ImportFailure {
     /// It is an imported key already.
     #[error("an imported key already, expected a .zkey")]
     Imported,
+    /// The caller gave up.
+    #[error("cancelled")]
+    Cancelled,
     /// Somebody wrote to the `.zkey` meanwhile.
     #[error("the .zkey changed while it was read")]
     Moving,
@@ -158,9 +161,12 @@ pub enum ImportFailure {
 /// What is checked in the end is the file that was written: its bytes are mapped again, compared with their digests, and every point of it is
 /// looked at there. A `.zkey` that changes meanwhile can spoil an import, but not slip something past the checks.
 ///
+/// `go_on` is asked between the steps.
+///
 /// # Errors
 /// [`ImportFailure`]; `out` then holds anything.
-pub fn import_key(source: &Path, out: &File) -> Result<ProvingKey, ImportFailure> {
+pub fn import_key(source: &Path, out: &File, go_on: &dyn Fn() -> bool) -> Result<ProvingKey, ImportFailure> {
+    let go_on = || if go_on() { Ok(()) } else { Err(ImportFailure::Cancelled) };
     let key = ProvingKey::open(source)?;
     if key.origin().is_some() {
         return Err(ImportFailure::Imported);
@@ -174,6 +180,7 @@ pub fn import_key(source: &Path, out: &File) -> Result<ProvingKey, ImportFailure
     let path = source.canonicalize().map_err(read)?;
     let origin = ImportOrigin { path, len_bytes, modified, digest: origin };
     let rows = rows?.ok_or(ImportFailure::Moving)?;
+    go_on()?;
 
     let arrays = rows.arrays().into_iter().chain(
         [(5, KeyPart::A), (6, KeyPart::B1), (7, KeyPart::B2), (8, KeyPart::L), (9, KeyPart::H)]
@@ -183,11 +190,13 @@ pub fn import_key(source: &Path, out: &File) -> Result<ProvingKey, ImportFailure
     let head = Head::of(&key, origin.clone(), &arrays);
     write(&head, &arrays, out).map_err(ImportFailure::Write)?;
     drop(rows);
+    go_on()?;
 
-    let written = ProvingKey::from_bytes(mapped::map_file(out).map_err(ImportFailure::Write)?)?;
+    let written = ProvingKey::from_mapping(mapped::map_file(out).map_err(ImportFailure::Write)?)?;
     written.check()?;
     written.check_coefficients()?;
     written.check_points()?;
+    go_on()?;
     written.check_subgroups()?;
     let now = ImportOrigin::outside(&source.metadata().map_err(read)?);
     if now != (origin.len_bytes, origin.modified) {

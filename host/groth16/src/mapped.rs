@@ -1,34 +1,71 @@
 //! Bytes of a file without reading it: the crate's only `unsafe`.
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{fs::File, io, ops::Range, path::Path, sync::Arc};
 
 /// Bytes that several owners share: a mapped file, or a vector.
 pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// A mapped file, or none where it was empty.
+pub(crate) struct Mapping(Option<memmap2::Mmap>);
+
+impl AsRef<[u8]> for Mapping {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
+impl Mapping {
+    /// Asks the system to read all of it ahead.
+    pub(crate) fn prefetch(&self) {
+        if let Some(mapping) = &self.0 {
+            // Advice: where it is not taken, pages come when they are touched.
+            let _ = mapping.advise(memmap2::Advice::WillNeed);
+        }
+    }
+
+    /// Takes pages out of this process's memory; they stay in the system's cache, and come back when they are touched.
+    #[allow(unsafe_code)]
+    pub(crate) fn release(&self, range: Range<usize>) {
+        // Whole pages only: what begins or ends within one is the neighbour's as well.
+        let (start, end) = (range.start.next_multiple_of(PAGE_BYTES), range.end / PAGE_BYTES * PAGE_BYTES);
+        if let Some(mapping) = self.0.as_ref().filter(|mapping| start < end && end <= mapping.len()) {
+            // SAFETY: `unchecked_advise_range` asks that the advice does not change what is read. The mapping is of a file, shared and read-only: pages that
+            // are given up are read from the same file again (MADV_DONTNEED, unlike for private or anonymous memory).
+            // Advice: where it is not taken, the pages stay.
+            let _ = unsafe {
+                mapping.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start)
+            };
+        }
+    }
+}
+
+/// Pages on all systems that this runs on are this long, or a multiple of which the system says no to shorter ones.
+const PAGE_BYTES: usize = 4096;
 
 /// Maps a file read-only. An empty file gives no bytes (it cannot be mapped).
 ///
 /// # Errors
 /// Whatever opening or mapping the file gives.
-pub(crate) fn map(path: &Path) -> io::Result<SharedBytes> {
+pub(crate) fn map(path: &Path) -> io::Result<Arc<Mapping>> {
     map_file(&File::open(path)?)
 }
 
 /// As [`map`], of a file that is open.
 #[allow(unsafe_code)]
-pub(crate) fn map_file(file: &File) -> io::Result<SharedBytes> {
+pub(crate) fn map_file(file: &File) -> io::Result<Arc<Mapping>> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     if file.metadata()?.len() == 0 {
-        return Ok(Arc::new(Vec::new()));
+        return Ok(Arc::new(Mapping(None)));
     }
     // SAFETY: `Mmap::map` asks that nobody changes or truncates the file while it is mapped.
-    // 1. The mapping is read-only and private, so this process cannot change it.
+    // 1. The mapping is read-only, so this process cannot change it.
     // 2. Another process that rewrites the file in place can change what is read here after it was checked. Every type that is
     //    viewed on these bytes is plain data of alignment 1, valid for any bit pattern, and every index and value taken from them
     //    is bounded where it is used, so changed bytes give wrong sums (caught by the pairing check), never an access out of bounds.
     // 3. Truncation by another process ends this one with SIGBUS. It is the duty of the operator to give files that nobody
     //    truncates; a service maps only files that it wrote itself.
     let mapping = unsafe { memmap2::Mmap::map(file)? };
-    Ok(Arc::new(mapping))
+    Ok(Arc::new(Mapping(Some(mapping))))
 }

@@ -23,7 +23,7 @@ use crate::{
     container::{Cursor, Sections},
     contributions,
     import::{self, Head},
-    mapped,
+    mapped::{self, Mapping},
     points::{self, check_all, not_infinity},
     subgroup,
 };
@@ -84,6 +84,7 @@ impl std::fmt::Display for TrivialDelta {
 #[derive(Clone)]
 pub struct ProvingKey {
     bytes: SharedBytes,
+    mapping: Option<Arc<Mapping>>,
     header: KeyHeader,
     verifying: Arc<VerifyingKey>,
     contributions: Arc<[Contribution]>,
@@ -109,7 +110,11 @@ impl ProvingKey {
     /// # Errors
     /// [`KeyError::Io`], or as [`ProvingKey::from_bytes`].
     pub fn open(path: &Path) -> Result<Self, KeyError> {
-        Self::from_bytes(mapped::map(path).map_err(|e: io::Error| KeyError::Io(Arc::new(e)))?)
+        Self::from_mapping(mapped::map(path).map_err(|e: io::Error| KeyError::Io(Arc::new(e)))?)
+    }
+
+    pub(crate) fn from_mapping(mapping: Arc<Mapping>) -> Result<Self, KeyError> {
+        Ok(Self { mapping: Some(mapping.clone()), ..Self::from_bytes(mapping)? })
     }
 
     /// Opens the bytes of a `.zkey` file, or of the imported form of one.
@@ -155,7 +160,21 @@ impl ProvingKey {
             delta: header.delta_g2,
             ic: ic_points.iter().filter_map(G1Mont::to_affine).collect(),
         });
-        Ok(Self { header, verifying, contributions, sections, import, coefficients, a, b1, b2, l, h, bytes })
+        Ok(Self {
+            header,
+            verifying,
+            contributions,
+            sections,
+            import,
+            coefficients,
+            a,
+            b1,
+            b2,
+            l,
+            h,
+            bytes,
+            mapping: None,
+        })
     }
 
     fn coefficients_range(file: &[u8], sections: &Sections) -> Result<Range<usize>, KeyError> {
@@ -216,6 +235,14 @@ impl ProvingKey {
         self.sections.get(id, "section").unwrap_or(0..0)
     }
 
+    /// Takes the pages of a part of a mapped key out of this process's memory, when it is done with for now: they stay in the system's cache, and come back when they are
+    /// touched. Whoever reads them meanwhile is slowed down, and no more.
+    pub fn release(&self, part: KeyPart) {
+        if let Some(mapping) = &self.mapping {
+            mapping.release(self.range(part));
+        }
+    }
+
     /// Number of entries of A and B together.
     pub fn coefficient_count(&self) -> usize {
         self.coefficients.len() / COEFFICIENT_BYTES + self.range(KeyPart::Terms).len() / TERM_BYTES
@@ -227,6 +254,9 @@ impl ProvingKey {
     /// # Errors
     /// [`KeyError::Coefficient`], [`KeyError::Point`], or [`KeyError::Import`].
     pub fn check(&self) -> Result<(), KeyError> {
+        if let Some(mapping) = &self.mapping {
+            mapping.prefetch();
+        }
         match &self.import {
             Some(head) => Ok(import::check_arrays(head, &self.bytes)?),
             None => self.check_coefficients().and_then(|()| self.check_points()),

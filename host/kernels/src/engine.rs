@@ -13,9 +13,10 @@ use std::{
 };
 
 use millrace_bn254::{
-    Fr, G1Mont, G2Mont,
+    Fr, FrCanonical, G1Mont, G2Mont,
     backend::Instructions,
-    points::{G1, G2},
+    curve::{Affine, Xyzz},
+    points::{Curve, G1, G2},
 };
 use millrace_job::{
     BufferId, CancelToken, Engine, EngineError, Group, Job, JobKind, JobOutput, JobReport, JobValue, Lent,
@@ -24,7 +25,7 @@ use millrace_job::{
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
-    msm, ntt,
+    Limits, msm, ntt,
     rows::{MAX_ROWS, Matrices, Matrix},
     tickets::{Taken, Tickets},
 };
@@ -41,6 +42,7 @@ enum Held {
 pub struct CpuEngine {
     pool: ThreadPool,
     instructions: Instructions,
+    limits: Limits,
     next_buffer: AtomicU64,
     held: RwLock<HashMap<BufferId, Arc<Held>>>,
     tickets: Tickets,
@@ -81,6 +83,14 @@ impl CpuEngine {
     /// # Panics
     /// If the system does not give that many threads.
     pub fn with_instructions(threads: usize, instructions: Instructions) -> Self {
+        Self::with_limits(threads, instructions, Limits::NONE)
+    }
+
+    /// As [`CpuEngine::with_instructions`], within [`Limits`].
+    ///
+    /// # Panics
+    /// If the system does not give that many threads.
+    pub fn with_limits(threads: usize, instructions: Instructions, limits: Limits) -> Self {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .thread_name(|i| format!("millrace-cpu-{i}"))
@@ -89,6 +99,7 @@ impl CpuEngine {
         Self {
             pool,
             instructions,
+            limits,
             next_buffer: AtomicU64::new(0),
             held: RwLock::default(),
             tickets: Tickets::default(),
@@ -126,17 +137,22 @@ impl CpuEngine {
                     _ => return Err(bad(format!("bases of {group:?}"), "a buffer of another kind")),
                 };
                 check_range(&range, len, scalars.len())?;
-                let instructions = self.instructions;
-                Ok(Box::new(move |cancel| match &*held {
-                    Held::G1(bases) => {
-                        let sum = msm::sum::<G1>(instructions, &bases.as_slice()[range], &scalars, cancel)?;
-                        Ok(JobValue::G1(millrace_bn254::curve::G1Lazy::into(sum)))
+                let parts = Parts { instructions: self.instructions, points: self.limits.points };
+                let (plans, keep_tables) = (self.plans.clone(), self.limits.keep_tables);
+                Ok(Box::new(move |cancel| {
+                    // Sums come after transforms, mostly, and want memory of their own.
+                    plans.release(!keep_tables);
+                    match &*held {
+                        Held::G1(bases) => {
+                            let sum = parts.sum::<G1>(&bases.as_slice()[range], &scalars, cancel)?;
+                            Ok(JobValue::G1(millrace_bn254::curve::G1Lazy::into(sum)))
+                        }
+                        Held::G2(bases) => {
+                            let sum = parts.sum::<G2>(&bases.as_slice()[range], &scalars, cancel)?;
+                            Ok(JobValue::G2(millrace_bn254::curve::G2Lazy::into(sum)))
+                        }
+                        Held::Matrix(_) => Err(bad("bases", "a matrix")),
                     }
-                    Held::G2(bases) => {
-                        let sum = msm::sum::<G2>(instructions, &bases.as_slice()[range], &scalars, cancel)?;
-                        Ok(JobValue::G2(millrace_bn254::curve::G2Lazy::into(sum)))
-                    }
-                    Held::Matrix(_) => Err(bad("bases", "a matrix")),
                 }))
             }
             Job::Ntt { direction, coset, values } => {
@@ -146,9 +162,13 @@ impl CpuEngine {
                     return Err(bad(expected, values.0.len().to_string()));
                 }
                 let (plans, instructions) = (self.plans.clone(), self.instructions);
+                let keep_tables = self.limits.keep_tables;
                 Ok(Box::new(move |cancel| {
-                    ntt::transform(&plans, instructions, direction, coset, values.take(), cancel)
-                        .map(JobValue::Values)
+                    let done = ntt::transform(&plans, instructions, direction, coset, values.take(), cancel);
+                    if !keep_tables {
+                        plans.release(true);
+                    }
+                    done.map(JobValue::Values)
                 }))
             }
             Job::Rows { matrix, witness } => {
@@ -165,6 +185,39 @@ impl CpuEngine {
                 }))
             }
         }
+    }
+}
+
+/// How sums are cut.
+struct Parts {
+    instructions: Instructions,
+    /// Points of a part at most.
+    points: usize,
+}
+
+impl Parts {
+    fn sum<C: Curve>(
+        &self,
+        bases: &[C::Base],
+        scalars: &[FrCanonical],
+        cancel: &CancelToken,
+    ) -> Result<Affine<C::Field>, EngineError> {
+        if scalars.len() <= self.points {
+            return msm::sum::<C>(self.instructions, bases, scalars, cancel);
+        }
+        let mut total = Xyzz::INFINITY;
+        for (part, (bases, scalars)) in bases.chunks(self.points).zip(scalars.chunks(self.points)).enumerate()
+        {
+            let sum =
+                msm::sum::<C>(self.instructions, bases, scalars, cancel).map_err(|error| match error {
+                    EngineError::BadValue { what, position } => {
+                        EngineError::BadValue { what, position: position + (part * self.points) as u64 }
+                    }
+                    other => other,
+                })?;
+            total = total.add_affine(&sum);
+        }
+        Ok(total.to_affine())
     }
 }
 
@@ -217,9 +270,9 @@ impl Engine for CpuEngine {
         true
     }
 
-    /// Two: the end of one job, where threads run out of tasks, is filled by the next.
+    /// Two, unless limited: the end of one job, where threads run out of tasks, is filled by the next.
     fn depth(&self) -> usize {
-        2
+        self.limits.jobs
     }
 
     /// Keeps a reference to what is lent; reads nothing.

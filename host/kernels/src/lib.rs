@@ -10,9 +10,11 @@
 #![forbid(unsafe_code)]
 
 mod engine;
+mod limits;
 mod msm;
 mod ntt;
 mod rows;
 mod tickets;
 
 pub use engine::CpuEngine;
+pub use limits::Limits;

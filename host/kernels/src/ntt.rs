@@ -85,6 +85,15 @@ impl Plans {
         }
     }
 
+    /// Lets the memory between transforms go; with `plans`, the tables too. Transforms that are running keep theirs.
+    pub(crate) fn release(&self, plans: bool) {
+        lock(&self.spares).clear();
+        if plans {
+            lock(&self.scratches).clear();
+            lock(&self.plans).clear();
+        }
+    }
+
     /// Wipes memory and keeps it.
     fn give_back(&self, mut memory: Vec<Packed>) {
         memory.par_iter_mut().with_min_len(1 << 10).for_each(Zeroize::zeroize);

@@ -8,12 +8,14 @@ use std::{
 };
 
 use ark_bn254::{Fr, G1Affine};
-use ark_ec::AffineRepr;
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{One, UniformRand};
 use ark_std::test_rng;
-use common::MsmCase;
+use common::{MsmCase, run};
+use millrace_bn254::{FrCanonical, backend::Instructions};
 use millrace_job::{Engine, EngineError, Group, Job, JobValue, NttDirection, Ticket};
-use millrace_kernels::CpuEngine;
+use millrace_kernels::{CpuEngine, Limits};
+use millrace_oracle::OracleEngine;
 
 fn large_msm() -> MsmCase {
     let mut rng = test_rng();
@@ -88,4 +90,42 @@ fn a_ticket_of_nobody_is_refused() {
     assert!(matches!(engine.wait(Ticket(77)), Err(EngineError::BadJob { .. })));
     assert!(matches!(engine.try_wait(Ticket(77), Duration::ZERO), Err(EngineError::BadJob { .. })));
     engine.cancel(Ticket(77)).unwrap();
+}
+
+#[test]
+fn limits_change_no_answer() {
+    let mut rng = test_rng();
+    let n = 1000;
+    let scalars: Vec<Fr> = (0..n).map(|i| if i % 5 == 0 { Fr::one() } else { Fr::rand(&mut rng) }).collect();
+    let step = G1Affine::generator();
+    let points: Vec<_> =
+        std::iter::successors(Some(step.into_group()), |p| Some(*p + step)).take(n).collect();
+    let mut bases = ark_bn254::G1Projective::normalize_batch(&points);
+    bases[7] = G1Affine::identity();
+    let case = MsmCase::g1(&bases, &scalars);
+    let ntt = || Job::Ntt { direction: NttDirection::Inverse, coset: true, values: scalars[..512].to_vec() };
+    let answers = |engine: &dyn Engine| {
+        let id = engine.load(case.resident.clone()).unwrap();
+        let scalars = case.scalars.as_slice().into();
+        let msm = Job::Msm { group: Group::G1, bases: id, range: 0..n, scalars };
+        [run(engine, msm).unwrap(), run(engine, ntt()).unwrap(), run(engine, ntt()).unwrap()]
+    };
+    let expected = answers(&OracleEngine::new());
+    for points in [1, 7, 999, 1000, usize::MAX] {
+        for keep_tables in [true, false] {
+            let limits = Limits { jobs: 1, points, keep_tables };
+            let engine = CpuEngine::with_limits(2, Instructions::best(), limits);
+            assert_eq!(engine.depth(), 1);
+            assert_eq!(answers(&engine), expected, "{limits:?}");
+            // A bad scalar is named by its place in the whole.
+            let id = engine.load(case.resident.clone()).unwrap();
+            let mut bad = case.scalars.clone();
+            bad[700] = FrCanonical([255; 32]);
+            let job = Job::Msm { group: Group::G1, bases: id, range: 0..n, scalars: bad.into() };
+            assert!(
+                matches!(run(&engine, job), Err(EngineError::BadValue { position: 700, .. })),
+                "{limits:?}"
+            );
+        }
+    }
 }

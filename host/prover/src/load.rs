@@ -3,9 +3,40 @@
 use std::sync::Arc;
 
 use millrace_groth16::{KeyPart, PreparedKey, ProvingKey};
-use millrace_job::{CancelToken, EngineSet, EngineSlot, Group, JobKind, Lent, Placed, Resident, SparseRows};
+use millrace_job::{
+    CancelToken, EngineSet, EngineSlot, Event, Group, JobKind, Lent, Observer, Placed, Resident, SparseRows,
+};
 
 use crate::{LoadError, Placement};
+
+/// The key's parts, and how the labels begin of the jobs that read them.
+const PARTS: [(KeyPart, &str); 9] = [
+    (KeyPart::Coefficients, "rows"),
+    (KeyPart::RowEnds, "rows"),
+    (KeyPart::Terms, "rows"),
+    (KeyPart::Values, "rows"),
+    (KeyPart::A, "msm A"),
+    (KeyPart::B1, "msm B1"),
+    (KeyPart::B2, "msm B2"),
+    (KeyPart::L, "msm L"),
+    (KeyPart::H, "msm H"),
+];
+
+/// Lets the pages of a key go when the job has ended that read them, so that a proof does not have all of it in memory at a time.
+pub(crate) struct Releasing<'a> {
+    pub(crate) key: &'a ProvingKey,
+    pub(crate) told: &'a dyn Observer,
+}
+
+impl Observer for Releasing<'_> {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::JobDone { label, .. } = event {
+            let read = PARTS.into_iter().filter(|(_, job)| label.starts_with(job));
+            read.for_each(|(part, _)| self.key.release(part));
+        }
+        self.told.event(event);
+    }
+}
 
 /// A key that was checked (point by point, or by its digests if it was imported) and whose bases are on the engines that will need them.
 ///
@@ -53,6 +84,7 @@ impl LoadedKey {
         // A bad point may also have made an engine refuse; the key's own error says more.
         checked?;
         sent?;
+        PARTS.into_iter().for_each(|(part, _)| loaded.key.release(part));
         Ok(loaded)
     }
 

@@ -1,7 +1,7 @@
 //! The job graph of a proof.
 //!
 //! ```text
-//! rows ─▶ a, b, c = a·b ─▶ three inverse transforms ─▶ three forward coset transforms ─▶ a·b − c ─▶ sum over H
+//! rows ─▶ a, b, c = a·b ─▶ three inverse transforms ─▶ three forward coset transforms ─▶ a·b ─▶ a·b − c ─▶ sum over H
 //! witness ─▶ sums over A, B1, B2, L, which wait for nothing
 //! ```
 //!
@@ -153,7 +153,8 @@ impl Planner<'_> {
             })
             .collect();
         let lengths: Vec<_> = self.shares(&key.h).into_iter().map(|(_, range)| range.len()).collect();
-        graph.host("a·b − c", &evaluations, lengths.len(), move |values| {
+        let product = graph.host("a·b on the coset", &evaluations[..2], 1, quotient::product);
+        graph.host("a·b − c", &[product[0], evaluations[2]], lengths.len(), move |values| {
             quotient::combine(values, &lengths)
         })
     }

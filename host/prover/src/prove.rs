@@ -17,6 +17,7 @@ use crate::{
     Randomness, Share,
     assemble::assemble,
     blame,
+    load::Releasing,
     plan::{Assembly, Planner},
 };
 
@@ -103,6 +104,7 @@ impl Prover {
         cancel: &CancelToken,
     ) -> Result<Proved, ProveError> {
         let began = Instant::now();
+        let observer: &dyn Observer = &Releasing { key: &key.key, told: observer };
         let header = key.key.header();
         let (expected, got) = (header.n_vars as usize, witness.len());
         let publics = witness.publics(header.n_public as usize).filter(|_| expected == got);

@@ -1,5 +1,7 @@
 //! The pointwise work between the transforms.
 
+use std::sync::Arc;
+
 use millrace_bn254::{Fr, FrCanonical};
 use millrace_job::{StepError, Value, wipe_values};
 use rayon::prelude::*;
@@ -15,26 +17,40 @@ pub(crate) fn with_product(mut values: Vec<Value>) -> Result<Vec<Value>, StepErr
     Ok([a, b, c].map(Value::Values).into())
 }
 
+/// a·b, as soon as both are there: one vector less while c is on its way.
+pub(crate) fn product(values: Vec<Value>) -> Result<Vec<Value>, StepError> {
+    let [mut a, mut b] = vectors(values)?;
+    a.par_iter_mut().zip(&b).with_min_len(GRAIN).for_each(|(a, b)| *a *= b);
+    wipe_values(&mut b);
+    Ok(vec![Value::Values(a)])
+}
+
 /// a·b − c at the odd roots of unity, canonical, cut into parts of the given lengths.
 pub(crate) fn combine(values: Vec<Value>, parts: &[usize]) -> Result<Vec<Value>, StepError> {
-    let vectors = values.into_iter().map(Value::into_values).collect::<Result<Vec<_>, _>>()?;
-    let [mut a, mut b, mut c] = <[Vec<Fr>; 3]>::try_from(vectors)
-        .map_err(|v| StepError(format!("{} vectors, expected 3", v.len())))?;
-    a.par_iter_mut().zip(&b).zip(&c).with_min_len(GRAIN).for_each(|((a, b), c)| *a = *a * b - c);
+    let [mut a, mut c] = vectors(values)?;
+    a.par_iter_mut().zip(&c).with_min_len(GRAIN).for_each(|(ab, c)| *ab -= c);
+    wipe_values(&mut c);
+    // Gone before the scalars come.
+    drop(c);
     let mut rest = a.as_slice();
     let mut out = Vec::with_capacity(parts.len());
     for part in parts {
         let (head, tail) =
             rest.split_at_checked(*part).ok_or_else(|| StepError("parts exceed the domain".to_owned()))?;
-        out.push(Value::Scalars(
-            head.par_iter().with_min_len(GRAIN).map(|x| FrCanonical::from(*x)).collect(),
-        ));
+        // Made in place: a vector on the way would be a copy that nobody wipes.
+        let mut scalars: Arc<[FrCanonical]> = std::iter::repeat_n(FrCanonical::ZERO, *part).collect();
+        let places = Arc::get_mut(&mut scalars).expect("nobody else has it yet");
+        places.par_iter_mut().zip(head).with_min_len(GRAIN).for_each(|(out, x)| *out = FrCanonical::from(*x));
+        out.push(Value::Scalars(scalars));
         rest = tail;
     }
-    for v in [&mut a, &mut b, &mut c] {
-        wipe_values(v);
-    }
+    wipe_values(&mut a);
     Ok(out)
+}
+
+fn vectors<const N: usize>(values: Vec<Value>) -> Result<[Vec<Fr>; N], StepError> {
+    let vectors = values.into_iter().map(Value::into_values).collect::<Result<Vec<_>, _>>()?;
+    <[Vec<Fr>; N]>::try_from(vectors).map_err(|v| StepError(format!("{} vectors, expected {N}", v.len())))
 }
 
 #[cfg(test)]
@@ -47,8 +63,9 @@ mod tests {
 
     #[test]
     fn combine_is_a_times_b_minus_c_in_parts() {
-        let made =
-            combine(vec![values(&[2, 3, 5]), values(&[7, 11, 13]), values(&[1, 2, 3])], &[1, 2]).unwrap();
+        let mut both = product(vec![values(&[2, 3, 5]), values(&[7, 11, 13])]).unwrap();
+        both.push(values(&[1, 2, 3]));
+        let made = combine(both, &[1, 2]).unwrap();
         let limbs: Vec<Vec<_>> = made
             .into_iter()
             .map(|v| v.into_scalars().unwrap().iter().map(|x| x.limbs()[0]).collect())
@@ -59,7 +76,8 @@ mod tests {
     #[test]
     fn wrong_shapes_are_errors() {
         assert!(combine(vec![values(&[1])], &[1]).is_err());
-        assert!(combine(vec![values(&[1]), values(&[1]), values(&[1])], &[2]).is_err());
+        assert!(combine(vec![values(&[1]), values(&[1])], &[2]).is_err());
+        assert!(product(vec![values(&[1])]).is_err());
         assert!(with_product(vec![values(&[1])]).is_err());
         assert!(with_product(vec![]).is_err());
     }

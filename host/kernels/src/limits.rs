@@ -1,0 +1,80 @@
+//! Memory for speed, or speed for memory.
+//!
+//! The bytes here are upper bounds of what a job of the CPU engine takes beside its inputs and answers. `host/cli/tests/memory.rs` holds
+//! whole proofs to them.
+
+use millrace_job::{Group, JobKind};
+
+/// How much a [`CpuEngine`](crate::CpuEngine) keeps in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Jobs at once: 2 fill each other's gaps, 1 takes the memory of one.
+    pub jobs: usize,
+    /// Points of a sum that are looked at together. Each such part weighs its buckets anew.
+    pub points: usize,
+    /// Whether tables of transforms stay for the next one.
+    pub keep_tables: bool,
+}
+
+/// A scalar made ready, and the reference to its point (4 bytes alone where the scalar is 0, 1 or −1).
+const BYTES_A_POINT: u64 = 36;
+/// A thread's buckets and sums in the making, at most, for one row of 64 bytes a point.
+const BUCKETS_BYTES: u64 = 7 << 20;
+/// A thread's part of a transform that it works on.
+const SCRATCH_BYTES: u64 = 1 << 19;
+
+impl Limits {
+    /// The fastest.
+    pub const NONE: Self = Self { jobs: 2, points: usize::MAX, keep_tables: true };
+
+    /// Ever less memory, from [`Limits::NONE`] on.
+    pub fn ladder() -> impl Iterator<Item = Self> {
+        let one = Self { jobs: 1, ..Self::NONE };
+        let first = [Self::NONE, Self { keep_tables: false, ..Self::NONE }, one];
+        let parts = [usize::MAX, 1 << 19, 1 << 18, 1 << 17, 1 << 16, 1 << 15];
+        first.into_iter().chain(parts.map(|points| Self { points, keep_tables: false, ..one }))
+    }
+
+    /// Most that a job takes while it runs, on so many threads, beside its inputs, its answer, and [`Limits::table_bytes`].
+    pub fn working_bytes(&self, kind: &JobKind, threads: usize) -> u64 {
+        let threads = threads as u64;
+        match *kind {
+            JobKind::Msm { group, points } => {
+                let rows = if group == Group::G2 { 2 } else { 1 };
+                let points = points.min(self.points) as u64;
+                // Few points fill few buckets.
+                points * BYTES_A_POINT + threads * rows * BUCKETS_BYTES.min(points * 1024)
+            }
+            JobKind::Ntt { log_n, .. } => (32 << log_n) + threads * SCRATCH_BYTES,
+            JobKind::Rows { rows } => 16 * rows as u64,
+        }
+    }
+
+    /// The table that a transform reads.
+    pub fn table_bytes(log_n: u32) -> u64 {
+        32 << log_n
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_job::NttDirection;
+
+    use super::*;
+
+    #[test]
+    fn the_ladder_goes_down() {
+        let kinds = [
+            JobKind::Msm { group: Group::G2, points: 1 << 20 },
+            JobKind::Ntt { log_n: 20, direction: NttDirection::Forward, coset: true },
+        ];
+        let bytes = |limits: Limits| -> u64 {
+            let tables = Limits::table_bytes(20) * (1 + u64::from(limits.keep_tables));
+            limits.jobs as u64 * kinds.iter().map(|kind| limits.working_bytes(kind, 2)).max().expect("two")
+                + tables
+        };
+        let ladder: Vec<_> = Limits::ladder().collect();
+        assert_eq!(ladder[0], Limits::NONE);
+        assert!(ladder.windows(2).all(|step| bytes(step[1]) <= bytes(step[0])));
+    }
+}
