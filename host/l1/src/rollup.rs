@@ -39,6 +39,8 @@ pub mod abi {
             function balanceOf(address owner) external view returns (uint256);
             function approve(address spender, uint256 amount) external returns (bool);
             function transfer(address to, uint256 amount) external returns (bool);
+            // Tokens to play with have it.
+            function mint(address to, uint256 amount) external;
         }
     }
 }

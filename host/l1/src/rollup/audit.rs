@@ -52,15 +52,15 @@ pub struct KnownVerifier {
     pub runtime: Vec<u8>,
     /// Whether proofs under the key can be forged.
     pub dev: bool,
-    /// Batch size that it is meant for, where that is known.
-    pub size: Option<u64>,
 }
 
 /// What the auditor knows beforehand.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
-    /// Verifiers whose keys are known.
+    /// Verifiers that the contract may have; empty where nothing is expected.
     pub verifiers: Vec<KnownVerifier>,
+    /// Others that are recognised.
+    pub recognised: Vec<KnownVerifier>,
     /// The proposer.
     pub proposer: Option<Address>,
     /// The whole token list, without the native coin.

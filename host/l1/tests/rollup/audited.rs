@@ -27,15 +27,19 @@ fn code(chain: &mut Chain) -> Vec<u8> {
 fn tampered_contracts_are_found() {
     let Some(operator) = Operator::new() else { return };
     let mut chain = Chain::new(&operator, &[ALICE, BOB]);
-    let known = |size| KnownVerifier {
+    let known = |runtime: &[u8]| KnownVerifier {
         name: "the test's key".to_owned(),
         key_hash: operator.key_hash(),
-        runtime: operator.verifier_runtime.clone(),
+        runtime: runtime.to_vec(),
         dev: true,
-        size: Some(size),
     };
     let tokens = Some(vec![chain.token]);
-    let right = Expected { verifiers: vec![known(1)], proposer: Some(PROPOSER), tokens };
+    let right = Expected {
+        verifiers: vec![known(&operator.verifier_runtime)],
+        proposer: Some(PROPOSER),
+        tokens,
+        ..Expected::default()
+    };
     let audited = run(&mut chain, &right);
     assert_eq!(differing(&audited), Vec::<&str>::new());
     assert_eq!(audited.count(Verdict::NotCompared), 0);
@@ -46,10 +50,12 @@ fn tampered_contracts_are_found() {
     assert_eq!(differing(&run(&mut chain, &wrong)), ["proposer"]);
     let wrong = Expected { tokens: Some(vec![ALICE]), ..right.clone() };
     assert_eq!(differing(&run(&mut chain, &wrong)), ["token 1"]);
-    let wrong = Expected { verifiers: vec![known(8)], ..right.clone() };
+    let wrong = Expected { verifiers: vec![known(&[1, 2, 3])], ..right.clone() };
     assert_eq!(differing(&run(&mut chain, &wrong)), ["verifier of 1 ops"]);
     let unknown = Expected::default();
     assert_eq!(run(&mut chain, &unknown).count(Verdict::NotCompared), 1);
+    let recognised = Expected { recognised: vec![known(&operator.verifier_runtime)], ..Expected::default() };
+    assert_eq!(run(&mut chain, &recognised).count(Verdict::NotCompared), 0);
 
     // Every byte of code counts: here one in the middle, the last one, and one more.
     let whole = code(&mut chain);

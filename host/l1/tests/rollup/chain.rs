@@ -18,7 +18,6 @@ use millrace_state::types::Domain;
 use crate::operator::{Operator, Submission};
 
 sol! {
-    function mint(address to, uint256 amount) external;
     function relay(address to, bytes data) external payable;
 }
 
@@ -75,7 +74,7 @@ impl Chain {
         chain.rollup = chain.deploy(&deployment.creation_code());
         assert!(chain.view(IRollup::isDevSetupCall {}), "the key is one for development");
         for user in users {
-            chain.token_call(*user, mintCall { to: *user, amount: U256::from(1_000) });
+            chain.token_call(*user, IToken::mintCall { to: *user, amount: U256::from(1_000) });
             let amount = U256::MAX;
             chain.token_call(*user, IToken::approveCall { spender: chain.rollup, amount });
         }

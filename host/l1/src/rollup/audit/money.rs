@@ -56,7 +56,7 @@ pub(super) fn rows(
     }
     if let Some(tokens) = &expected.tokens {
         let same = tokens.len() + 1 == usize::from(count);
-        audit.compare("length of the token list", count.to_string(), same, "another length was expected");
+        audit.compare("number of tokens", count.to_string(), same, "another length was expected");
     }
     clocks(audit, chain, contract)
 }
@@ -67,7 +67,7 @@ fn clocks(audit: &mut Audit, chain: &mut dyn Chain, contract: Address) -> Result
     let proposer_time = view(chain, contract, IRollup::proposerTimeCall {}, &block)?;
     let idle = now.saturating_sub(proposer_time);
     let found = format!("{} ago", duration(idle));
-    audit.row("proposer's last batch, or deployment", found, Verdict::Shown, "");
+    audit.row("proposer's last batch", found, Verdict::Shown, "or, where there is none, the deployment");
     let queue = view(chain, contract, IRollup::queueBoundsCall {}, &block)?;
     let waiting = queue.tail.saturating_sub(queue.head);
     let oldest = match waiting.is_zero() {

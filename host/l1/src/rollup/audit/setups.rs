@@ -34,31 +34,24 @@ pub(super) fn rows(
         let verifier = address_of(verifier);
         let code = chain.code(verifier, &block)?;
         let what = format!("verifier of {size} ops");
-        // A size is below 257 by the constructor of the code that was compared.
-        let size_number = size.saturating_to::<u64>();
-        let known = expected.verifiers.iter().find(|known| known.runtime[..] == code[..]);
-        let of_size = |known: &&KnownVerifier| known.size == Some(size_number);
+        let known = expected.verifiers.iter().chain(&expected.recognised);
+        let known = known.clone().find(|known| known.runtime[..] == code[..]);
+        let expected =
+            expected.verifiers.is_empty() || known.is_some_and(|known| is_expected(expected, known));
         let key_hash = match known {
             Some(known) => known.key_hash,
             None => view(chain, verifier, VERIFYING_KEY_HASHCall {}, &block)?,
         };
-        match (known, expected.verifiers.iter().find(of_size)) {
-            (Some(known), _) if known.size.is_none_or(|size| size == size_number) => {
-                audit.row(what, hash(&code), Verdict::Same, &format!("compiled from {}", known.name));
-            }
-            (Some(known), _) => {
-                let note = format!("{} is for batches of another size", known.name);
-                audit.row(what, hash(&code), Verdict::Differs, &note);
-            }
-            (None, Some(wanted)) => {
-                let note = format!("not the verifier that {} compiles to", wanted.name);
-                audit.row(what, hash(&code), Verdict::Differs, &note);
-            }
-            (None, None) => {
+        let (verdict, note) = match known {
+            Some(known) if expected => (Verdict::Same, format!("compiled from {}", known.name)),
+            Some(known) => (Verdict::Differs, format!("another key was expected, this is {}", known.name)),
+            None if expected => {
                 let note = "give its key with --key: without it nobody knows what it accepts";
-                audit.row(what, hash(&code), Verdict::NotCompared, note);
+                (Verdict::NotCompared, note.to_owned())
             }
-        }
+            None => (Verdict::Differs, "not what any --key compiles to".to_owned()),
+        };
+        audit.row(what, hash(&code), verdict, &note);
         audit.row("  its key's hash", key_hash.to_string(), Verdict::Shown, "");
         dev |= match known {
             Some(known) => known.dev,
@@ -78,6 +71,10 @@ pub(super) fn rows(
         audit.row("development key", "YES: PROOFS CAN BE FORGED", Verdict::Shown, note);
     }
     Ok(())
+}
+
+fn is_expected(expected: &Expected, known: &KnownVerifier) -> bool {
+    expected.verifiers.iter().any(|verifier| verifier.key_hash == known.key_hash)
 }
 
 /// What a verifier of unknown code says of itself.
