@@ -63,6 +63,7 @@ contracts: setup ## Tests of the rollup's contracts, gas compared with the snaps
 contracts-generate: setup ## Write again what the contracts' folder holds of generated sources, vectors, code and gas
 	cd $(CONTRACTS) && node tools/poseidon.mjs && node tools/vectors.mjs && node tools/test-key.mjs
 	MILLRACE_WRITE_CONTRACTS=1 cargo test $(CARGO_FLAGS) -p millrace-l1 --test l1 contracts::
+	MILLRACE_WRITE_CONTRACTS=1 cargo test $(CARGO_FLAGS) -p millrace-cli --bin millrace devkey::
 	cd $(CONTRACTS) && $(FORGE) fmt && node tools/compile.mjs && FOUNDRY_GAS_SNAPSHOT_CHECK=false $(FORGE) test --match-test test_gas
 
 contracts-campaign: setup ## 100,000 random call sequences against the contracts' books (about ten minutes), kept in campaign.json

@@ -94,7 +94,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Device(command) => device_command::run(command),
         Command::Doctor(args) => doctor::run(args),
         Command::Setup(args) => setup::run(args),
-        Command::Rollup(command) => rollup::run(command),
+        Command::Rollup(command) => rollup::run(command, cancel_on_interrupt),
         Command::Figures(args) => figures::run(args),
     }
 }

@@ -1,11 +1,19 @@
 //! `millrace rollup`
 
+mod act;
+mod audit;
+mod demo;
+mod devkey;
+mod operator;
+mod place;
+mod restore;
 pub(crate) mod sample;
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use millrace_circuit::{batch::Circuit, system::Side};
+use millrace_job::CancelToken;
 
 use crate::{
     exit::{Code, Failure, OrFail},
@@ -36,6 +44,27 @@ pub(crate) enum RollupCommand {
         #[arg(short, long, value_name = "FILE", default_value = "rollup.wtns")]
         output: PathBuf,
     },
+    /// The whole story in one command: deposits, payments, proofs, withdrawals; then the operator is gone and everybody leaves.
+    Demo(demo::DemoArgs),
+    /// Make the whole state again from L1's logs, and print the calls with which an owner leaves.
+    Restore(restore::RestoreArgs),
+    /// What an address has, each balance checked against the root on L1.
+    Balance(restore::BalanceArgs),
+    /// Compare a deployed contract with the committed code: is it what it claims to be?
+    Audit(audit::AuditArgs),
+    /// Deposit for an owner.
+    Deposit(act::DepositArgs),
+    /// Queue the exit of the sender's whole balance of a token: the operator must take it within a day.
+    ForceExit(act::ForceExitArgs),
+    /// The way out when the operator has stopped.
+    #[command(subcommand)]
+    Exodus(act::ExodusCommand),
+    /// In exodus: take balances out by their paths to the last root.
+    Exit(act::LeaveArgs),
+    /// In exodus: get unprocessed deposits and fees back.
+    Refund(act::RefundArgs),
+    /// Have what is pending paid out; works for ever.
+    Withdraw(act::WithdrawArgs),
 }
 
 fn parse_size(text: &str) -> Result<usize, String> {
@@ -43,10 +72,23 @@ fn parse_size(text: &str) -> Result<usize, String> {
     size.ok_or_else(|| format!("expected 1, 8 or 64 ops, got {text}"))
 }
 
-pub(crate) fn run(command: &RollupCommand) -> Result<(), Failure> {
+pub(crate) fn run(
+    command: &RollupCommand,
+    cancel: impl FnOnce() -> Result<CancelToken, Failure>,
+) -> Result<(), Failure> {
     match command {
         RollupCommand::Circuit { ops, output } => circuit(*ops, output),
         RollupCommand::Sample { ops, output } => sample(*ops, output),
+        RollupCommand::Demo(args) => demo::run(args, &cancel()?),
+        RollupCommand::Restore(args) => restore::run(args),
+        RollupCommand::Balance(args) => restore::balance(args),
+        RollupCommand::Audit(args) => audit::run(args),
+        RollupCommand::Deposit(args) => act::deposit(args),
+        RollupCommand::ForceExit(args) => act::force_exit(args),
+        RollupCommand::Exodus(command) => act::exodus(command),
+        RollupCommand::Exit(args) => act::exit(args),
+        RollupCommand::Refund(args) => act::refund(args),
+        RollupCommand::Withdraw(args) => act::withdraw(args),
     }
 }
 

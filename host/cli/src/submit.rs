@@ -1,5 +1,7 @@
 //! `millrace submit`
 
+use std::path::Path;
+
 use millrace_bn254::FrCanonical;
 use millrace_groth16::{Proof, ProvingKey};
 use millrace_l1::{
@@ -7,7 +9,7 @@ use millrace_l1::{
     evm::{Evm, Verdict},
     revert,
     rpc::{self, Limits, SecretKey, Sender, SubmitError, Target},
-    solc::{self, CompileError},
+    solc::{self, CompileError, Compiled},
 };
 
 use crate::{
@@ -31,7 +33,12 @@ pub(crate) fn run(args: &SubmitArgs) -> Result<(), Failure> {
 
 fn bytecode(key: &ProvingKey, dev: bool) -> Result<Vec<u8>, Failure> {
     let source = export::verifier(key, CONTRACT, dev)?;
-    let compiled = solc::compile(&source, CONTRACT).map_err(|error| {
+    compile(&source, CONTRACT).map(|compiled| compiled.bytecode)
+}
+
+/// Compiles a verifier.
+pub(crate) fn compile(source: &str, contract: &str) -> Result<Compiled, Failure> {
+    solc::compile(source, contract).map_err(|error| {
         let code = match error {
             CompileError::Source { .. }
             | CompileError::NoBytecode { .. }
@@ -39,8 +46,7 @@ fn bytecode(key: &ProvingKey, dev: bool) -> Result<Vec<u8>, Failure> {
             _ => Code::L1Unavailable,
         };
         Failure::new(code, error)
-    })?;
-    Ok(compiled.bytecode)
+    })
 }
 
 fn embedded(key: &ProvingKey, proof: &Proof, public: &[FrCanonical], dev: bool) -> Result<(), Failure> {
@@ -66,18 +72,20 @@ fn address(text: &str) -> Result<Address, Failure> {
         .map_err(|_| Failure::new(Code::Usage, format!("expected an address of 20 bytes, got {text}")))
 }
 
-fn sender(args: &SubmitArgs) -> Result<Sender, Failure> {
-    if let Some(from) = &args.from {
+/// Who pays: an account of the node's, the key in a file, or the one in the environment.
+pub(crate) fn sender(from: Option<&str>, key_file: Option<&Path>) -> Result<Sender, Failure> {
+    if let Some(from) = from {
         return Ok(Sender::Unlocked(address(from)?));
     }
-    let key = match &args.key_file {
+    let key = match key_file {
         Some(path) => SecretKey::from_file(path),
         None => SecretKey::from_env(KEY_VARIABLE),
     };
     key.map(Sender::Key).or_fail(Code::Usage)
 }
 
-fn submit_failure(error: SubmitError) -> Failure {
+/// Sorts a failure of L1.
+pub(crate) fn submit_failure(error: SubmitError) -> Failure {
     let code = match error {
         SubmitError::Rejected
         | SubmitError::Reverted { .. }
@@ -90,7 +98,7 @@ fn submit_failure(error: SubmitError) -> Failure {
 }
 
 fn to_node(args: &SubmitArgs, url: &str, proof: &Proof, public: &[FrCanonical]) -> Result<(), Failure> {
-    let (sender, limits) = (sender(args)?, Limits::default());
+    let (sender, limits) = (sender(args.from.as_deref(), args.key_file.as_deref())?, Limits::default());
     let (contract, key_hash) = match (&args.deploy, &args.contract) {
         (Some(path), _) => {
             let key = input::key(path)?;

@@ -1,0 +1,117 @@
+//! `millrace rollup audit`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use millrace_l1::{
+    Address, VerifierKey,
+    chain::BlockTag,
+    rollup::audit::{Expected, KnownVerifier, Verdict, audit},
+    solidity::{self, ExportOptions},
+};
+use serde_json::json;
+
+use super::{
+    devkey,
+    place::{PlaceArgs, audit_failure},
+};
+use crate::{
+    exit::{Code, Failure, OrFail},
+    export, input,
+    output::say,
+    submit::compile,
+};
+
+/// `millrace rollup audit`
+#[derive(Args)]
+pub(crate) struct AuditArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// A key (`.zkey` or `verification_key.json`) that one of the verifiers must be of; once for each. Needs solc.
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+    /// The proposer that is expected.
+    #[arg(long, value_name = "ADDR")]
+    proposer: Option<Address>,
+    /// The tokens that are expected, in their order, the native coin left out; once for each.
+    #[arg(long = "token", value_name = "ADDR")]
+    tokens: Option<Vec<Address>>,
+    /// Accept keys from no real ceremony.
+    #[arg(long)]
+    dev: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &AuditArgs) -> Result<(), Failure> {
+    let verifiers = args.keys.iter().map(|path| verifier_of(path)).collect::<Result<_, _>>()?;
+    let expected = Expected {
+        verifiers,
+        recognised: devkey::verifiers(),
+        proposer: args.proposer,
+        tokens: args.tokens.clone(),
+    };
+    let mut node = args.place.open()?;
+    let tag = args.place.tag(BlockTag::Finalized);
+    let audit = audit(&mut node, args.place.contract, tag, &expected).map_err(audit_failure)?;
+    let (differ, open) = (audit.count(Verdict::Differs), audit.count(Verdict::NotCompared));
+    if args.json {
+        let rows = audit.rows.iter().map(|row| {
+            json!({ "what": row.what.trim_start(), "found": row.found, "verdict": verdict_name(row.verdict), "note": row.note })
+        });
+        let json = json!({
+            "contract": audit.contract.to_string(), "chain_id": audit.chain_id, "block": audit.block.number,
+            "differs": differ, "not_compared": open, "development_key": audit.dev,
+            "rows": rows.collect::<serde_json::Value>(),
+        });
+        say!("{json:#}");
+    } else {
+        say!("rollup {} on chain {}, block {} ({tag})\n", audit.contract, audit.chain_id, audit.block.number);
+        for row in &audit.rows {
+            say!("{:<9}{:<24}{}", verdict_name(row.verdict), row.what, row.found);
+            if !row.note.is_empty() {
+                say!("{:<33}({})", "", row.note);
+            }
+        }
+    }
+    if differ > 0 {
+        let message = format!("{differ} lines of the audit differ: this is not the contract it should be");
+        return Err(Failure::new(Code::Mismatch, message));
+    }
+    if audit.dev && !args.dev {
+        let message = "the contract has a development key: proofs can be forged (--dev accepts that)";
+        return Err(Failure::new(Code::DevKey, message));
+    }
+    if !args.json {
+        let rest = if open == 0 { "" } else { "; what is unknown says how it can be known" };
+        say!("\nnothing differs{rest}");
+    }
+    Ok(())
+}
+
+fn verdict_name(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Same => "same",
+        Verdict::Differs => "DIFFERS",
+        Verdict::Shown => "",
+        Verdict::NotCompared => "unknown",
+    }
+}
+
+fn verifier_of(path: &Path) -> Result<KnownVerifier, Failure> {
+    const NAME: &str = "Groth16Verifier";
+    // A `.zkey` also says how many contributions there were; a verifying key alone has only the marks of its points.
+    let (key, source) = if input::magic(path)? == *b"zkey" {
+        let key = input::key(path)?;
+        (VerifierKey::from(key.verifying_key()), export::verifier(&key, NAME, true)?)
+    } else {
+        let key = VerifierKey::from(&input::verifying_key(path)?);
+        let options = ExportOptions { name: NAME, contributions: None, allow_dev: true };
+        let source = solidity::export(&key, &options).or_fail(Code::BadFile)?;
+        (key, source)
+    };
+    let (name, key_hash, dev) =
+        (path.display().to_string(), key.hash(), source.contains("IS_DEV_SETUP = true"));
+    Ok(KnownVerifier { name, key_hash, runtime: compile(&source, NAME)?.runtime, dev })
+}

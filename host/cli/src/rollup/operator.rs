@@ -1,0 +1,191 @@
+//! The demonstration's operator: reads the queue from L1's logs, builds batches, proves them with the appliance's prover, submits, and keeps what was accepted on its disk.
+
+use std::time::Instant;
+
+use millrace_circuit::batch::Circuit;
+use millrace_job::CancelToken;
+use millrace_l1::{
+    Address, SolCall, U256, VerifyCall,
+    chain::{BlockTag, Chain},
+    rollup::{abi::IRollup, address, restore::Place, restore::restore, word},
+    rpc::Sender,
+};
+use millrace_prover::{LoadedKey, Prover, Randomness};
+use millrace_state::{
+    batch::{Batch, Executed, Header, PublicInputs},
+    builder::{FeePolicy, Plan, QueueEntry, build},
+    op::{Op, SignedOp},
+    packed,
+    state::State,
+    store::Store,
+    types::{AccountId, Domain, TokenId},
+};
+
+use super::{devkey, place::restore_failure};
+use crate::{
+    device::{self, DeviceName, OpenOptions, Opened},
+    exit::{Code, Failure, OrFail},
+    progress::Progress,
+    prove::{load_failure, prove_failure, prover},
+    simulation::Simulation,
+    submit::submit_failure,
+};
+
+/// A batch with its proof, as `submit` takes it.
+#[derive(Clone)]
+pub(crate) struct Proven {
+    /// The call.
+    pub(crate) call: IRollup::submitCall,
+    /// The batch, as it ran.
+    pub(crate) executed: Executed,
+    /// Entries taken from the queue.
+    pub(crate) consumed: usize,
+    /// Ops of the pool in it, by position.
+    pub(crate) included: Vec<usize>,
+    /// Seconds of witness and proof.
+    pub(crate) seconds: f64,
+}
+
+/// The operator: all that it has is its prover and its disk.
+pub(crate) struct Operator {
+    circuit: Circuit,
+    prover: Prover,
+    key: LoadedKey,
+    progress: Progress,
+    cancel: CancelToken,
+    /// Kept open as long as the prover.
+    _device: Opened,
+    ops: usize,
+    sender: Sender,
+    disk: Option<(tempfile::TempDir, Store)>,
+}
+
+impl Operator {
+    /// Opens the device and loads the key; tells how long making the key took, if it was made.
+    pub(crate) fn start(
+        name: &DeviceName,
+        ops: usize,
+        proposer: Address,
+        cancel: &CancelToken,
+    ) -> Result<(Self, Option<f64>), Failure> {
+        let circuit = Circuit::new(ops);
+        let (key, made) = devkey::load(&circuit, ops)?;
+        let device = device::open(name, OpenOptions::default())?;
+        let prover = prover(&device, None, true);
+        let progress = Progress::new(device.behind.simulation().as_ref().map(Simulation::cycle_count));
+        progress.step("loading the key");
+        let key = prover.load_or_cancel(key, cancel).map_err(load_failure)?;
+        let (cancel, sender) = (cancel.clone(), Sender::Unlocked(proposer));
+        let operator =
+            Self { circuit, prover, key, progress, cancel, _device: device, ops, sender, disk: None };
+        Ok((operator, made))
+    }
+
+    /// What the contract's constructor takes: a proof of NOOPs on the empty state, of no chain and no contract, and its sponge.
+    pub(crate) fn setup(&self) -> Result<(IRollup::Proof, U256), Failure> {
+        let fee_tokens = [0, 1, 2, 3].map(TokenId);
+        let header = Header { number: 0, time: 0, fee_account: AccountId::NOBODY, fee_tokens };
+        let batch = Batch { header, ops: vec![Op::Noop.into(); self.ops] };
+        let domain = Domain { chain_id: 0, contract: millrace_state::types::Address::NOBODY };
+        let executed = State::default().execute(domain, &batch).or_fail(Code::Usage)?;
+        let sponge = PublicInputs::of(&executed.words()).p;
+        Ok((self.prove(&executed)?, word(sponge)))
+    }
+
+    /// Begins a store of accepted batches on a disk of its own.
+    pub(crate) fn open_disk(&mut self, domain: Domain) -> Result<(), Failure> {
+        let folder = tempfile::Builder::new().prefix("millrace-operator-").tempdir().or_fail(Code::Output)?;
+        let store = Store::open(&folder.path().join("accepted.redb"), domain).or_fail(Code::Output)?;
+        self.disk = Some((folder, store));
+        Ok(())
+    }
+
+    fn store(&mut self) -> Result<&mut Store, Failure> {
+        let disk = self.disk.as_mut().map(|(_, store)| store);
+        disk.ok_or_else(|| Failure::new(Code::Usage, "the operator has no disk"))
+    }
+
+    /// The operator's present state.
+    pub(crate) fn state(&mut self) -> Result<State, Failure> {
+        self.store().map(|store| store.state().clone())
+    }
+
+    /// Builds and proves the next batch: what waits on L1, then ops of the pool. `None` where neither has anything.
+    pub(crate) fn next(
+        &mut self,
+        chain: &mut dyn Chain,
+        contract: Address,
+        domain: Domain,
+        pool: &[SignedOp],
+    ) -> Result<Option<Proven>, Failure> {
+        // An operator that waits for finality would read at the finalized block; this one shows how it works.
+        let place = Place { contract, until: BlockTag::Latest, from_block: 0 };
+        let seen = restore(chain, &place).map_err(restore_failure)?;
+        let queue: Vec<QueueEntry> = seen.books.queue().values().map(|queued| queued.entry).collect();
+        if queue.is_empty() && pool.is_empty() {
+            return Ok(None);
+        }
+        let (size, fees) = (self.ops, FeePolicy::new([(TokenId(0), 1)], 0));
+        let mut state = self.state()?;
+        let number = self.store()?.accepted() + 1;
+        let fee_account = AccountId::new(1).expect("small");
+        let plan = Plan { domain, size, number, time: seen.block.time, fee_account, fees: &fees };
+        let built = build(&mut state, &plan, &queue, pool).or_fail(Code::Usage)?;
+        let executed = built.executed;
+        let started = Instant::now();
+        let proof = self.prove(&executed)?;
+        let ops: Vec<Op> = executed.ops.iter().map(|trace| trace.signed.op).collect();
+        let [a, b, c, d] = executed.header.fee_tokens.map(|token| token.0);
+        let batch = IRollup::Batch {
+            newRoot: word(executed.new_root),
+            time: executed.header.time,
+            feeAccount: fee_account.get().try_into().expect("24 bits"),
+            feeTokens: u32::from_be_bytes([a, b, c, d]),
+            feeOwner: seen.books.owners().first().copied().unwrap_or_default(),
+            queueOps: U256::from(built.consumed),
+            sponge: word(PublicInputs::of(&executed.words()).p),
+        };
+        let call =
+            IRollup::submitCall { size: U256::from(size), batch, ops: packed::pack(&ops).into(), proof };
+        let seconds = started.elapsed().as_secs_f64();
+        Ok(Some(Proven { call, executed, consumed: built.consumed, included: built.included, seconds }))
+    }
+
+    /// Submits a batch; what L1 accepts goes to the disk. Answers the gas.
+    pub(crate) fn submit(
+        &mut self,
+        chain: &mut dyn Chain,
+        contract: Address,
+        proven: &Proven,
+    ) -> Result<u64, Failure> {
+        let data = proven.call.abi_encode();
+        let receipt = chain.send(&self.sender, Some(contract), U256::ZERO, &data).map_err(submit_failure)?;
+        self.store()?.accept(&proven.executed.words()).or_fail(Code::Output)?;
+        Ok(receipt.gas_used)
+    }
+
+    /// The disk is deleted, and with it everything that the operator knew.
+    pub(crate) fn destroy(self) -> Result<(), Failure> {
+        let Some((folder, store)) = self.disk else { return Ok(()) };
+        drop(store);
+        folder.close().or_fail(Code::Output)
+    }
+
+    fn prove(&self, executed: &Executed) -> Result<IRollup::Proof, Failure> {
+        let witness = self.circuit.groth16_witness(executed).or_fail(Code::BadWitness)?;
+        let proved = self
+            .prover
+            .prove(&self.key, &witness, None, &Randomness::Os, &self.progress, &self.cancel)
+            .map_err(prove_failure)?;
+        let call = VerifyCall::new(&proved.proof, &proved.publics);
+        Ok(IRollup::Proof { a: call.a, b: call.b, c: call.c })
+    }
+}
+
+/// Who a withdrawal of a batch pays.
+pub(crate) fn recipient(op: &Op) -> Option<Address> {
+    match op {
+        Op::Withdraw { recipient, .. } => Some(address(*recipient)),
+        _ => None,
+    }
+}

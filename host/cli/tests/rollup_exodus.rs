@@ -1,0 +1,266 @@
+//! The rollup as its users meet it: the demonstration in this process and on a real node, and after it every command that a user needs to leave, each from an
+//! empty home.
+
+mod common;
+
+use std::{
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// Development keys are made once for all runs of the tests.
+fn keys() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/keys")
+}
+
+fn demo(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+    command.args(["rollup", "demo"]).args(args).env("MILLRACE_CACHE", keys());
+    command.output().expect("the binary starts")
+}
+
+fn told(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "a line that is too long for a terminal: {line}");
+    }
+    text
+}
+
+#[test]
+fn the_demonstration_pays_everybody_in_this_process() {
+    whole_story(&told(&demo(&["--ops", "1"])));
+}
+
+#[test]
+fn the_demonstration_pays_everybody_on_a_real_node() {
+    let Some(node) = node() else { return };
+    whole_story(&told(&demo(&["--ops", "1", "--rpc", &node.1])));
+}
+
+fn whole_story(text: &str) {
+    for part in ["DEVELOPMENT KEY", "DISK IS DELETED", "refused, ProofRejected", "refused, AlreadyExited"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(text.matches("as it must be").count(), 5, "{text}");
+    assert!(text.contains("what it was given by mistake"), "{text}");
+}
+
+#[test]
+fn the_demonstration_wants_a_node_that_lets_time_pass() {
+    let output = demo(&["--ops", "1", "--rpc", "http://127.0.0.1:1"]);
+    assert_eq!(output.status.code(), Some(14));
+    assert_eq!(demo(&["--ops", "3"]).status.code(), Some(2));
+    assert_eq!(demo(&["--stop"]).status.code(), Some(2));
+}
+
+/// anvil on a free port, ended with the test.
+struct Node(Child, String);
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way it is gone afterwards.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn node() -> Option<Node> {
+    let Some(program) = millrace_l1::tools::anvil() else {
+        println!("skipped: anvil is not installed (make setup)");
+        return None;
+    };
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+    let mut command = Command::new(program);
+    let arguments = ["--port", &port.to_string(), "--silent", "--hardfork", "prague"];
+    let node = Node(
+        command.args(arguments).stdout(Stdio::null()).spawn().expect("anvil starts"),
+        format!("http://127.0.0.1:{port}"),
+    );
+    let started = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(60), "anvil does not listen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Some(node)
+}
+
+/// A user: knows a node and a contract, and has nothing else.
+struct User<'a> {
+    url: &'a str,
+    contract: String,
+}
+
+impl User<'_> {
+    fn run(&self, words: &[&str], more: &[&str]) -> Output {
+        let home = tempfile::tempdir().expect("a folder");
+        Command::new(env!("CARGO_BIN_EXE_millrace"))
+            .arg("rollup")
+            .args(words)
+            .args(["--rpc", self.url, "--contract", &self.contract])
+            .args(more)
+            .env_clear()
+            .env("HOME", home.path())
+            .output()
+            .expect("the binary starts")
+    }
+
+    fn ok(&self, words: &[&str], more: &[&str]) -> String {
+        let output = self.run(words, more);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words:?} {more:?}: {error}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    fn json(&self, words: &[&str], more: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(words, &[more, &["--json", "--block", "latest"]].concat()))
+            .expect("JSON")
+    }
+
+    /// Ends with this code, and one line that holds `part`.
+    fn fails(&self, code: i32, part: &str, words: &[&str], more: &[&str]) {
+        let output = self.run(words, more);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{words:?} {more:?}: {error}");
+        assert!(error.starts_with("millrace: ") && error.lines().count() == 1, "{error}");
+        assert!(error.contains(part), "{words:?}: {error}");
+    }
+}
+
+/// A request to the node by the tools that are everywhere; the answer's `result`.
+fn ask(url: &str, method: &str, parameters: Value) -> Value {
+    use std::io::{Read, Write};
+    let body =
+        serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters }).to_string();
+    let host = url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).expect("the node listens");
+    let head =
+        format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nConnection: close\r\n");
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).expect("writes");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("reads");
+    let json = answer.split_once("\r\n\r\n").expect("a body").1;
+    let answer: Value = serde_json::from_str(json).expect("JSON");
+    assert!(answer["error"].is_null(), "{method}: {answer}");
+    answer["result"].clone()
+}
+
+/// The cast's addresses, as the demonstration prints them when it stops.
+fn cast(text: &str, who: &str) -> String {
+    let line = text.lines().rev().find(|line| line.trim_start().starts_with(who)).expect(who);
+    line.split_whitespace().last().expect("an address").to_owned()
+}
+
+const WEEK: u64 = 7 * 86_400;
+
+#[test]
+fn users_leave_by_themselves_on_a_real_node() {
+    let Some(node) = node() else { return };
+    let url = &node.1.clone();
+    let text = told(&demo(&["--ops", "1", "--rpc", url, "--stop"]));
+    let [contract, token, operator, alice, bob, carol, dave] =
+        ["rollup", "token 1", "operator", "Alice", "Bob", "Carol", "Dave"].map(|who| cast(&text, who));
+    let user = User { url, contract: contract.clone() };
+
+    // Somebody who knows the address makes the state again, and sees what everybody has.
+    user.fails(14, "--block latest", &["restore"], &[]);
+    let restored = user.json(&["restore"], &["--owner", &alice]);
+    assert_eq!(restored["accounts"].as_array().map(Vec::len), Some(5), "{restored}");
+    assert_eq!(restored["accounts"][1]["balances"]["0"], "1498000000000000000");
+    assert_eq!(restored["accounts"][3]["balances"]["1"], "380000000000000000000");
+    assert_eq!(restored["queue"]["waiting"], 4);
+    // Two exits and a refund; the base fees of the queue are the operator's.
+    assert_eq!(restored["calls"].as_array().map(Vec::len), Some(3), "{restored}");
+    let by_account = user.json(&["restore"], &["--account", "2"]);
+    assert_eq!(by_account["calls"], restored["calls"]);
+    user.fails(2, "from 1 to 5", &["restore"], &["--account", "6", "--block", "latest"]);
+    let shown = user.ok(&["restore"], &["--block", "latest", "--owner", &alice]);
+    assert!(shown.contains("equal to the contract's") && shown.contains("1.498 ETH"), "{shown}");
+
+    let balance = user.json(&["balance", &carol], &[]);
+    assert_eq!(balance["account"]["balances"][0]["amount"], "380000000000000000000");
+    assert_eq!(balance["account"]["queued"][0]["op"], "deposit of 50000000000000000000 of token 1");
+    assert!(user.ok(&["balance", &dave], &["--block", "latest"]).contains("deposit of 0.25 ETH"));
+    assert!(user.ok(&["balance", &contract], &["--block", "latest"]).contains("nothing"));
+
+    // Is it the contract that it should be? With a development key only for those who accept that.
+    user.fails(15, "development key", &["audit"], &["--block", "latest"]);
+    let audit =
+        user.ok(&["audit"], &["--block", "latest", "--dev", "--proposer", &operator, "--token", &token]);
+    assert!(audit.contains("nothing differs") && audit.contains("CAN BE FORGED"), "{audit}");
+    user.fails(
+        12,
+        "1 lines of the audit differ",
+        &["audit"],
+        &["--block", "latest", "--dev", "--proposer", &bob],
+    );
+    let code = ask(url, "eth_getCode", serde_json::json!([contract, "latest"]));
+    let mut tampered = code.as_str().expect("code").to_owned();
+    tampered.replace_range(20_000..20_001, if &tampered[20_000..20_001] == "0" { "1" } else { "0" });
+    ask(url, "anvil_setCode", serde_json::json!([contract, tampered]));
+    user.fails(12, "not the contract it should be", &["audit"], &["--block", "latest", "--dev"]);
+    ask(url, "anvil_setCode", serde_json::json!([contract, code]));
+
+    // Too early; then not.
+    let from = ["--from", dave.as_str()];
+    user.fails(13, "NotInExodus: ", &["exodus", "start"], &from);
+    user.fails(13, "NotInExodus: ", &["exit", "--owner", &alice], &from);
+    ask(url, "evm_increaseTime", serde_json::json!([WEEK]));
+    ask(url, "evm_mine", serde_json::json!([]));
+    let printed = user.ok(&["exodus", "start"], &["--print"]);
+    assert!(printed.contains(&contract) && printed.contains("data   0x"), "{printed}");
+    user.ok(&["exodus", "start"], &from);
+    user.fails(13, "InExodus: ", &["exodus", "start"], &from);
+    user.fails(13, "InExodus: ", &["deposit", "--amount", "5"], &from);
+    user.fails(13, "InExodus: ", &["force-exit"], &["--from", &bob]);
+
+    // Dave sends for everybody: owners are paid, not he.
+    for owner in [&operator, &alice, &carol] {
+        user.ok(&["exit", "--owner", owner], &from);
+        user.fails(2, "no such balance", &["exit", "--owner", owner], &from);
+    }
+    for owner in [&alice, &bob, &carol, &dave] {
+        user.ok(&["refund", "--owner", owner], &from);
+        user.fails(2, "no such entry", &["refund", "--owner", owner], &from);
+    }
+    let pending = user.json(&["balance", &alice], &[]);
+    assert_eq!(pending["account"]["pending"][0]["amount"], "1498100000000000000", "{pending}");
+    user.fails(13, "NotRecipient: ", &["withdraw", "--owner", &alice, "--to", &dave], &from);
+    let wallet = "0x00000000000000000000000000000000000a11ce";
+    let alone = ["--from", alice.as_str(), "--to", wallet];
+    user.ok(&["withdraw"], &alone);
+    assert_eq!(ask(url, "eth_getBalance", serde_json::json!([wallet, "latest"])), "0x14ca520342034000");
+    for owner in [&operator, &bob, &carol, &dave] {
+        user.ok(&["withdraw", "--owner", owner], &from);
+        user.fails(2, "nothing is pending", &["withdraw", "--owner", owner], &from);
+    }
+
+    // The contract is left with what Carol gave to it by mistake, and owes nothing.
+    assert_eq!(ask(url, "eth_getBalance", serde_json::json!([contract, "latest"])), "0x0");
+    let audit = user.ok(&["audit"], &["--block", "latest", "--dev"]);
+    assert!(
+        audit.contains("0, 0, 0") && audit.contains("7000000000000000000, 0, 7000000000000000000"),
+        "{audit}"
+    );
+    drop(node);
+    user.fails(14, "no connection", &["restore"], &[]);
+}
+
+#[test]
+fn what_is_no_rollup_is_named() {
+    let Some(node) = node() else { return };
+    let nobody = User { url: &node.1, contract: "0x00000000000000000000000000000000000000aa".to_owned() };
+    for words in [&["restore"][..], &["balance", "0x00000000000000000000000000000000000000bb"], &["audit"]] {
+        nobody.fails(14, "no contract at", words, &["--block", "latest"]);
+    }
+    // Code that is no rollup: it answers nothing.
+    ask(&node.1, "anvil_setCode", serde_json::json!([nobody.contract, "0x00"]));
+    nobody.fails(12, "not the contract it should be", &["audit"], &["--block", "latest"]);
+    nobody.fails(14, "makes no sense", &["restore"], &["--block", "latest"]);
+    nobody.fails(2, "holds no key", &["exodus", "start"], &[]);
+}
