@@ -5,7 +5,7 @@
 //!
 //! A [`JobGraph`] holds jobs and host steps that feed each other through [`Port`]s; [`run`] gives each job to the engine it was
 //! planned for, several at once, and does the host steps meanwhile. [`split`] shares an MSM between engines by point ranges,
-//! [`four_step`] makes a transform that is too long for an engine out of shorter ones.
+//! [`Fleet`] makes one engine of several, which come and go, [`four_step`] makes a transform that is too long for an engine out of shorter ones.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod digest;
 mod engine;
 mod engine_set;
 mod error;
+mod fleet;
 pub mod four_step;
 mod graph;
 mod lent;
@@ -28,6 +29,7 @@ pub use digest::Digest;
 pub use engine::{Engine, Ticket};
 pub use engine_set::{EngineSet, EngineSlot};
 pub use error::EngineError;
+pub use fleet::{Fleet, FleetMember};
 pub use graph::{JobGraph, JobSpec, Port, Scalars};
 pub use lent::Lent;
 pub use observe::{Event, Observer};
