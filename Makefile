@@ -75,6 +75,7 @@ check: setup ## Format, lints, dependency table, generated files, RTL lint
 	$(PYTHON) sim/tools/check_dependencies.py
 	$(PYTHON) hw/data/generate.py --check
 	$(PYTHON) docs/check_links.py
+	$(PYTHON) docs/check_attacks.py
 	@bash hw/lint.sh
 	cd $(CONTRACTS) && node tools/poseidon.mjs --check && node tools/vectors.mjs --check && node tools/compile.mjs --check
 	@bash $(CONTRACTS)/tools/campaign.sh --check
