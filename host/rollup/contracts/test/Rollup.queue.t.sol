@@ -186,6 +186,30 @@ contract RollupQueueTest is RollupTest {
         );
     }
 
+    /// @dev The least that an operator may do and keep its turn: batches a day apart, dated an hour back. The first 64 entries wait 25 + 24 hours, each 64
+    /// behind them a day more, until exodus (docs/spec/rollup-contract.md, "Delay of a forced op").
+    function test_queue_laziestOperator_leavesFor49Hours() public {
+        Op[] memory none = pad(list(Batches.noop()), 8);
+        forward(25 hours);
+        IRollup.Batch memory batch = nextBatch(0);
+        batch.time -= 1 hours;
+        IRollup.Proof memory proof = proofFor(batch, none);
+        vm.prank(PROPOSER);
+        rollup.submit(8, batch, Batches.pack(none), proof);
+        forward(24 hours);
+        batch = nextBatch(0);
+        batch.time -= 1 hours;
+        refuse(abi.encodeWithSelector(IRollup.OverdueQueueOpLeft.selector, 1), batch, none);
+        // A second later the turn is anybody's.
+        forward(1);
+        batch = nextBatch(0);
+        refuse(abi.encodeWithSelector(IRollup.OverdueQueueOpLeft.selector, 1), batch, none);
+        proof = proofFor(batch, none);
+        vm.expectRevert(abi.encodeWithSelector(IRollup.OverdueQueueOpLeft.selector, 1));
+        vm.prank(CAROL);
+        rollup.submit(8, batch, Batches.pack(none), proof);
+    }
+
     /// @dev Not even a batch that is full, when a larger one would have had room: small batches do not starve the queue.
     function test_queue_dayOldRest_isLeftByNoSmallBatch() public {
         forward(24 hours + 1);
