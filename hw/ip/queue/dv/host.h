@@ -80,7 +80,7 @@ class Device {
     top.clk_i = 0;
     top.eval();
     if (top.rst_ni && every_cycle) every_cycle();
-    for (unsigned q = 0; q < 2; q++) irqs[q] += top.irq_o >> q & 1;
+    for (unsigned q = 0; q < 3; q++) irqs[q] += top.irq_o >> q & 1;
   }
   void run(unsigned cycles) {
     while (cycles--) tick();
@@ -148,7 +148,7 @@ class Device {
   Vdut top;
   AxiModel host, mem;
   uint64_t now = 0;
-  unsigned irqs[2] = {};
+  unsigned irqs[3] = {};
   std::function<void()> every_cycle;
 };
 

@@ -5,6 +5,7 @@
 
 // dv: one --top-module mr_device --relative-includes -GNumQueues=1
 // dv: two --top-module mr_device --relative-includes
+// dv: three --top-module mr_device --relative-includes -GNumQueues=3
 
 namespace {
 
@@ -448,6 +449,31 @@ void queues_take_turns() {
   quiet(d);
 }
 
+// Two queues want one engine, a third keeps another engine, or none, busy with short jobs: its grants must not move the turn of the two.
+void a_third_queue_takes_nobodys_turn(uint8_t third) {
+  Device d(13, {40, 60, 50});
+  std::vector<std::unique_ptr<Queue>> q;
+  for (unsigned i = 0; i < 3; i++) q.push_back(std::make_unique<Queue>(d, i, 4)), q[i]->enable(i + 1);
+  uint32_t id = 0;
+  unsigned done[3] = {}, open[3] = {};
+  while (done[0] + done[1] < 60) {
+    for (unsigned i = 0; i < 3; i++) {
+      bool rings = false;
+      while (open[i] < 12) {
+        id++;
+        Job j = i == 2 ? (third == NOP ? nop(id) : third == COPY ? copy(id, kSrc, kDst, 64, 0) : stub(third, id, 1, 5)) : stub(MSM, id, 2, 30);
+        if (j.opcode != NOP) j.dst = kDst + 0x1000ull * (id % 4096);
+        q[i]->put(j), open[i]++, rings = true;
+      }
+      if (rings) q[i]->ring();
+      if (q[i]->ready()) check(q[i]->take().status == OK, "status"), done[i]++, open[i]--;
+    }
+    check(done[0] <= done[1] + 3 && done[1] <= done[0] + 3, "turns beside a third queue: " + std::to_string(done[0]) + " and " + std::to_string(done[1]));
+    d.tick();
+  }
+  check(done[2] > 60, "the third is not held up");
+}
+
 // Random jobs on all queues with random sizes, spaces and ring occupancy: each completes once with its own result.
 void soak(unsigned queues, uint64_t seed, unsigned jobs) {
   Device d(seed, {200, 500, 150}, {60, 200, 150});
@@ -529,6 +555,10 @@ int main(int argc, char **argv) {
       errors_stay_in_their_queue();
       name = "queues_take_turns";
       queues_take_turns();
+    }
+    if (queues > 2) {
+      name = "a_third_queue_takes_nobodys_turn";
+      for (uint8_t third : {NOP, NTT, COPY}) a_third_queue_takes_nobodys_turn(third);
     }
     name = "soak";
     for (uint64_t seed : {1, 2, 3}) soak(queues, 1000 + seed, 150);

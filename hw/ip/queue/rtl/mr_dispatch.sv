@@ -1,6 +1,8 @@
 // Dispatch: jobs of the queues to the slots, results of the slots back to their queues. Round robin both ways, one a cycle each.
 //
-// A queue is considered when the slot that its next job needs is free, so one queue's full engine does not hold up another's job.
+// Each slot has its own turn of queues, which only its own grants move: a queue that waits for a busy engine keeps its place whatever the others do
+// meanwhile, and waits for at most one job of each other queue. Among the slots that could take a job the turn goes round too; a slot stays free until
+// it gets one, so none is passed over for long. One queue's full engine does not hold up another's job.
 module mr_dispatch
   import mr_queue_pkg::*;
 #(
@@ -25,29 +27,40 @@ module mr_dispatch
 
   mr_layout_check u_layout_check ();
 
-  logic [NumQueues-1:0] can, grant;
+  logic [NumQueues-1:0] want [NumTargets];    // for each slot: queues whose next job it could take now
+  logic [NumQueues-1:0] chosen [NumTargets];
+  logic [NumTargets-1:0] open, serve;
   logic [NumTargets-1:0] ripe, pick;
-  logic [3:0] unused_index, unused_pick;
+  logic [3:0] unused_serve, unused_pick;
 
-  always_comb begin
-    for (int unsigned q = 0; q < NumQueues; q++) can[q] = job_valid_i[q] && slot_ready_i[job_i[q].target];
+  for (genvar t = 0; t < NumTargets; t++) begin : gen_target
+    logic [3:0] unused_index;
+    always_comb begin
+      for (int unsigned q = 0; q < NumQueues; q++) want[t][q] = job_valid_i[q] && slot_ready_i[t] && job_i[q].target == target_e'(t);
+    end
+    mr_rr_arbiter #(.N(NumQueues)) u_queues (
+      .clk_i, .rst_ni, .req_i(want[t]), .take_i(serve[t]), .grant_o(chosen[t]), .index_o(unused_index)
+    );
+    assign open[t] = want[t] != '0;
   end
 
-  mr_rr_arbiter #(.N(NumQueues)) u_jobs (
-    .clk_i, .rst_ni, .req_i(can), .take_i(can != '0), .grant_o(grant), .index_o(unused_index)
+  mr_rr_arbiter #(.N(NumTargets)) u_slots (
+    .clk_i, .rst_ni, .req_i(open), .take_i(open != '0), .grant_o(serve), .index_o(unused_serve)
   );
 
   always_comb begin
     slot_job_o = '0;
-    slot_valid_o = '0;
-    for (int unsigned q = 0; q < NumQueues; q++) begin
-      if (grant[q]) begin
-        slot_job_o = job_i[q];
-        slot_valid_o[job_i[q].target] = 1'b1;
+    job_ready_o = '0;
+    for (int unsigned t = 0; t < NumTargets; t++) begin
+      for (int unsigned q = 0; q < NumQueues; q++) begin
+        if (serve[t] && chosen[t][q]) begin
+          slot_job_o = job_i[q];
+          job_ready_o[q] = 1'b1;
+        end
       end
     end
   end
-  assign job_ready_o = grant;
+  assign slot_valid_o = serve;
 
   always_comb begin
     for (int unsigned t = 0; t < NumTargets; t++) begin
