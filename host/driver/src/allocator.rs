@@ -19,6 +19,11 @@ impl DeviceMemory {
         Self { free: Arc::new(Mutex::new(BTreeMap::from([(0, len_bytes)]))) }
     }
 
+    /// Bytes that are free in one piece.
+    pub(crate) fn largest_free(&self) -> u64 {
+        self.free.lock().values().copied().max().unwrap_or(0)
+    }
+
     /// A region of so many bytes, or how many are free at most in one piece.
     pub(crate) fn alloc(&self, len_bytes: u64) -> Result<Region, u64> {
         let mut free = self.free.lock();

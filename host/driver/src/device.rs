@@ -67,7 +67,9 @@ impl Device {
     pub(crate) fn meet(&self, queue: usize, need: Need) {
         match need {
             Need::Nothing => {}
-            Need::Recover(level, why) => self.world().recover_for(queue, level, &why),
+            Need::Recover(level, why) => self.world().recover_for(level, &why),
+            Need::Stuck(opcode, waited) => self.world().unstick(queue, opcode, &waited),
+            Need::Forgotten(waited) => self.world().forget(queue, &waited),
             Need::Lost(reason) => self.world().lose(reason),
         }
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use millrace_bn254::Fr;
-use millrace_job::{Engine, EngineError, Job, JobValue, NttDirection};
+use millrace_job::{Engine, EngineError, Job, JobValue, NttDirection, Ticket};
 use millrace_pcie::{DmaBuffer, Function, Iova, ResetError};
 use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
 use thiserror::Error;
@@ -22,6 +22,10 @@ use crate::{DeviceEngine, DriverConfig, Identity, OpenError, registers::LinkDown
 /// A multiple of 64 that no mapping of this step holds: page 0 is never mapped.
 const NOWHERE: Iova = Iova(0);
 const BEAT_BYTES: usize = 64;
+/// How often a job is started to be reset in its middle.
+const ATTEMPTS: u32 = 10;
+/// Transforms started for that at once.
+const AT_ONCE: usize = 4;
 /// Jobs given to a queue at once when all are driven.
 const QUEUE_BURST: u32 = 20;
 
@@ -65,6 +69,8 @@ pub struct ExerciseReport {
     pub queues: usize,
     /// Whether the function can be reset from outside, and was.
     pub reset_from_outside: bool,
+    /// Whether the device was seen at work on a job when it was reset; a device that is too quick for that is not.
+    pub reset_at_work: bool,
 }
 
 /// Which step did not pass.
@@ -142,7 +148,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
     drop(run);
     let queues = (identity.queues as usize).min(function.irqs.len());
     all_queues(function, plan, queues)?;
-    let reset_from_outside = resets(function, plan)?;
+    let (reset_from_outside, reset_at_work) = resets(function, plan)?;
     Ok(ExerciseReport {
         identity,
         dma_bytes,
@@ -154,6 +160,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
         lost_write_is_silent,
         queues: queues.max(1),
         reset_from_outside,
+        reset_at_work,
     })
 }
 
@@ -384,9 +391,9 @@ fn unexpected(
 
 /// Resets while a transform is under way: by the registers, and from outside. The transform ends well or with a typed error, and the one after
 /// it is right.
-fn resets(function: &Function, plan: &ExercisePlan) -> Result<bool, ExerciseError> {
+fn resets(function: &Function, plan: &ExercisePlan) -> Result<(bool, bool), ExerciseError> {
     let engine = Arc::new(DeviceEngine::open(function.clone(), plan.driver.clone())?);
-    let log_n = engine.identity().ntt_log_max.min(10);
+    let log_n = engine.identity().ntt_log_max.min(11);
     let values: Vec<Fr> = (0..1u64 << log_n).map(|i| Fr::from(i * i + 1)).collect();
     let transform = |direction, values: Vec<Fr>| {
         let ticket = engine.submit(Job::Ntt { direction, coset: false, values })?;
@@ -423,26 +430,44 @@ fn resets(function: &Function, plan: &ExercisePlan) -> Result<bool, ExerciseErro
         )),
         _ => Ok(()),
     };
+    // Transforms that the device was seen to be at. One that has ended by then is no test, so that it is tried again.
+    let under_way = |step| {
+        let failed = |source| ExerciseError::Engine { step, source };
+        let start = || transform(NttDirection::Forward, values.clone()).map_err(failed);
+        let mut tickets: Vec<Ticket> = Vec::new();
+        for _ in 0..ATTEMPTS {
+            for ticket in tickets.drain(..) {
+                engine.wait(ticket).map_err(failed)?;
+            }
+            tickets = (0..AT_ONCE).map(|_| start()).collect::<Result<_, _>>()?;
+            let until = Instant::now() + plan.driver.progress_interval;
+            while Instant::now() < until {
+                if function.bar0.read32(reg::STATUS) & reg::STATUS_BUSY_MASK != 0 {
+                    return Ok((tickets, true));
+                }
+                std::thread::yield_now();
+            }
+        }
+        Ok::<_, ExerciseError>((tickets, false))
+    };
     let step = "a reset by registers in the middle of a job";
-    let ticket = transform(NttDirection::Forward, values.clone())
-        .map_err(|source| ExerciseError::Engine { step, source })?;
+    let (tickets, seen_by_registers) = under_way(step)?;
     engine.reset().map_err(|source| ExerciseError::Engine { step, source })?;
-    fair(step, ticket)?;
+    tickets.into_iter().try_for_each(|ticket| fair(step, ticket))?;
     round_trip(step)?;
-    let Some(reset) = &function.reset else { return Ok(false) };
+    let Some(reset) = &function.reset else { return Ok((false, seen_by_registers)) };
     let step = "a reset from outside in the middle of a job";
-    let ticket = transform(NttDirection::Forward, values.clone())
-        .map_err(|source| ExerciseError::Engine { step, source })?;
+    let (tickets, seen_from_outside) = under_way(step)?;
     match reset.reset() {
         Ok(()) => {}
-        Err(ResetError::Unsupported) => return Ok(false),
+        Err(ResetError::Unsupported) => return Ok((false, seen_by_registers)),
         Err(source) => return Err(ExerciseError::Reset { device: function.name.clone(), source }),
     }
     // Nobody told the engine; whoever resets a function tells its driver.
     engine.reset().map_err(|source| ExerciseError::Engine { step, source })?;
-    fair(step, ticket)?;
+    tickets.into_iter().try_for_each(|ticket| fair(step, ticket))?;
     round_trip(step)?;
-    Ok(true)
+    Ok((true, seen_by_registers && seen_from_outside))
 }
 
 impl From<(&str, LinkDown)> for ExerciseError {

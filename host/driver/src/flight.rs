@@ -12,7 +12,7 @@ use millrace_regs::{Completion, Descriptor};
 use crate::{
     fault::DeviceFault,
     pool::Staging,
-    residents::{Bases, Pin},
+    residents::{Bases, Pin, Trace},
 };
 
 /// Where results go.
@@ -62,9 +62,12 @@ impl Part {
 pub(crate) enum Purpose {
     Msm {
         kind: JobKind,
-        bases: Arc<Bases>,
+        /// To send them again. This and the pin go when the device has let go of the job.
+        bases: Option<Arc<Bases>>,
         /// Keeps the bases where the descriptors say they are.
-        pin: Pin,
+        pin: Option<Pin>,
+        /// Where they were, for whom judges the result.
+        place: Trace,
         first_points: Vec<usize>,
         scalars: Arc<[FrCanonical]>,
     },
@@ -116,6 +119,9 @@ impl Tracked {
         }
         if self.open == 0 {
             self.wall = self.started.elapsed();
+            if let Purpose::Msm { bases, pin, .. } = &mut self.purpose {
+                (*pin, *bases) = (None, None);
+            }
         }
     }
 

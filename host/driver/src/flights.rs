@@ -10,8 +10,6 @@ pub(crate) enum Doom {
     Cancelled,
     /// An engine stood still with it.
     Stuck(String),
-    /// With it or with another queue's.
-    Suspect(String),
 }
 
 /// A descriptor that the device has.
@@ -56,7 +54,7 @@ impl Flights {
         job_id as usize & (self.places.len() - 1)
     }
 
-    fn has(&self, job_id: u32) -> bool {
+    pub(crate) fn has(&self, job_id: u32) -> bool {
         self.places[self.place(job_id)].as_ref().is_some_and(|&(id, _)| id == job_id)
     }
 
@@ -104,6 +102,11 @@ impl Flights {
                 lost.push((first, flight));
             }
         }
+    }
+
+    /// Those of one opcode.
+    pub(crate) fn of(&self, opcode: u8) -> impl Iterator<Item = &Flight> {
+        self.values().filter(move |flight| flight.opcode == opcode)
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &Flight> {

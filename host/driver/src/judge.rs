@@ -53,7 +53,7 @@ impl Shared {
             |part, position| DeviceFault::Untrue { job_id: job_id(part), what: "RESULT_RANGE", position };
         let (kind, value) = match purpose {
             Purpose::Ready { kind, value } => (kind, value),
-            Purpose::Msm { kind, pin, first_points, scalars, .. } => {
+            Purpose::Msm { kind, place, first_points, scalars, .. } => {
                 let sum = self.read_parts(parts).and_then(|results| {
                     let points = results.iter().enumerate();
                     let points: Result<Vec<_>, _> =
@@ -62,7 +62,7 @@ impl Shared {
                 });
                 let sum = sum.map_err(|(part, fault)| {
                     if fault.blames_memory() {
-                        pin.distrust();
+                        place.distrust();
                     }
                     self.msm_error(first_points.get(part).copied().unwrap_or(0), &scalars, fault)
                 })?;
@@ -83,7 +83,7 @@ impl Shared {
 
     /// As [`Shared::judge`], for an MSM that stopped after its buckets.
     pub(crate) fn judge_dump(&self, tracked: Tracked) -> Result<BucketDump, EngineError> {
-        let Tracked { purpose: Purpose::Msm { pin, scalars, .. }, parts, .. } = tracked else {
+        let Tracked { purpose: Purpose::Msm { place, scalars, .. }, parts, .. } = tracked else {
             return Err(self.bad_job("the ticket of a dump", "the ticket of another job"));
         };
         let job_id = parts.first().map_or(0, Part::job_id);
@@ -93,7 +93,7 @@ impl Shared {
         });
         dump.map_err(|(_, fault)| {
             if fault.blames_memory() {
-                pin.distrust();
+                place.distrust();
             }
             self.msm_error(0, &scalars, fault)
         })

@@ -51,7 +51,17 @@ impl Shared {
                     if dump { usize::MAX } else { self.device.common.config.max_points_per_job.max(1) };
                 let pin = self.pin(&bases)?;
                 let (work, first_points) = self.msm_work(&pin, &range, &scalars, max_points, dump)?;
-                Ok(Tracked::new(Purpose::Msm { kind, bases, pin, first_points, scalars }, work))
+                Ok(Tracked::new(
+                    Purpose::Msm {
+                        kind,
+                        bases: Some(bases),
+                        place: pin.trace(),
+                        pin: Some(pin),
+                        first_points,
+                        scalars,
+                    },
+                    work,
+                ))
             }
             Job::Ntt { values, .. } if values.len() == 1 => ready(JobValue::Values(values)),
             Job::Ntt { direction, coset, mut values } => {

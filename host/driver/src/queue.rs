@@ -9,6 +9,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
 use millrace_pcie::{DmaError, DmaSpace};
@@ -26,6 +27,10 @@ use crate::{
     watchdog::{Verdict, Watchdog},
 };
 
+/// Opcodes, and those that an engine does.
+const OPCODES: usize = 4;
+const ENGINES: [u8; 3] = [layout::OPCODE_COPY, layout::OPCODE_MSM_G1, layout::OPCODE_NTT];
+
 /// What all queues of a device share.
 pub(crate) struct Common {
     pub(crate) config: DriverConfig,
@@ -33,9 +38,9 @@ pub(crate) struct Common {
     pub(crate) lost: OnceLock<String>,
     /// Rises with every descriptor of any queue.
     sequence: AtomicU64,
-    /// Expected work of all descriptors that were sent, and of those that have ended.
-    work_sent: AtomicU64,
-    work_ended: AtomicU64,
+    /// For each opcode: expected work of all descriptors that were sent, and of those that have ended.
+    work_sent: [AtomicU64; OPCODES],
+    work_ended: [AtomicU64; OPCODES],
     /// How often the device was brought back.
     pub(crate) recoveries: AtomicUsize,
     /// Rises when device memory may have changed behind the driver's back.
@@ -48,8 +53,8 @@ impl Common {
             config,
             lost: OnceLock::new(),
             sequence: AtomicU64::new(0),
-            work_sent: AtomicU64::new(0),
-            work_ended: AtomicU64::new(0),
+            work_sent: Default::default(),
+            work_ended: Default::default(),
             recoveries: AtomicUsize::new(0),
             memory_generation: AtomicU64::new(0),
         }
@@ -61,6 +66,10 @@ pub(crate) enum Need {
     Nothing,
     /// A reset from this level upwards, and why.
     Recover(Level, String),
+    /// The engine of these jobs stands still with some, and for how long.
+    Stuck(u8, String),
+    /// The device says that it has nothing of this queue any more, and jobs are in flight here.
+    Forgotten(String),
     /// The device is gone.
     Lost(String),
 }
@@ -94,7 +103,9 @@ pub(crate) struct Queue {
     /// Whether some waiter watches the queue for all.
     pub(crate) has_leader: bool,
     pub(crate) anomalies: Anomalies,
-    pub(crate) watchdog: Watchdog,
+    /// For each opcode, and at that of NOP for a queue that has nothing to do on the device though jobs are in flight here.
+    watchdogs: [Watchdog; OPCODES],
+    next_look: Instant,
     overtaken: Vec<(u32, Flight)>,
 }
 
@@ -109,7 +120,8 @@ impl Queue {
         let sq = SubmissionRing::new(dma, common.config.log_entries)?;
         let cq = CompletionRing::new(dma, common.config.log_entries)?;
         Ok(Self {
-            watchdog: Watchdog::new(&common.config),
+            watchdogs: std::array::from_fn(|_| Watchdog::new(&common.config)),
+            next_look: Instant::now(),
             flights: Flights::new(cq.entries()),
             common,
             registers,
@@ -146,7 +158,7 @@ impl Queue {
         self.harvest();
         if self.wedged {
             match self.reset() {
-                Ok(true) => self.restart_watchdog(),
+                Ok(true) => self.touch_watchdogs(),
                 Ok(false) => {
                     return Need::Recover(Level::Function, "the device stopped the queue".into());
                 }
@@ -159,43 +171,53 @@ impl Queue {
 
     /// Sends pending parts while the rings have room.
     pub(crate) fn pump(&mut self) {
-        let idle = self.flights.is_empty();
         let mut sent = false;
         while self.flights.len() < self.sq.credit() {
             let Some((ticket, part)) = self.pending.pop_front() else { break };
             let Some(tracked) = self.tickets.get_mut(ticket) else { continue };
-            let state = &mut tracked.parts[part].state;
-            if !matches!(state, PartState::Pending) {
+            if !matches!(tracked.parts[part].state, PartState::Pending) {
                 continue;
             }
-            *state = PartState::InFlight;
-            let work = &tracked.parts[part].work;
-            let (descriptor, expected_work) = (work.descriptor, work.expected_work);
-            let job_id = self.flights.fresh_job_id();
-            let sequence = self.common.sequence.fetch_add(1, Ordering::Relaxed);
-            self.common.work_sent.fetch_add(expected_work, Ordering::Relaxed);
-            let irq = if asks(self.flights.len(), sequence) { layout::FLAG_IRQ } else { 0 };
-            self.send(Descriptor { job_id, flags: descriptor.flags | irq, ..descriptor });
-            let opcode = descriptor.opcode;
-            let flight =
-                Flight { ticket, part, opcode, sequence, expected_work, doom: None, collateral: false };
-            self.flights.insert(job_id, flight);
+            self.put(ticket, part);
             sent = true;
         }
         if sent {
-            if idle {
-                self.touch_watchdog();
-            }
             self.ring_doorbell();
         }
     }
 
-    pub(crate) fn restart_watchdog(&mut self) {
-        self.watchdog.restart(self.common.work_ended.load(Ordering::Relaxed));
+    /// Puts one pending part on the ring; its job id.
+    pub(crate) fn put(&mut self, ticket: u64, part: usize) -> Option<u32> {
+        let one = &mut self.tickets.get_mut(ticket)?.parts[part];
+        one.state = PartState::InFlight;
+        let (descriptor, expected_work) = (one.work.descriptor, one.work.expected_work);
+        let opcode = descriptor.opcode;
+        if self.flights.of(opcode).next().is_none() {
+            self.touch_watchdog(opcode);
+        }
+        let job_id = self.flights.fresh_job_id();
+        let sequence = self.common.sequence.fetch_add(1, Ordering::Relaxed);
+        self.common.work_sent[usize::from(opcode)].fetch_add(expected_work, Ordering::Relaxed);
+        let irq = if asks(self.flights.len(), sequence) { layout::FLAG_IRQ } else { 0 };
+        self.send(Descriptor { job_id, flags: descriptor.flags | irq, ..descriptor });
+        let flight = Flight { ticket, part, opcode, sequence, expected_work, doom: None, collateral: false };
+        self.flights.insert(job_id, flight);
+        Some(job_id)
     }
 
-    fn touch_watchdog(&mut self) {
-        self.watchdog.touch(self.common.work_ended.load(Ordering::Relaxed));
+    /// All bounds begin anew.
+    pub(crate) fn touch_watchdogs(&mut self) {
+        (0..OPCODES as u8).for_each(|opcode| self.touch_watchdog(opcode));
+    }
+
+    fn touch_watchdog(&mut self, opcode: u8) {
+        let ended = self.common.work_ended[usize::from(opcode)].load(Ordering::Relaxed);
+        self.watchdogs[usize::from(opcode)].touch(ended);
+    }
+
+    /// Whether something right came of the engine of these jobs since the last look.
+    pub(crate) fn has_moved(&self, opcode: u8) -> bool {
+        self.watchdogs[usize::from(opcode)].is_touched()
     }
 
     pub(crate) fn send(&mut self, descriptor: Descriptor) {
@@ -233,7 +255,8 @@ impl Queue {
             return;
         };
         self.ended(&flight);
-        self.touch_watchdog();
+        self.touch_watchdog(flight.opcode);
+        self.touch_watchdog(layout::OPCODE_NOP);
         let status = DeviceFault::Status { job_id, code: completion.status, position: completion.position };
         if completion.opcode != flight.opcode {
             self.anomalies.garbage += 1;
@@ -266,7 +289,6 @@ impl Queue {
             Some(Doom::Stuck(waited)) => {
                 self.end(flight, PartState::Failed(DeviceFault::Stuck { job_id, waited }));
             }
-            Some(Doom::Suspect(waited)) => self.again(flight, DeviceFault::Stuck { job_id, waited }),
             Some(Doom::Cancelled) => self.end(flight, PartState::Failed(DeviceFault::Dropped)),
             None => self.again(flight, otherwise),
         }
@@ -286,7 +308,8 @@ impl Queue {
 
     /// The device has it no more.
     pub(crate) fn ended(&self, flight: &Flight) {
-        self.common.work_ended.fetch_add(flight.expected_work, Ordering::Relaxed);
+        let ended = &self.common.work_ended[usize::from(flight.opcode)];
+        ended.fetch_add(flight.expected_work, Ordering::Relaxed);
     }
 
     pub(crate) fn end(&mut self, flight: &Flight, state: PartState) {
@@ -309,35 +332,66 @@ impl Queue {
         self.pending.push_front((flight.ticket, flight.part));
     }
 
-    /// Looks at the device's progress when it is time to; the waiter that leads calls this.
+    /// Looks at the device when it is time to; the waiter that leads calls this.
     pub(crate) fn watch(&mut self) -> Need {
-        if self.common.lost.get().is_some() || !self.watchdog.is_due() {
+        let now = Instant::now();
+        if self.common.lost.get().is_some() || now < self.next_look {
             return Need::Nothing;
         }
+        self.next_look = now + self.common.config.progress_interval;
         self.watch_now().unwrap_or_else(|LinkDown(reason)| Need::Lost(reason))
     }
 
     fn watch_now(&mut self) -> Result<Need, LinkDown> {
-        self.registers.check_link()?;
-        if self.flights.is_empty() {
-            self.touch_watchdog();
+        // Nothing is read of the device while each engine with jobs completes some.
+        let mut is_quiet = false;
+        for opcode in ENGINES {
+            let completes = self.watchdogs[usize::from(opcode)].begin_if_touched();
+            is_quiet |= !completes && self.flights.of(opcode).next().is_some();
+        }
+        if !is_quiet {
             return Ok(Need::Nothing);
         }
-        let progress = self.registers.progress()?;
-        match self.watchdog.observe(progress, self.common.work_sent.load(Ordering::Relaxed)) {
-            Verdict::Moving => {}
-            Verdict::Still => {
-                let error = self.registers.read_queue(reg::QUEUE_QUEUE_ERROR)?;
-                self.wedged |= error & reg::QUEUE_QUEUE_ERROR_CAUSE_MASK != 0;
+        self.registers.check_link()?;
+        let error = self.registers.read_queue(reg::QUEUE_QUEUE_ERROR)?;
+        if error & reg::QUEUE_QUEUE_ERROR_CAUSE_MASK != 0 {
+            self.wedged = true;
+            return Ok(Need::Nothing);
+        }
+        let active = self.registers.read_queue(reg::QUEUE_ENABLE)? & reg::QUEUE_ENABLE_ACTIVE_MASK != 0;
+        // What the device had written before it answered is here now.
+        self.harvest();
+        if !active && !self.flights.is_empty() {
+            // The others may do what they like meanwhile: a doorbell did not arrive, or completions are lost.
+            return Ok(match self.watchdogs[0].observe(0, u64::MAX) {
+                Verdict::HalfStuck => self.say_again(),
+                Verdict::Stuck => Need::Forgotten(self.watchdogs[0].waited()),
+                Verdict::Moving | Verdict::Still => Need::Nothing,
+            });
+        }
+        self.touch_watchdog(layout::OPCODE_NOP);
+        for opcode in ENGINES {
+            if self.flights.of(opcode).next().is_none() {
+                self.touch_watchdog(opcode);
+                continue;
             }
-            Verdict::HalfStuck => {
-                // A doorbell may have been lost; ringing it twice says nothing new.
-                self.anomalies.doorbells_again += 1;
-                self.ring_doorbell();
+            let moved = self.registers.engine_counter(opcode)?;
+            let sent = self.common.work_sent[usize::from(opcode)].load(Ordering::Relaxed);
+            let watchdog = &mut self.watchdogs[usize::from(opcode)];
+            match watchdog.observe(moved, sent) {
+                Verdict::Moving | Verdict::Still => {}
+                Verdict::HalfStuck => drop(self.say_again()),
+                Verdict::Stuck => return Ok(Need::Stuck(opcode, watchdog.waited())),
             }
-            Verdict::Stuck => return Ok(Need::Recover(Level::Engine, self.watchdog.waited())),
         }
         Ok(Need::Nothing)
+    }
+
+    /// A doorbell may have been lost; ringing it twice says nothing new.
+    fn say_again(&mut self) -> Need {
+        self.anomalies.doorbells_again += 1;
+        self.ring_doorbell();
+        Need::Nothing
     }
 
     /// Forgets everything. The device may still write somewhere, so all memory is unmapped.

@@ -7,8 +7,10 @@
 //! | function | `CTRL` bit 0, identity compared, then as for all queues | the same, and MSMs, whose bases are no longer believed | transforms and copies |
 //! | outside | the function's reset from outside, where there is one (function-level reset), then as for the function | the same | the same |
 //!
-//! Which job an engine is stuck with is known while one queue has jobs for it: its oldest. Where several have, the oldest of each is a suspect: all are
-//! sent again, another queue first each time, and one that was a suspect too often fails.
+//! Which job an engine is stuck with is known while one queue has jobs for it: its oldest. Where several have, the oldest of each is a suspect, and the
+//! engine is given one suspect at a time: that with which it stands still again fails, the others are done.
+//!
+//! A queue of which the device has nothing left, while jobs are in flight here, has lost completions: it is reset by itself.
 //!
 //! After that the device is lost. A queue's own reset runs under its lock, everything else under the locks of all; each wait in it is bounded.
 
@@ -37,6 +39,9 @@ const SETTLE_STALLS: u32 = 30;
 /// Sleep between two looks in a wait of recovery.
 const SETTLE_POLL: Duration = Duration::from_micros(200);
 
+/// Opcodes that have an engine.
+const ENGINES: [u8; 3] = [layout::OPCODE_COPY, layout::OPCODE_MSM_G1, layout::OPCODE_NTT];
+
 /// How deep a reset goes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Level {
@@ -47,20 +52,101 @@ pub(crate) enum Level {
 }
 
 impl World<'_> {
-    /// Brings the device back for a queue that found it necessary, unless that has been settled since the queue looked.
-    pub(crate) fn recover_for(&mut self, queue: usize, level: Level, why: &str) {
+    /// Brings the device back, if it is not lost.
+    pub(crate) fn recover_for(&mut self, level: Level, why: &str) {
+        if self.device.common.lost.get().is_none() {
+            self.recover(level, why);
+        }
+    }
+
+    /// A queue has jobs in flight and the device has nothing of it, so the oldest of each engine will never complete: the others are sent again.
+    pub(crate) fn forget(&mut self, queue: usize, waited: &str) {
         if self.device.common.lost.get().is_some() {
             return;
         }
-        if level == Level::Engine {
-            self.harvest();
-            let asking = &self.queues[queue];
-            if asking.flights.is_empty() || asking.watchdog.is_touched() {
-                return;
-            }
-            self.doom_oldest(why);
+        let queue = &mut *self.queues[queue];
+        queue.harvest();
+        if queue.has_moved(layout::OPCODE_NOP) {
+            return;
         }
-        self.recover(level, why);
+        let oldest = |opcode| queue.flights.of(opcode).map(|f| f.sequence).min();
+        let blamed: Vec<u64> = ENGINES.iter().filter_map(|&opcode| oldest(opcode)).collect();
+        for flight in queue.flights.values_mut().filter(|f| blamed.contains(&f.sequence)) {
+            flight.doom.get_or_insert_with(|| Doom::Stuck(waited.to_owned()));
+        }
+        self.recover(Level::Queue, waited);
+    }
+
+    /// An engine stands still. The job that it is stuck with is the oldest of some queue.
+    pub(crate) fn unstick(&mut self, asking: usize, opcode: u8, waited: &str) {
+        if self.device.common.lost.get().is_some() {
+            return;
+        }
+        self.harvest();
+        let asking = &self.queues[asking];
+        if asking.has_moved(opcode) || asking.flights.of(opcode).next().is_none() {
+            return;
+        }
+        let oldest = |queue: &Queue| {
+            let oldest = queue.flights.of(opcode).min_by_key(|f| f.sequence)?;
+            Some((oldest.ticket, oldest.part))
+        };
+        let suspects: Vec<_> =
+            self.queues.iter().enumerate().filter_map(|(i, queue)| Some((i, oldest(queue)?))).collect();
+        if let [(queue, (ticket, part))] = suspects[..] {
+            self.queues[queue].doom(ticket, part, waited);
+            return self.recover(Level::Engine, waited);
+        }
+        match self.try_alone(opcode, &suspects) {
+            Ok(true) => self.go_on(),
+            Ok(false) => {
+                // Not even without a job does the engine come back: nobody's fault but the device's.
+                self.recover(Level::Queue, waited);
+            }
+            Err(LinkDown(reason)) => self.lose(reason),
+        }
+    }
+
+    /// Takes all jobs from an engine and gives it the suspects one at a time: the one that it stands still with again is to blame, and nobody else.
+    /// `false` if the engine does not let go of its jobs.
+    fn try_alone(&mut self, opcode: u8, suspects: &[(usize, (u64, usize))]) -> Result<bool, LinkDown> {
+        self.device.anomalies.lock().engine_resets += 1;
+        let is_free =
+            |world: &Self| world.queues.iter().all(|queue| queue.flights.of(opcode).next().is_none());
+        if !self.reset_engines(engine_bit(opcode))? || !self.settle(|world| Ok(is_free(world)))? {
+            return Ok(false);
+        }
+        for &(number, (ticket, part)) in suspects {
+            let queue = &mut *self.queues[number];
+            if !queue.is_pending(ticket, part) {
+                continue;
+            }
+            let Some(job_id) = queue.put(ticket, part) else { continue };
+            queue.ring_doorbell();
+            let mut watchdog = Watchdog::new(&self.device.common.config);
+            let expected = queue.flights.of(opcode).map(|f| f.expected_work).sum();
+            loop {
+                self.harvest();
+                if !self.queues[number].flights.has(job_id) {
+                    break;
+                }
+                if watchdog.is_due() {
+                    let registers = &self.device.registers;
+                    registers.check_link()?;
+                    match watchdog.observe(registers.engine_counter(opcode)?, expected) {
+                        Verdict::Moving | Verdict::Still => {}
+                        Verdict::HalfStuck => self.queues[number].ring_doorbell(),
+                        Verdict::Stuck => {
+                            self.queues[number].doom(ticket, part, &watchdog.waited());
+                            self.recover(Level::Engine, &watchdog.waited());
+                            return Ok(true);
+                        }
+                    }
+                }
+                thread::sleep(SETTLE_POLL);
+            }
+        }
+        Ok(true)
     }
 
     /// Resets, from `level` upwards, until the device works again or is lost.
@@ -90,29 +176,13 @@ impl World<'_> {
         let count = self.queues.len();
         for turn in 0..count {
             let queue = &mut self.queues[(first + turn) % count];
-            queue.restart_watchdog();
+            queue.touch_watchdogs();
             queue.pump();
         }
     }
 
     fn harvest(&mut self) {
         self.queues.iter_mut().for_each(|queue| queue.harvest());
-    }
-
-    /// The job that an engine is stuck with is the oldest it has of some queue.
-    fn doom_oldest(&mut self, waited: &str) {
-        for opcode in [layout::OPCODE_NOP, layout::OPCODE_COPY, layout::OPCODE_MSM_G1, layout::OPCODE_NTT] {
-            let has_some = |queue: &Queue| queue.flights.values().any(|f| f.opcode == opcode);
-            let suspects = self.queues.iter().filter(|queue| has_some(queue)).count();
-            for queue in &mut self.queues {
-                let of_engine = queue.flights.values_mut().filter(|f| f.opcode == opcode);
-                if let Some(oldest) = of_engine.min_by_key(|f| f.sequence) {
-                    let waited = waited.to_owned();
-                    let doom = if suspects == 1 { Doom::Stuck(waited) } else { Doom::Suspect(waited) };
-                    oldest.doom.get_or_insert(doom);
-                }
-            }
-        }
     }
 
     fn reset_stuck_engines(&mut self) -> Result<bool, LinkDown> {
@@ -131,8 +201,7 @@ impl World<'_> {
     /// Resets engines; their jobs complete with RESET and, unless doomed, are sent again.
     pub(crate) fn reset_engines(&mut self, bits: u32) -> Result<bool, LinkDown> {
         for flight in self.queues.iter_mut().flat_map(|queue| queue.flights.values_mut()) {
-            let is_suspect = matches!(flight.doom, Some(Doom::Suspect(_)));
-            flight.collateral |= engine_bit(flight.opcode) & bits != 0 && !is_suspect;
+            flight.collateral |= engine_bit(flight.opcode) & bits != 0;
         }
         self.device.registers.write(reg::CTRL, bits);
         self.settle_resets()
@@ -161,9 +230,11 @@ impl World<'_> {
         })
     }
 
+    /// Resets the queues that have a doomed job; all of them where none has, as then the engine itself is what does not let go.
     fn reset_doomed_queues(&mut self) -> Result<bool, LinkDown> {
+        let some_are = self.queues.iter().any(|queue| has_doomed(queue));
         for queue in &mut self.queues {
-            if has_doomed(queue) && !queue.reset()? {
+            if (has_doomed(queue) || !some_are) && !queue.reset()? {
                 return Ok(false);
             }
         }
@@ -229,6 +300,17 @@ fn has_doomed(queue: &Queue) -> bool {
 }
 
 impl Queue {
+    fn doom(&mut self, ticket: u64, part: usize, waited: &str) {
+        for flight in self.flights.values_mut().filter(|f| f.ticket == ticket && f.part == part) {
+            flight.doom.get_or_insert_with(|| Doom::Stuck(waited.to_owned()));
+        }
+    }
+
+    fn is_pending(&self, ticket: u64, part: usize) -> bool {
+        let tracked = self.tickets.get(ticket);
+        tracked.is_some_and(|tracked| matches!(tracked.parts[part].state, PartState::Pending))
+    }
+
     /// Stops the queue and starts it anew, with its own jobs and nobody else's.
     pub(crate) fn reset(&mut self) -> Result<bool, LinkDown> {
         self.anomalies.queue_resets += 1;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millrace_pcie::{Iova, Mmio};
-use millrace_regs::{queue_register, registers as reg};
+use millrace_regs::{layout, queue_register, registers as reg};
 use parking_lot::Mutex;
 
 /// Length of BAR0: the identity page and a page for each queue that the address map has.
@@ -106,6 +106,20 @@ impl Registers {
     pub(crate) fn set_queue_base(&self, lower: u32, iova: Iova) -> Result<(), LinkDown> {
         self.set_queue(lower, iova.0 as u32)?;
         self.set_queue(lower + 4, (iova.0 >> 32) as u32)
+    }
+
+    /// A counter that moves as long as the engine of this opcode does anything, and not for another's work.
+    pub(crate) fn engine_counter(&self, opcode: u8) -> Result<u64, LinkDown> {
+        let counters: &[u32] = match opcode {
+            // Bases are read from device memory also where no digit comes of them.
+            layout::OPCODE_MSM_G1 => {
+                &[reg::STAT_MSM_ADDS_LO, reg::STAT_MSM_DIGITS_LO, reg::STAT_MEM_RD_BEATS_LO]
+            }
+            layout::OPCODE_NTT => &[reg::STAT_NTT_BUTTERFLIES_LO],
+            // The driver copies into device memory only, where nothing else writes.
+            _ => &[reg::STAT_MEM_WR_BEATS_LO],
+        };
+        counters.iter().try_fold(0u64, |sum, &lower| Ok(sum.wrapping_add(self.read64(lower)?)))
     }
 
     pub(crate) fn progress(&self) -> Result<u64, LinkDown> {

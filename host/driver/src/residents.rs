@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
 use millrace_bn254::G1Mont;
@@ -27,7 +27,12 @@ pub(crate) struct Bases {
 
 /// Where bases lie on the device.
 struct Place {
-    region: Region,
+    /// Device address of the first base.
+    start: u64,
+    /// Free for others when it goes.
+    region: Mutex<Option<Region>>,
+    /// Jobs that need them there.
+    pins: AtomicUsize,
     /// Memory generation when they were sent, or [`NEVER`].
     sent_at: AtomicU64,
     /// Whether they were sent at all: what is sent now is sent again.
@@ -37,10 +42,30 @@ struct Place {
 /// Keeps bases where they lie: they are not moved and nothing else comes there while this lives.
 pub(crate) struct Pin(Arc<Place>);
 
+/// Where bases lay when a job used them; keeps nothing.
+pub(crate) struct Trace(Arc<Place>);
+
+impl Trace {
+    /// A wrong result may have come from what lay there: it is sent again before it is used again.
+    pub(crate) fn distrust(&self) {
+        self.0.sent_at.store(NEVER, Ordering::Release);
+    }
+}
+
 impl Pin {
+    fn new(place: &Arc<Place>) -> Self {
+        place.pins.fetch_add(1, Ordering::AcqRel);
+        Self(place.clone())
+    }
+
+    /// To remember the place by.
+    pub(crate) fn trace(&self) -> Trace {
+        Trace(self.0.clone())
+    }
+
     /// Device address of the first base.
     pub(crate) fn start(&self) -> u64 {
-        self.0.region.start()
+        self.0.start
     }
 
     /// Whether what was sent is believed to lie there still.
@@ -58,10 +83,11 @@ impl Pin {
     pub(crate) fn was_sent(&self) -> bool {
         self.0.was_sent.load(Ordering::Relaxed)
     }
+}
 
-    /// A wrong result may have come from what lies there: it is sent again before it is used again.
-    pub(crate) fn distrust(&self) {
-        self.0.sent_at.store(NEVER, Ordering::Release);
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.0.pins.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -74,15 +100,23 @@ impl Bases {
         self.data.len()
     }
 
-    /// Leaves the device, if no job needs them there; they are sent again when one does.
+    /// Leaves the device, if no job needs them there; they are sent again when one does. A pin is made under the same lock, so none comes between.
     fn evict(&self) -> bool {
         // Whoever holds the lock is looking for a place, or found one: no wait for each other.
         let Some(mut place) = self.place.try_lock() else { return false };
-        if place.as_ref().is_some_and(|place| Arc::strong_count(place) == 1) {
-            *place = None;
-            return true;
+        match place.take_if(|place| place.pins.load(Ordering::Acquire) == 0) {
+            Some(place) => place.region.lock().take().is_some(),
+            None => false,
         }
-        false
+    }
+}
+
+impl Drop for Bases {
+    /// Whoever judges a result still remembers the place, but keeps it from nobody.
+    fn drop(&mut self) {
+        if let Some(place) = self.place.get_mut() {
+            place.region.lock().take();
+        }
     }
 }
 
@@ -95,32 +129,41 @@ impl Shared {
         Ok(pin)
     }
 
-    /// A place for bases: the one they have, or a new one. Others make room, those first whose last use is longest ago.
+    /// A place for bases: the one they have, or a new one. Others make room, those first whose last use is longest ago; where jobs in flight need
+    /// theirs, this waits until they have ended.
     fn place(&self, bases: &Bases) -> Result<Pin, EngineError> {
         let mut place = bases.place.lock();
         if let Some(place) = &*place {
-            return Ok(Pin(place.clone()));
+            return Ok(Pin::new(place));
         }
         let needed_bytes = bases.len() as u64 * BASE_BYTES as u64;
+        let none = |free_bytes| EngineError::OutOfMemory {
+            engine: self.name.clone(),
+            what: "device memory",
+            needed_bytes,
+            free_bytes,
+        };
+        if needed_bytes > self.device.identity.memory_bytes {
+            // Nobody is sent away for what fits in no case.
+            return Err(none(self.memory.largest_free()));
+        }
         loop {
             match self.memory.alloc(needed_bytes) {
                 Ok(region) => {
                     let made = Arc::new(Place {
-                        region,
+                        start: region.start(),
+                        region: Mutex::new(Some(region)),
+                        pins: AtomicUsize::new(0),
                         sent_at: AtomicU64::new(NEVER),
                         was_sent: AtomicBool::new(false),
                     });
-                    return Ok(Pin(place.insert(made).clone()));
+                    return Ok(Pin::new(place.insert(made)));
                 }
-                Err(free_bytes) if !self.evict_one(bases) => {
-                    return Err(EngineError::OutOfMemory {
-                        engine: self.name.clone(),
-                        what: "device memory",
-                        needed_bytes,
-                        free_bytes,
-                    });
+                Err(free_bytes) => {
+                    if !self.evict_one(bases) && !self.let_some_job_end()? {
+                        return Err(none(free_bytes));
+                    }
                 }
-                Err(_) => {}
             }
         }
     }

@@ -77,7 +77,7 @@ impl Shared {
         let common = &self.device.common;
         loop {
             let mut queue = self.device.queues[number].lock();
-            if let Purpose::Msm { bases, pin, .. } = &tracked.purpose
+            if let Purpose::Msm { bases: Some(bases), pin: Some(pin), .. } = &tracked.purpose
                 && common.lost.get().is_none()
                 && !pin.is_believed(common.memory_generation.load(Ordering::Acquire))
             {
@@ -94,6 +94,26 @@ impl Shared {
             self.meet(number, need)?;
             return Ok(ticket);
         }
+    }
+
+    /// Waits a little for any job to end, and watches the device meanwhile; `false` when none was in flight.
+    pub(crate) fn let_some_job_end(&self) -> Result<bool, EngineError> {
+        let mut some = false;
+        for number in 0..self.device.queues.len() {
+            let mut queue = self.device.queues[number].lock();
+            // Also one that is found to have ended just now has made room.
+            some |= !queue.flights.is_empty();
+            let mut need = queue.service();
+            if matches!(need, Need::Nothing) {
+                need = queue.watch();
+            }
+            drop(queue);
+            self.meet(number, need)?;
+        }
+        if some {
+            thread::sleep(self.device.common.config.poll_interval);
+        }
+        Ok(some)
     }
 
     /// Does what a queue needs that holds nobody's lock; tells a lost device.

@@ -1,4 +1,5 @@
-//! The clock of every wait: `PROGRESS`, not wall time.
+//! The clock of every wait: a counter of the device, not wall time. While jobs run it is that of their engine, so that another's work does not hide
+//! that one stands still; while the device is brought back it is `PROGRESS`.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ const WORK_FACTOR: u64 = 64;
 /// ... and this much besides.
 const WORK_FLOOR: u64 = 1 << 24;
 
-/// What a reading of `PROGRESS` says.
+/// What a reading of the counter says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
     /// It moves.
@@ -22,7 +23,7 @@ pub(crate) enum Verdict {
     Stuck,
 }
 
-/// Judges readings of `PROGRESS`.
+/// Judges readings of a counter.
 pub(crate) struct Watchdog {
     stall_time: Duration,
     stall_readings: u32,
@@ -67,6 +68,15 @@ impl Watchdog {
         self.touched
     }
 
+    /// Lets the bounds begin anew if something right came since the last look; whether it did.
+    pub(crate) fn begin_if_touched(&mut self) -> bool {
+        let touched = self.touched;
+        if touched {
+            self.restart(self.ended_before);
+        }
+        touched
+    }
+
     /// All bounds begin anew now, when this much work has ended on the device.
     pub(crate) fn restart(&mut self, work_ended: u64) {
         let now = Instant::now();
@@ -77,16 +87,14 @@ impl Watchdog {
     }
 
     /// Whether it is time for a reading.
-    pub(crate) fn is_due(&mut self) -> bool {
-        if self.touched {
-            self.restart(self.ended_before);
-            return false;
-        }
+    pub(crate) fn is_due(&self) -> bool {
         Instant::now() >= self.next
     }
 
-    /// Takes a reading, with the number of operations and beats that all jobs sent so far, of any queue, were expected to need.
+    /// Takes a reading, with the number of operations and beats that all jobs of the counter's engine sent so far, of any queue, were
+    /// expected to need.
     pub(crate) fn observe(&mut self, progress: u64, work_sent: u64) -> Verdict {
+        self.begin_if_touched();
         let expected_work = work_sent.saturating_sub(self.ended_before);
         let now = Instant::now();
         self.next = now + self.interval;
@@ -114,7 +122,7 @@ impl Watchdog {
         if self.readings == 0 {
             format!("{} operations without a completion", self.moved)
         } else {
-            format!("{:.1} s without a move of PROGRESS", self.since.elapsed().as_secs_f64())
+            format!("{:.1} s without a move of its engine", self.since.elapsed().as_secs_f64())
         }
     }
 }
@@ -153,8 +161,9 @@ mod tests {
     fn moving_for_nothing_ends_too() {
         let mut dog = watchdog(60_000);
         dog.touch(7);
-        assert!(!dog.is_due() && !dog.is_touched());
+        assert!(dog.is_touched());
         dog.observe(0, 8);
+        assert!(!dog.is_touched());
         assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR, 8), Verdict::Moving);
         assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR + 1, 8), Verdict::Stuck);
     }

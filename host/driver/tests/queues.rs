@@ -126,3 +126,133 @@ fn tickets_may_be_waited_for_by_another_thread() {
         }
     });
 }
+
+/// Runs transforms on another queue until told to stop; the device is seen to move all the time.
+fn beside_others(engine: &DeviceEngine, work: impl FnOnce() + Send) {
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        let others = (0..2).map(|_| {
+            scope.spawn(|| {
+                let mut rng = rng();
+                while !stop.load(Ordering::Relaxed) {
+                    let values = scalars(8, &mut rng);
+                    let output = run(engine, ntt_job(&values, NttDirection::Forward, true)).unwrap();
+                    assert_eq!(output.value, ntt_answer(&values, NttDirection::Forward, true));
+                }
+            })
+        });
+        let others: Vec<_> = others.collect();
+        scope.spawn(work).join().unwrap();
+        stop.store(true, Ordering::Relaxed);
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+#[test]
+fn what_hangs_is_noticed_while_others_move() {
+    for (fault, resets) in [
+        (Fault::LoseCompletion, (0, 1)),
+        (Fault::WrongPhase, (0, 1)),
+        (Fault::Stuck(Until::EngineReset), (1, 0)),
+        (Fault::BusyForNothing, (1, 0)),
+    ] {
+        // As many queues as threads, so that nobody's completions are in the struck queue.
+        let (device, engine) = start(ModelConfig { queues: 15, ..small() }, quick());
+        let mut some = rng();
+        let bases = points(5, &mut some);
+        let id = load(&engine, &bases).unwrap();
+        device.inject(JobClass::Msm, 0, fault);
+        beside_others(&engine, || {
+            let factors = scalars(5, &mut rng());
+            let end = run(&engine, msm_job(id, 0, &factors));
+            assert!(matches!(end, Err(EngineError::Timeout { .. })), "{fault:?}: {end:?}");
+            assert_eq!(run(&engine, msm_job(id, 0, &factors)).unwrap().value, msm_answer(&bases, &factors));
+        });
+        let anomalies = engine.anomalies();
+        assert_eq!((anomalies.engine_resets, anomalies.queue_resets), resets, "{fault:?}");
+        assert_eq!((anomalies.function_resets, anomalies.lost_completions), (0, 0), "{fault:?}");
+    }
+}
+
+/// A register write that is lost once.
+struct LostDoorbell {
+    inner: std::sync::Arc<dyn millrace_pcie::Mmio>,
+    armed: std::sync::atomic::AtomicBool,
+}
+
+impl millrace_pcie::Mmio for LostDoorbell {
+    fn read32(&self, offset: u32) -> u32 {
+        self.inner.read32(offset)
+    }
+    fn write32(&self, offset: u32, value: u32) {
+        let is_doorbell = offset & 0xfff == millrace_regs::registers::QUEUE_DOORBELL && offset >= 0x1000;
+        if !(is_doorbell && self.armed.swap(false, Ordering::Relaxed)) {
+            self.inner.write32(offset, value);
+        }
+    }
+}
+
+#[test]
+fn a_lost_doorbell_costs_no_job_while_others_move() {
+    let device = ModelDevice::start(ModelConfig { queues: 15, ..small() });
+    let bar0 = std::sync::Arc::new(LostDoorbell {
+        inner: device.function().bar0,
+        armed: std::sync::atomic::AtomicBool::new(false),
+    });
+    let engine = DeviceEngine::open(Function { bar0: bar0.clone(), ..device.function() }, quick()).unwrap();
+    // Whoever's doorbell it is: the job is done.
+    beside_others(&engine, || {
+        for _ in 0..3 {
+            bar0.armed.store(true, Ordering::Relaxed);
+            thread::sleep(std::time::Duration::from_millis(300));
+        }
+    });
+    let anomalies = engine.anomalies();
+    assert!(anomalies.doorbells_again >= 1, "{anomalies:?}");
+    assert_eq!(anomalies, Anomalies { doorbells_again: anomalies.doorbells_again, ..Anomalies::default() });
+}
+
+#[test]
+fn one_poisoned_job_among_many_queues_is_the_only_one_that_fails() {
+    const THREADS: usize = 8;
+    let (device, engine) = start(ModelConfig { queues: 15, ..small() }, quick());
+    // Every attempt at the same values hangs: the fault strikes the first, and whoever is tried alone first.
+    device.inject(JobClass::Ntt, 0, Fault::Stuck(Until::EngineReset));
+    device.inject(JobClass::Ntt, 1 + THREADS as u64 / 2, Fault::Stuck(Until::EngineReset));
+    let failed = AtomicU64::new(0);
+    on_threads(THREADS, |_| {
+        let mut rng = rng();
+        let values = scalars(1 << 10, &mut rng);
+        match run(&engine, ntt_job(&values, NttDirection::Forward, false)) {
+            Ok(output) => assert_eq!(output.value, ntt_answer(&values, NttDirection::Forward, false)),
+            Err(EngineError::Timeout { .. }) => drop(failed.fetch_add(1, Ordering::Relaxed)),
+            Err(other) => panic!("{other}"),
+        }
+    });
+    assert!(failed.load(Ordering::Relaxed) <= 2, "{failed:?}");
+    works(&engine, &mut rng());
+}
+
+#[test]
+fn a_stuck_engine_blames_no_job_of_another_engine() {
+    let (device, engine) = start(ModelConfig { queues: 15, ..small() }, quick());
+    let mut some = rng();
+    let bases = points(5, &mut some);
+    let id = load(&engine, &bases).unwrap();
+    // Both hang; each is its own engine's fault, and the late one is not blamed with the first.
+    device.inject(JobClass::Msm, 0, Fault::BusyForNothing);
+    on_threads(2, |thread| {
+        let factors = scalars(4, &mut rng());
+        if thread == 0 {
+            let end = run(&engine, msm_job(id, 0, &factors));
+            assert!(matches!(end, Err(EngineError::Timeout { .. })), "{end:?}");
+        } else {
+            let until = std::time::Instant::now() + std::time::Duration::from_millis(400);
+            while std::time::Instant::now() < until {
+                let output = run(&engine, ntt_job(&factors, NttDirection::Forward, false)).unwrap();
+                assert_eq!(output.value, ntt_answer(&factors, NttDirection::Forward, false));
+            }
+        }
+    });
+    assert_eq!(engine.anomalies().queue_resets, 0);
+}

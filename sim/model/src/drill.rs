@@ -34,6 +34,36 @@ pub enum Drill {
     OtherLayout,
 }
 
+impl Drill {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::WrongMsm, Self::WrongNtt, Self::Hang, Self::Vanish, Self::Dead, Self::OtherLayout];
+
+    /// As it is called on a command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::WrongMsm => "wrong-msm",
+            Self::WrongNtt => "wrong-ntt",
+            Self::Hang => "hang",
+            Self::Vanish => "vanish",
+            Self::Dead => "dead",
+            Self::OtherLayout => "other-layout",
+        }
+    }
+
+    /// What it does, in a line.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::WrongMsm => "Scalars of MSMs change on their way: wrong sums that look right",
+            Self::WrongNtt => "Values of transforms change on their way",
+            Self::Hang => "The device stands still from the first job on",
+            Self::Vanish => "The link goes down with the first job",
+            Self::Dead => "The link is down from the start",
+            Self::OtherLayout => "The device is built from another register layout",
+        }
+    }
+}
+
 /// Begins a drill that does not begin by itself.
 #[derive(Clone, Debug)]
 pub struct Trigger(Arc<AtomicBool>);

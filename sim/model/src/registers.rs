@@ -10,6 +10,7 @@ use millrace_regs::{queue_register, registers as reg};
 use parking_lot::Mutex;
 
 use crate::{
+    Fault,
     device::{Device, Power, State},
     queue::Queue,
 };
@@ -137,9 +138,20 @@ impl Mmio for ModelMmio {
         }
         let mut state = self.power.0.state.lock();
         state.counts.cycles += CYCLES_PER_ACCESS;
+        // The oracle computes in one piece: while it does, the device and the engine are seen to move.
         if offset == reg::PROGRESS_LO && state.is_moving() {
-            // The oracle computes in one piece: while it does, the device is seen to move.
             state.counts.progress += if state.is_busy_for_nothing() { BUSY_PROGRESS } else { 1 };
+        }
+        let moves = |engine: usize| match state.engines[engine].running.as_ref().map(|c| c.fault) {
+            None | Some(Some(Fault::Stuck(_))) => 0,
+            Some(Some(Fault::BusyForNothing)) => BUSY_PROGRESS,
+            Some(_) => 1,
+        };
+        match offset {
+            reg::STAT_MEM_WR_BEATS_LO => state.counts.memory_write_beats += moves(0),
+            reg::STAT_MSM_ADDS_LO => state.counts.msm_adds += moves(1),
+            reg::STAT_NTT_BUTTERFLIES_LO => state.counts.ntt_butterflies += moves(2),
+            _ => {}
         }
         self.read_state(&mut state, offset)
     }
