@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
 use millrace_model::Drill;
 
 use crate::{device::DeviceName, rollup::RollupCommand, setup::SetupArgs};
@@ -57,35 +60,12 @@ pub(crate) enum Command {
 /// What stands for a device in a usage.
 const DEVICES: &str = "cpu|cpu-oracle|model|sim|vfio:ADDRESS|vfio-user:SOCKET";
 
-/// A fault to try out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Injection {
-    /// Scalars of MSMs change on their way: wrong sums that look right.
-    WrongMsm,
-    /// Values of transforms change on their way.
-    WrongNtt,
-    /// The device stands still from the first job on.
-    Hang,
-    /// The link goes down with the first job.
-    Vanish,
-    /// The link is down from the start.
-    Dead,
-    /// The device is built from another register layout.
-    OtherLayout,
-}
-
-impl Injection {
-    /// What is done to the device's function.
-    pub(crate) fn drill(self) -> Drill {
-        match self {
-            Injection::WrongMsm => Drill::WrongMsm,
-            Injection::WrongNtt => Drill::WrongNtt,
-            Injection::Hang => Drill::Hang,
-            Injection::Vanish => Drill::Vanish,
-            Injection::Dead => Drill::Dead,
-            Injection::OtherLayout => Drill::OtherLayout,
-        }
-    }
+/// Takes the name of a drill.
+fn drills() -> impl TypedValueParser<Value = Drill> {
+    let values = Drill::ALL.map(|drill| PossibleValue::new(drill.name()).help(drill.about()));
+    PossibleValuesParser::new(values).map(|name| {
+        Drill::ALL.into_iter().find(|drill| drill.name() == name).expect("it is one of the names of drills")
+    })
 }
 
 /// How a proof is shared between CPU and device.
@@ -137,6 +117,9 @@ pub(crate) struct ProveArgs {
     /// Where the jobs are done.
     #[arg(long, value_name = DEVICES, default_value = "cpu")]
     pub(crate) device: DeviceName,
+    /// More devices to share the jobs with, by measured rates; may be given several times. One that goes away is taken in again when it is back.
+    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["trace", "inject"])]
+    pub(crate) with: Vec<DeviceName>,
     /// Share every MSM between CPU and device: `auto` by measured rates, or the device's part.
     #[arg(long, value_name = "auto|RATIO", value_parser = parse_split)]
     pub(crate) split: Option<Split>,
@@ -150,8 +133,8 @@ pub(crate) struct ProveArgs {
     #[arg(long)]
     pub(crate) no_fallback: bool,
     /// Let a fault happen to the device, to see what it looks like and that no wrong proof comes of it.
-    #[arg(long, value_enum, value_name = "FAULT")]
-    pub(crate) inject: Option<Injection>,
+    #[arg(long, value_parser = drills(), value_name = "FAULT")]
+    pub(crate) inject: Option<Drill>,
     /// Write a report of every job as JSON (`-` for standard output).
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -302,8 +285,8 @@ pub(crate) struct ValidateArgs {
     #[arg(long, value_name = "N")]
     pub(crate) inject_wrong: Option<u64>,
     /// Let a fault happen between host and device, to see that validation finds it.
-    #[arg(long, value_enum, value_name = "FAULT", conflicts_with = "inject_wrong")]
-    pub(crate) inject: Option<Injection>,
+    #[arg(long, value_parser = drills(), value_name = "FAULT", conflicts_with = "inject_wrong")]
+    pub(crate) inject: Option<Drill>,
 }
 
 /// `millrace replay`

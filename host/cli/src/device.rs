@@ -1,5 +1,6 @@
 //! From a name on the command line to engines.
 
+pub(crate) mod fleet;
 mod name;
 
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) enum Behind {
     Sim(Simulation),
     /// A card, or a device of another process: nothing of it is in this one.
     Elsewhere,
+    /// Several devices.
+    Fleet(fleet::Crew),
 }
 
 impl Behind {
@@ -35,6 +38,7 @@ impl Behind {
     pub(crate) fn simulation(&self) -> Option<Simulation> {
         match self {
             Behind::Sim(simulation) => Some(simulation.clone()),
+            Behind::Fleet(crew) => crew.first().simulation(),
             Behind::Cpu | Behind::Model | Behind::Elsewhere => None,
         }
     }

@@ -127,7 +127,12 @@ fn exercise_device(device: &DeviceName, completions: u32) -> Result<(), Failure>
         report.round_trip_polled.as_secs_f64() * 1e6
     );
     say!(
-        "reset in the middle of a job: by registers{}; the next job is right",
+        "reset {}: by registers{}; the next job is right",
+        if report.reset_at_work {
+            "in the middle of a job"
+        } else {
+            "with jobs given, at which it was not seen"
+        },
         if report.reset_from_outside { " and from outside" } else { " (there is none from outside)" }
     );
     Ok(())

@@ -13,7 +13,7 @@ use millrace_kernels::CpuEngine;
 use millrace_prover::{LoadError, Placement, ProveError, Prover, ProverOptions, Randomness, Share};
 
 use crate::{
-    args::{Injection, ProveArgs, Split},
+    args::{ProveArgs, Split},
     device::{self, DeviceName, OpenOptions, Opened},
     exit::{Code, Failure},
     input,
@@ -56,8 +56,12 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     };
 
     let one_at_a_time = args.trace.is_some();
-    let drill = args.inject.map(Injection::drill);
-    let opened = device::open(&args.device, OpenOptions { one_at_a_time, drill, ..OpenOptions::default() })?;
+    let drill = args.inject;
+    let mut opened =
+        device::open(&args.device, OpenOptions { one_at_a_time, drill, ..OpenOptions::default() })?;
+    if !args.with.is_empty() {
+        opened = device::fleet::join(opened, &args.device, &args.with)?;
+    }
     let traced = Arc::new(OnceLock::new());
     let prover = prover(&opened, args.split, !args.no_fallback);
     let progress = progress(args, &opened, traced.clone());

@@ -21,7 +21,7 @@ use self::{
     judge::{Subject, Verdict},
 };
 use crate::{
-    args::{Injection, ValidateArgs},
+    args::ValidateArgs,
     device::{self, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
     output::{self, say},
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Result<(), Failure> {
         say!("{} jobs written to {}", cases.len(), folder.display());
         return Ok(());
     }
-    let (inject_wrong, drill) = (args.inject_wrong, args.inject.map(Injection::drill));
+    let (inject_wrong, drill) = (args.inject_wrong, args.inject);
     let device = device::open(&args.device, OpenOptions { inject_wrong, drill, ..OpenOptions::default() })?;
     if let Some(trigger) = &device.trigger {
         trigger.pull();
@@ -182,7 +182,7 @@ fn record(args: &ValidateArgs, case: &Case, folder: &Path) -> Result<String, Fai
     if !args.device.is_in_process() {
         return Ok(format!("no recording: {} is not simulated in this process", args.device));
     }
-    let drill = args.inject.map(Injection::drill);
+    let drill = args.inject;
     let inject_wrong = args.inject_wrong.map(|_| 0);
     let device =
         device::open(&args.device, OpenOptions { record: true, inject_wrong, one_at_a_time: true, drill })?;

@@ -67,6 +67,42 @@ fn a_served_device_gives_the_same_proof() {
     }
 }
 
+/// Two served devices share a proof; then one of them is killed while it proves, and the proof is the same.
+#[test]
+fn devices_share_a_proof_and_one_may_die() {
+    let Some(vectors) = vectors() else { return };
+    let (key, witness) = (vectors.join("many.zkey"), vectors.join("many.wtns"));
+    let by_cpu = Job::new();
+    ok(&by_cpu.prove_args(&key, &witness, &["--seed", SEED]));
+    let (here, there) = (Job::new(), Job::new());
+    let (stays, mut dies) = (Served::new(&here, "model"), Served::new(&there, "model"));
+    let shared = Job::new();
+    let (first, second, json) = (stays.device(), dies.device(), shared.path("report.json"));
+    let more = ["--device", &first, "--with", &second, "--no-fallback", "--seed", SEED, "--json", &json];
+    ok(&shared.prove_args(&key, &witness, &more));
+    assert_eq!(shared.read("proof.json"), by_cpu.read("proof.json"));
+    let report = std::fs::read_to_string(&json).unwrap();
+    assert!(report.contains(&first) && report.contains(&second), "both did jobs: {report}");
+
+    let alone = Job::new();
+    let child = Command::new(env!("CARGO_BIN_EXE_millrace"))
+        .args(alone.prove_args(&key, &witness, &more[..7]))
+        .spawn()
+        .expect("the binary starts");
+    std::thread::sleep(Duration::from_millis(100));
+    dies.child.kill().expect("it runs");
+    let status = child.wait_with_output().expect("it ends").status;
+    dies.child.wait().expect("it was killed");
+    std::mem::forget(dies);
+    // Killed before it was opened, the device was not there; later, the other one finishes.
+    match status.code() {
+        Some(0) => assert_eq!(alone.read("proof.json"), by_cpu.read("proof.json")),
+        code => assert_eq!(code, Some(10), "a proof or no device, nothing between"),
+    }
+    let error = fails(2, &alone.prove_args(&key, &witness, &["--device", "model", "--with", "cpu"]));
+    assert!(error.contains("--with expects other devices"), "{error}");
+}
+
 #[test]
 fn what_cannot_be_opened_is_named() {
     let job = Job::new();

@@ -45,6 +45,12 @@ pub enum ClientError {
         /// What the system says.
         source: io::Error,
     },
+    /// It takes one client at a time.
+    #[error("{path}: no answer within {} s: it serves another client, or it hangs", ANSWER_LIMIT.as_secs())]
+    Busy {
+        /// The socket.
+        path: PathBuf,
+    },
     /// The connection, or an answer on it, failed.
     #[error("{path}: {what}: {source}")]
     Talk {
@@ -86,7 +92,10 @@ pub fn open_vfio_user(path: &Path, bar0_bytes: u64) -> Result<Function, ClientEr
     connection.set_timeout(Some(ANSWER_LIMIT));
     let link =
         Arc::new(Link { state: Mutex::new(State { connection, next_id: 0 }), down: AtomicBool::new(false) });
-    let version = link.negotiate().map_err(talk("agreeing on a version"))?;
+    let version = link.negotiate().map_err(|source| match source.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::Busy { path: path.to_owned() },
+        _ => talk("agreeing on a version")(source),
+    })?;
     if version != (0, 0) {
         return Err(unfit("protocol version", "0.0".into(), format!("{}.{}", version.0, version.1)));
     }
