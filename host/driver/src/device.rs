@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use millrace_pcie::{DmaError, Function};
+use millrace_regs::registers as reg;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     flight::PartState,
     flights::{Doom, Flight},
     pool::Pool,
-    queue::{Common, Need, Queue},
+    queue::{Common, Need, Queue, Trouble},
     recovery::Level,
     registers::{LinkDown, Registers},
     tickets::queue_of,
@@ -67,10 +68,28 @@ impl Device {
     pub(crate) fn meet(&self, queue: usize, need: Need) {
         match need {
             Need::Nothing => {}
-            Need::Recover(level, why) => self.world().recover_for(level, &why),
-            Need::Stuck(opcode, waited) => self.world().unstick(queue, opcode, &waited),
-            Need::Forgotten(waited) => self.world().forget(queue, &waited),
+            Need::Recover { from, why, recoveries } => {
+                let mut world = self.world();
+                // Several may have found the same, and one of them has settled it.
+                if self.common.lost.get().is_none()
+                    && self.common.recoveries.load(Ordering::Acquire) == recoveries
+                {
+                    match from {
+                        Trouble::Queue => world.recover(Level::Function, &why),
+                        Trouble::Engine(opcode) => world.unstick(queue, opcode, &why),
+                        Trouble::Forgotten => world.forget(queue, &why),
+                    }
+                }
+            }
             Need::Lost(reason) => self.world().lose(reason),
+        }
+    }
+
+    /// Resets the function because somebody asks for it.
+    pub(crate) fn reset(&self) {
+        let mut world = self.world();
+        if self.common.lost.get().is_none() {
+            world.recover(Level::Function, "a reset was asked for");
         }
     }
 
@@ -97,8 +116,9 @@ impl Device {
             return Err(reason.clone());
         }
         let mut world = self.world();
-        if let Err(LinkDown(reason)) = world.cancel(number, ticket) {
-            world.lose(reason);
+        match world.cancel(number, ticket) {
+            Ok(()) => world.pump(),
+            Err(LinkDown(reason)) => world.lose(reason),
         }
         drop(world);
         let need = queue.lock().service();
@@ -170,10 +190,11 @@ impl Drop for Device {
         }
         let mut world = self.world();
         if world.queues.iter().any(|queue| !queue.flights.is_empty()) {
-            world
-                .device
-                .registers
-                .write(millrace_regs::registers::CTRL, millrace_regs::registers::CTRL_RESET_FUNCTION_MASK);
+            // While the core is held in reset its queues look stopped, though bursts are still on their way.
+            self.registers.write(reg::CTRL, reg::CTRL_RESET_FUNCTION_MASK);
+            if !matches!(world.settle_resets(), Ok(true)) {
+                return world.lose("closed while the device did not come out of reset".into());
+            }
         }
         if !world.queues.iter_mut().all(|queue| matches!(queue.stop(), Ok(true))) {
             world.lose("closed while the device did not stop".into());

@@ -12,8 +12,13 @@ use millrace_pcie::Function;
 use parking_lot::{Condvar, Mutex};
 
 use crate::{
-    Anomalies, DeviceStatistics, DriverConfig, Identity, OpenError, allocator::DeviceMemory, device::Device,
-    flight::Purpose, pool::Pool, queue::Need, recovery::Level, registers::LinkDown, shared::Shared,
+    Anomalies, DeviceStatistics, DriverConfig, Identity, OpenError,
+    allocator::DeviceMemory,
+    device::Device,
+    flight::Purpose,
+    pool::Pool,
+    registers::LinkDown,
+    shared::{Shared, Threads},
 };
 
 /// A device behind its rings, doing MSMs over G1 and transforms up to its own limit.
@@ -59,6 +64,7 @@ impl DeviceEngine {
         }
         drop(world);
         let shared = Shared {
+            threads: Threads::new(),
             ended: device.queues.iter().map(|_| Condvar::new()).collect(),
             memory: DeviceMemory::new(identity.memory_bytes),
             residents: Mutex::default(),
@@ -107,7 +113,7 @@ impl DeviceEngine {
     /// [`EngineError::DeviceLost`] if the device does not come back.
     pub fn reset(&self) -> Result<(), EngineError> {
         let device = &self.shared.device;
-        device.meet(0, Need::Recover(Level::Function, "a reset was asked for".into()));
+        device.reset();
         self.shared.wake_all();
         match device.common.lost.get() {
             Some(reason) => Err(self.shared.lost(reason.clone())),

@@ -362,7 +362,9 @@ fn all_queues(function: &Function, plan: &ExercisePlan, count: usize) -> Result<
             let (mut left, until) = (QUEUE_BURST, queue.until());
             while left > 0 {
                 queue.wait_for_interrupt(step, until)?;
-                while let Some(completion) = queue.take(step)? {
+                while left > 0
+                    && let Some(completion) = queue.take(step)?
+                {
                     if completion.status != Cause::Ok as u8 {
                         let got = format!("{completion:?}");
                         return Err(unexpected(&function.name, step, "status OK", got));

@@ -76,9 +76,15 @@ impl Flights {
             order.drain(..ended);
             order.push_back(job_id);
         }
-        let place = self.place(job_id);
+        let (place, opcode) = (self.place(job_id), usize::from(flight.opcode));
         self.len += 1;
         self.places[place] = Some((job_id, flight));
+        // Behind one that does not end, jobs that end badly are kept in mind: not more of them than there are places.
+        if self.order.get(opcode).is_some_and(|order| order.len() > 2 * self.places.len()) {
+            let mut order = std::mem::take(&mut self.order[opcode]);
+            order.retain(|&id| self.has(id));
+            self.order[opcode] = order;
+        }
     }
 
     pub(crate) fn remove(&mut self, job_id: u32) -> Option<Flight> {

@@ -34,10 +34,7 @@ impl Shared {
         let Tracked { purpose, mut parts, wall, .. } = tracked;
         let outcome = self.judge_parts(purpose, &parts, wall);
         if outcome.is_err() {
-            parts
-                .iter_mut()
-                .filter_map(|part| part.work.output.take())
-                .for_each(|output| output.staging.unmap());
+            unmap_outputs(&mut parts);
         }
         outcome
     }
@@ -83,7 +80,7 @@ impl Shared {
 
     /// As [`Shared::judge`], for an MSM that stopped after its buckets.
     pub(crate) fn judge_dump(&self, tracked: Tracked) -> Result<BucketDump, EngineError> {
-        let Tracked { purpose: Purpose::Msm { place, scalars, .. }, parts, .. } = tracked else {
+        let Tracked { purpose: Purpose::Msm { place, scalars, .. }, mut parts, .. } = tracked else {
             return Err(self.bad_job("the ticket of a dump", "the ticket of another job"));
         };
         let job_id = parts.first().map_or(0, Part::job_id);
@@ -91,6 +88,9 @@ impl Shared {
             let judged = self.decode_dump(&joined(&results));
             judged.map_err(|position| (0, DeviceFault::Untrue { job_id, what: "RESULT_RANGE", position }))
         });
+        if dump.is_err() {
+            unmap_outputs(&mut parts);
+        }
         dump.map_err(|(_, fault)| {
             if fault.blames_memory() {
                 place.distrust();
@@ -175,6 +175,12 @@ impl Shared {
         };
         fault.into_error(&self.name)
     }
+}
+
+/// For a device that may still be writing there.
+fn unmap_outputs(parts: &mut [Part]) {
+    let outputs = parts.iter_mut().filter_map(|part| part.work.output.take());
+    outputs.for_each(|output| output.staging.unmap());
 }
 
 /// The counters of all parts together.

@@ -20,7 +20,6 @@ use crate::{
     fault::DeviceFault,
     flight::{PartState, Tracked},
     flights::{Doom, Flight, Flights},
-    recovery::Level,
     registers::{LinkDown, Registers},
     ring::{CompletionRing, Head, SubmissionRing},
     tickets::Tickets,
@@ -61,15 +60,28 @@ impl Common {
     }
 }
 
+/// What a queue found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Trouble {
+    /// Its own reset did not help.
+    Queue,
+    /// The engine of these jobs stands still with some.
+    Engine(u8),
+    /// The device says that it has nothing of this queue any more, and jobs are in flight here.
+    Forgotten,
+}
+
 /// What a queue cannot do by itself.
 pub(crate) enum Need {
     Nothing,
-    /// A reset from this level upwards, and why.
-    Recover(Level, String),
-    /// The engine of these jobs stands still with some, and for how long.
-    Stuck(u8, String),
-    /// The device says that it has nothing of this queue any more, and jobs are in flight here.
-    Forgotten(String),
+    /// That the device is brought back, unless it was since the queue looked.
+    Recover {
+        from: Trouble,
+        /// What was seen, or how long was waited.
+        why: String,
+        /// How often the device had been brought back then.
+        recoveries: usize,
+    },
     /// The device is gone.
     Lost(String),
 }
@@ -82,8 +94,8 @@ pub(crate) enum Refused {
 
 /// Whether a job asks for an interrupt: each of few in flight; of many one in as many as are a quarter of them. The completions between are found
 /// with the next one that asks, or by the next look.
-fn asks(in_flight: usize, sequence: u64) -> bool {
-    sequence.is_multiple_of((in_flight as u64 / 4).max(1))
+fn asks(in_flight: usize, sent: u64) -> bool {
+    sent.is_multiple_of((in_flight as u64 / 4).max(1))
 }
 
 /// Everything behind a queue's lock.
@@ -94,12 +106,17 @@ pub(crate) struct Queue {
     pub(crate) sq: SubmissionRing,
     pub(crate) cq: CompletionRing,
     pub(crate) epoch: u32,
+    pub(crate) number: usize,
     pub(crate) flights: Flights,
     pending: VecDeque<(u64, usize)>,
     pub(crate) tickets: Tickets,
     pub(crate) probe: Option<u32>,
     /// The queue stopped itself.
     pub(crate) wedged: bool,
+    /// How often the device had been brought back when the queue's own reset did not help.
+    given_up: Option<usize>,
+    /// Descriptors sent, by which it is chosen who asks for an interrupt.
+    sent: u64,
     /// Whether some waiter watches the queue for all.
     pub(crate) has_leader: bool,
     pub(crate) anomalies: Anomalies,
@@ -129,10 +146,13 @@ impl Queue {
             sq,
             cq,
             epoch: 0,
+            number,
             pending: VecDeque::new(),
             tickets: Tickets::new(number),
             probe: None,
             wedged: false,
+            given_up: None,
+            sent: 0,
             has_leader: false,
             anomalies: Anomalies::default(),
             overtaken: Vec::new(),
@@ -157,16 +177,30 @@ impl Queue {
         }
         self.harvest();
         if self.wedged {
+            let wedged = self.need(Trouble::Queue, "the device stopped the queue".into());
+            // One thread has tried already and is about to bring the device back.
+            if self.given_up == Some(self.recoveries()) {
+                return wedged;
+            }
             match self.reset() {
                 Ok(true) => self.touch_watchdogs(),
                 Ok(false) => {
-                    return Need::Recover(Level::Function, "the device stopped the queue".into());
+                    self.given_up = Some(self.recoveries());
+                    return wedged;
                 }
                 Err(LinkDown(reason)) => return Need::Lost(reason),
             }
         }
         self.pump();
         Need::Nothing
+    }
+
+    fn recoveries(&self) -> usize {
+        self.common.recoveries.load(Ordering::Acquire)
+    }
+
+    fn need(&self, from: Trouble, why: String) -> Need {
+        Need::Recover { from, why, recoveries: self.recoveries() }
     }
 
     /// Sends pending parts while the rings have room.
@@ -198,7 +232,8 @@ impl Queue {
         let job_id = self.flights.fresh_job_id();
         let sequence = self.common.sequence.fetch_add(1, Ordering::Relaxed);
         self.common.work_sent[usize::from(opcode)].fetch_add(expected_work, Ordering::Relaxed);
-        let irq = if asks(self.flights.len(), sequence) { layout::FLAG_IRQ } else { 0 };
+        self.sent += 1;
+        let irq = if asks(self.flights.len(), self.sent) { layout::FLAG_IRQ } else { 0 };
         self.send(Descriptor { job_id, flags: descriptor.flags | irq, ..descriptor });
         let flight = Flight { ticket, part, opcode, sequence, expected_work, doom: None, collateral: false };
         self.flights.insert(job_id, flight);
@@ -365,7 +400,7 @@ impl Queue {
             // The others may do what they like meanwhile: a doorbell did not arrive, or completions are lost.
             return Ok(match self.watchdogs[0].observe(0, u64::MAX) {
                 Verdict::HalfStuck => self.say_again(),
-                Verdict::Stuck => Need::Forgotten(self.watchdogs[0].waited()),
+                Verdict::Stuck => self.need(Trouble::Forgotten, self.watchdogs[0].waited()),
                 Verdict::Moving | Verdict::Still => Need::Nothing,
             });
         }
@@ -381,7 +416,10 @@ impl Queue {
             match watchdog.observe(moved, sent) {
                 Verdict::Moving | Verdict::Still => {}
                 Verdict::HalfStuck => drop(self.say_again()),
-                Verdict::Stuck => return Ok(Need::Stuck(opcode, watchdog.waited())),
+                Verdict::Stuck => {
+                    let waited = watchdog.waited();
+                    return Ok(self.need(Trouble::Engine(opcode), waited));
+                }
             }
         }
         Ok(Need::Nothing)

@@ -34,6 +34,8 @@ use crate::{
     watchdog::{Verdict, Watchdog},
 };
 
+/// An epoch is a count of starts above the number of the queue.
+const EPOCH_SHIFT: u32 = 4;
 /// A wait of recovery ends after so many stall times even if `PROGRESS` moves.
 const SETTLE_STALLS: u32 = 30;
 /// Sleep between two looks in a wait of recovery.
@@ -52,18 +54,8 @@ pub(crate) enum Level {
 }
 
 impl World<'_> {
-    /// Brings the device back, if it is not lost.
-    pub(crate) fn recover_for(&mut self, level: Level, why: &str) {
-        if self.device.common.lost.get().is_none() {
-            self.recover(level, why);
-        }
-    }
-
     /// A queue has jobs in flight and the device has nothing of it, so the oldest of each engine will never complete: the others are sent again.
     pub(crate) fn forget(&mut self, queue: usize, waited: &str) {
-        if self.device.common.lost.get().is_some() {
-            return;
-        }
         let queue = &mut *self.queues[queue];
         queue.harvest();
         if queue.has_moved(layout::OPCODE_NOP) {
@@ -79,9 +71,6 @@ impl World<'_> {
 
     /// An engine stands still. The job that it is stuck with is the oldest of some queue.
     pub(crate) fn unstick(&mut self, asking: usize, opcode: u8, waited: &str) {
-        if self.device.common.lost.get().is_some() {
-            return;
-        }
         self.harvest();
         let asking = &self.queues[asking];
         if asking.has_moved(opcode) || asking.flights.of(opcode).next().is_none() {
@@ -170,15 +159,16 @@ impl World<'_> {
         self.lose(format!("no reset helped after: {why}"));
     }
 
-    /// After a recovery: all queues send what waits, another one first each time.
+    /// After a recovery.
     fn go_on(&mut self) {
-        let first = self.device.common.recoveries.fetch_add(1, Ordering::Relaxed);
-        let count = self.queues.len();
-        for turn in 0..count {
-            let queue = &mut self.queues[(first + turn) % count];
-            queue.touch_watchdogs();
-            queue.pump();
-        }
+        self.device.common.recoveries.fetch_add(1, Ordering::AcqRel);
+        self.queues.iter_mut().for_each(|queue| queue.touch_watchdogs());
+        self.pump();
+    }
+
+    /// All queues send what waits: whose jobs were taken from an engine may be asleep.
+    pub(crate) fn pump(&mut self) {
+        self.queues.iter_mut().for_each(|queue| queue.pump());
     }
 
     fn harvest(&mut self) {
@@ -207,7 +197,7 @@ impl World<'_> {
         self.settle_resets()
     }
 
-    fn settle_resets(&mut self) -> Result<bool, LinkDown> {
+    pub(crate) fn settle_resets(&mut self) -> Result<bool, LinkDown> {
         self.settle(|world| {
             let registers = &world.device.registers;
             let resetting = registers.read(reg::STATUS)? & reg::STATUS_RESETTING_MASK != 0;
@@ -356,7 +346,8 @@ impl Queue {
         self.wedged = false;
         self.sq.clear();
         self.cq.clear();
-        self.epoch = self.epoch.wrapping_add(1);
+        // No two queues ever have the same: a completion on the wrong ring is not taken for one of that ring.
+        self.epoch = ((self.epoch >> EPOCH_SHIFT).wrapping_add(1) << EPOCH_SHIFT) | self.number as u32;
         let registers = &self.registers;
         registers.set_queue_base(reg::QUEUE_SQ_BASE_LO, self.sq.iova())?;
         registers.set_queue_base(reg::QUEUE_CQ_BASE_LO, self.cq.iova())?;

@@ -6,6 +6,8 @@ use millrace_regs::{Completion, Descriptor};
 const ENTRY_BYTES: usize = 64;
 /// Byte of an entry where the word with the phase bit lies; it is written last and read first.
 const PHASE_AT: usize = 60;
+/// Byte of an entry where the epoch lies.
+const EPOCH_AT: usize = 56;
 
 /// A place on a ring and the phase of the lap.
 #[derive(Clone, Copy)]
@@ -109,15 +111,19 @@ impl CompletionRing {
         self.stale = None;
     }
 
-    /// Whether an entry of this lap lies at the head; nothing is taken.
-    pub(crate) fn has_news(&self) -> bool {
+    /// Whether a completion of this epoch lies at the head; nothing is taken.
+    pub(crate) fn has_news(&self, epoch: u32) -> bool {
+        self.has_entry() && self.buffer.read_u32_acquire(self.head.index * ENTRY_BYTES + EPOCH_AT) == epoch
+    }
+
+    fn has_entry(&self) -> bool {
         let word = self.buffer.read_u32_acquire(self.head.index * ENTRY_BYTES + PHASE_AT);
         (word & 1 == 1) == self.head.phase
     }
 
     /// Takes the completion at the head, if there is one of this epoch.
     pub(crate) fn take(&mut self, epoch: u32) -> Head {
-        if !self.has_news() {
+        if !self.has_entry() {
             return Head::Empty;
         }
         let at = self.head.index * ENTRY_BYTES;
@@ -171,6 +177,7 @@ mod tests {
         assert_eq!(cq.take(5), Head::Empty);
         let old = Completion { epoch: 4, job_id: 9, phase: true, ..Completion::default() };
         device.write(cq.iova(), &old.to_bytes()).unwrap();
+        assert!(!cq.has_news(5) && cq.has_news(4));
         assert_eq!([cq.take(5), cq.take(5)], [Head::Stale(true), Head::Stale(false)]);
         let new = Completion { epoch: 5, ..old };
         device.write(cq.iova(), &new.to_bytes()).unwrap();

@@ -1,7 +1,7 @@
 //! What all threads of an engine share, and how they wait.
 
 use std::{
-    cell::Cell,
+    cell::RefCell,
     collections::HashMap,
     hint,
     sync::{
@@ -31,6 +31,7 @@ const SPINS: u32 = 32;
 pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) device: Device,
+    pub(crate) threads: Threads,
     /// For each queue: a job of it may have ended.
     pub(crate) ended: Vec<Condvar>,
     pub(crate) memory: DeviceMemory,
@@ -42,15 +43,37 @@ pub(crate) struct Shared {
     pub(crate) evictions: AtomicU64,
 }
 
-/// A number for each thread, in the order in which they first submit.
-fn thread_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static NUMBER: Cell<Option<usize>> = const { Cell::new(None) });
-    NUMBER.with(|number| {
-        let mine = number.get().unwrap_or_else(|| NEXT.fetch_add(1, Ordering::Relaxed));
-        number.set(Some(mine));
-        mine
-    })
+/// Engines of this process so far.
+static ENGINES: AtomicU64 = AtomicU64::new(0);
+/// Engines of which a thread remembers its number.
+const REMEMBERED: usize = 8;
+thread_local!(static NUMBERS: RefCell<Vec<(u64, usize)>> = const { RefCell::new(Vec::new()) });
+
+/// Numbers threads in the order in which they first submit to an engine.
+pub(crate) struct Threads {
+    engine: u64,
+    next: AtomicUsize,
+}
+
+impl Threads {
+    pub(crate) fn new() -> Self {
+        Self { engine: ENGINES.fetch_add(1, Ordering::Relaxed), next: AtomicUsize::new(0) }
+    }
+
+    /// The number of the thread that asks.
+    fn number(&self) -> usize {
+        NUMBERS.with_borrow_mut(|numbers| {
+            if let Some((_, mine)) = numbers.iter().find(|(engine, _)| *engine == self.engine) {
+                return *mine;
+            }
+            let mine = self.next.fetch_add(1, Ordering::Relaxed);
+            if numbers.len() == REMEMBERED {
+                numbers.remove(0);
+            }
+            numbers.push((self.engine, mine));
+            mine
+        })
+    }
 }
 
 impl Shared {
@@ -73,7 +96,7 @@ impl Shared {
     /// Takes a staged job in, on the queue of this thread. Bases of an MSM that are not believed are sent again first; this is looked at under the
     /// queue's lock, where nothing can reset the device between the look and the doorbell.
     pub(crate) fn submit(&self, tracked: Tracked) -> Result<u64, EngineError> {
-        let number = thread_number() % self.device.queues.len();
+        let number = self.threads.number() % self.device.queues.len();
         let common = &self.device.common;
         loop {
             let mut queue = self.device.queues[number].lock();
@@ -201,7 +224,7 @@ impl Shared {
             let until = Instant::now() + spin.min(nap);
             while Instant::now() < until {
                 for _ in 0..SPINS {
-                    if queue.cq.has_news() {
+                    if queue.cq.has_news(queue.epoch) {
                         return;
                     }
                     hint::spin_loop();

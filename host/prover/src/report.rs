@@ -42,11 +42,17 @@ pub struct ProofReport {
 
 impl ProofReport {
     pub(crate) fn new(set: &EngineSet, jobs: &[JobRecord], wall: Duration, check: Duration) -> Self {
+        // Of several engines that act as one, the one that did it.
+        let engine = |record: &JobRecord| record.report.engine.clone();
         let line = |record: &JobRecord| JobLine {
             label: record.label.clone(),
             kind: record.report.kind,
-            planned: set.name(record.planned).to_owned(),
-            engine: set.name(record.ran).to_owned(),
+            planned: if record.planned == record.ran {
+                engine(record)
+            } else {
+                set.name(record.planned).to_owned()
+            },
+            engine: engine(record),
             attempts: record.attempts,
             wall: record.report.wall,
             cycles: record.report.cycles,

@@ -222,6 +222,11 @@ impl ModelDevice {
         self.power.0.state.lock().faults.add(class, nth, fault);
     }
 
+    /// Lets every job of a class with so many points, values or bytes hang until its engine is reset, however often it is sent.
+    pub fn poison(&self, class: JobClass, count: u64) {
+        self.power.0.state.lock().faults.poison(class, count);
+    }
+
     /// Descriptors of a class that were taken so far.
     pub fn jobs_seen(&self, class: JobClass) -> u64 {
         self.power.0.state.lock().faults.seen(class)

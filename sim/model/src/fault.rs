@@ -100,6 +100,8 @@ pub enum Fault {
 pub(crate) struct FaultPlan {
     seen: [u64; 4],
     waiting: Vec<(JobClass, u64, Fault)>,
+    /// Jobs of a class and count that hang whenever they come.
+    poison: Option<(JobClass, u64)>,
 }
 
 impl FaultPlan {
@@ -109,8 +111,16 @@ impl FaultPlan {
         self.waiting.push((class, at, fault));
     }
 
+    /// Lets all jobs of a class with so many points, values or bytes hang until their engine is reset.
+    pub(crate) fn poison(&mut self, class: JobClass, count: u64) {
+        self.poison = Some((class, count));
+    }
+
     /// The fault of the job that begins now.
-    pub(crate) fn next(&mut self, class: JobClass) -> Option<Fault> {
+    pub(crate) fn next(&mut self, class: JobClass, count: u64) -> Option<Fault> {
+        if self.poison == Some((class, count)) {
+            return Some(Fault::Stuck(Until::EngineReset));
+        }
         let n = self.seen[class.index()];
         self.seen[class.index()] += 1;
         let i = self.waiting.iter().position(|&(c, at, _)| c == class && at == n)?;

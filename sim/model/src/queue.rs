@@ -178,7 +178,8 @@ impl Device {
         let sq_head = queue.sq_head as u16;
         state.counts.host_read_beats += 1;
         state.counts.progress += 1;
-        let fault = JobClass::of(descriptor.opcode).and_then(|class| state.faults.next(class));
+        let fault =
+            JobClass::of(descriptor.opcode).and_then(|class| state.faults.next(class, descriptor.count));
         let command = Command { queue: number, descriptor, sq_head, fault };
         let refused = if descriptor.phase != phase {
             Err((Cause::BadPhase, u64::from(index)))

@@ -174,7 +174,7 @@ impl<'a> HandQueue<'a> {
     ) -> Result<Completion, ExerciseError> {
         self.run_waiting(step, descriptor, |queue, until| {
             for _ in 0..SPINS {
-                if queue.cq.has_news() {
+                if queue.cq.has_news(EPOCH) {
                     return Ok(());
                 }
                 std::hint::spin_loop();
