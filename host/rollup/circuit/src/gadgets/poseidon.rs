@@ -78,10 +78,8 @@ impl<const T: usize> Prepared<T> {
                 fifths[i] = fifth;
             }
         }
-        let next: [Num; T] = std::array::from_fn(|j| {
-            let mixed: Fr = matrix[j].iter().zip(&fifths).map(|(m, y)| *m * y).sum();
-            b.wire(mixed + next_constants[j])
-        });
+        let next: [Num; T] =
+            std::array::from_fn(|j| b.wire(Fr::sum_of_products(&matrix[j], &fifths) + next_constants[j]));
         if b.is_recording() {
             for (i, fourth) in fourths.iter().enumerate() {
                 let fifth = (0..T).fold(b.zero(), |sum, j| {
@@ -102,23 +100,25 @@ impl<const T: usize> Prepared<T> {
         for (k, round) in self.poseidon.partial.iter().enumerate() {
             let x = state[0].clone();
             let (fourth, fifth) = Self::powers(b, &x);
-            let mut mixed = round.row[0] * fifth;
-            for (factor, s) in round.row[1..].iter().zip(&state[1..]) {
-                mixed += *factor * s.value;
-            }
+            let mut values = state.each_ref().map(|s| s.value);
+            values[0] = fifth;
+            let mixed = Fr::sum_of_products(&round.row, &values);
             let constant = self.poseidon.partial.get(k + 1).map_or(next_constants[0], |next| next.constant);
             let next = b.wire(mixed + constant);
-            let mut power = b.unrecorded(fifth);
             if b.is_recording() {
-                power = next.clone().plus(-constant, &b.one());
+                let mut power = next.clone().plus(-constant, &b.one());
                 for (factor, s) in round.row[1..].iter().zip(&state[1..]) {
                     power = power.plus(-*factor, s);
                 }
                 power = power.times(self.row_inverses[k]).merged();
                 b.enforce(&fourth, &x, &power);
-            }
-            for (factor, s) in round.column[1..].iter().zip(&mut state[1..]) {
-                *s = std::mem::replace(s, b.zero()).plus(*factor, &power).merged();
+                for (factor, s) in round.column[1..].iter().zip(&mut state[1..]) {
+                    *s = std::mem::replace(s, b.zero()).plus(*factor, &power).merged();
+                }
+            } else {
+                for (factor, s) in round.column[1..].iter().zip(&mut state[1..]) {
+                    s.value += *factor * fifth;
+                }
             }
             let is_last = k + 1 == PARTIAL_ROUNDS;
             if is_last || (k + 1) % SEGMENT == 0 {
