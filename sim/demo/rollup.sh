@@ -25,7 +25,9 @@ hash_of() { sha256sum "$1" | cut -d' ' -f1; }
 jq -n --arg date "$(date -u +%F)" --arg commit "$(git -C "$root" rev-parse HEAD)" \
   --arg machine "$(nproc) threads of $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), load $(cut -d' ' -f1-3 /proc/loadavg) at the end" \
   --arg r1cs "$(hash_of c.r1cs)" --arg zkey "$(hash_of c.zkey)" --arg proof "$(hash_of sim.json)" --slurpfile cpu cpu-report.json --slurpfile sim sim-report.json \
-  '{date: $date, commit: $commit, machine: $machine, r1cs_sha256: $r1cs, zkey_sha256: $zkey, proof_sha256: $proof, cpu: $cpu[0], sim: $sim[0]}' > record.json
+  'def brief: {device, multiplier, load_seconds, prove_seconds, simulated_cycles_per_second, jobs: (.jobs | group_by([.kind, .engine]) |
+     map({kind: .[0].kind, engine: .[0].engine, jobs: length, seconds: (map(.seconds) | add), cycles: (map(.cycles.total) | add)})), cycles: ([.jobs[].cycles.total | numbers] | add)};
+   {date: $date, commit: $commit, machine: $machine, r1cs_sha256: $r1cs, zkey_sha256: $zkey, proof_sha256: $proof, cpu: ($cpu[0] | brief), sim: ($sim[0] | brief)}' > record.json
 [ -z "$keep" ] || { mkdir -p "$(dirname "$keep")" && cp record.json "$keep"; }
 rm c.zkey c.r1cs
 echo "8 ops: the proof of the Verilated device is the CPU's, byte for byte"

@@ -89,6 +89,21 @@ fn every_wire_is_bound_and_every_rule_is_needed() {
     );
 }
 
+/// The tests that [`ELSEWHERE`] relies on are there, and name the rule.
+#[test]
+fn other_tests_hold_the_other_rules() {
+    let files = [("attacks", include_str!("attacks.rs")), ("propagation", include_str!("propagation.rs"))];
+    for (rule, test) in ELSEWHERE {
+        let (file, function) = test.split_once(": ").unwrap_or((test, "DEFINING"));
+        let (_, text) = files.iter().find(|(name, _)| *name == file).expect("a file of tests");
+        let start =
+            text.find(&format!(" {function}")).unwrap_or_else(|| panic!("no {function} in {file}.rs"));
+        let end = if function == "DEFINING" { "];" } else { "\n}" };
+        let body = text[start..].split(end).next().unwrap();
+        assert!(body.contains(&format!("{rule:?}")), "{function} does not look at {rule:?}");
+    }
+}
+
 fn random(rng: &mut rand_chacha::ChaCha20Rng) -> Fr {
     use rand::Rng;
     Fr::from(rng.random::<u128>()) * Fr::from(rng.random::<u128>()) + Fr::from(rng.random::<u64>())
