@@ -214,7 +214,7 @@ pub(crate) fn prove_failure(error: ProveError) -> Failure {
         ProveError::OtherConstraints { .. } | ProveError::R1cs(_) => Code::BadFile,
         ProveError::UnsatisfiedOrDamaged => Code::UnsatisfiedOrDamaged,
         ProveError::Unsatisfied(_) => Code::Unsatisfied,
-        ProveError::KeyDamaged(_) | ProveError::DamagedPoint(_) => Code::DamagedKey,
+        ProveError::KeyDamaged(_) | ProveError::BadKey(_) => Code::DamagedKey,
         ProveError::Run(RunError::Cancelled) => Code::Cancelled,
         _ => Code::DeviceFailed,
     };

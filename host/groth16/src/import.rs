@@ -11,6 +11,7 @@ use std::{
     fs::File,
     io::{self, BufWriter, Write},
     ops::Range,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
     time::UNIX_EPOCH,
@@ -84,13 +85,24 @@ pub struct ImportOrigin {
     pub digest: [u8; 32],
 }
 
-impl ImportOrigin {
-    /// What a file looks like from outside: length and time of writing.
-    fn outside(file: &std::fs::Metadata) -> (u64, (u64, u32)) {
-        let since = file.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-        (file.len(), (since.as_secs(), since.subsec_nanos()))
-    }
+/// What a file looks like from outside.
+#[derive(PartialEq, Eq)]
+struct Outside {
+    /// Device and inode.
+    file: (u64, u64),
+    len_bytes: u64,
+    modified: (u64, u32),
+}
 
+impl From<&std::fs::Metadata> for Outside {
+    fn from(file: &std::fs::Metadata) -> Self {
+        let since = file.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+        let modified = (since.as_secs(), since.subsec_nanos());
+        Self { file: (file.dev(), file.ino()), len_bytes: file.len(), modified }
+    }
+}
+
+impl ImportOrigin {
     /// Refuses a key whose `.zkey` lies where it lay and is another one now. One that is gone, or cannot be read, says nothing; one of the same length and
     /// time of writing is taken for the same, any other is read.
     ///
@@ -98,8 +110,10 @@ impl ImportOrigin {
     /// [`ImportError::Stale`].
     pub fn check_remembered(&self) -> Result<(), ImportError> {
         match self.path.metadata() {
-            Ok(file) if file.is_file() && Self::outside(&file) != (self.len_bytes, self.modified) => {
-                self.check_is(&self.path).unwrap_or(Ok(()))
+            Ok(file) if file.is_file() => {
+                let Outside { len_bytes, modified, .. } = Outside::from(&file);
+                let same = (len_bytes, modified) == (self.len_bytes, self.modified);
+                if same { Ok(()) } else { self.check_is(&self.path).unwrap_or(Ok(())) }
             }
             _ => Ok(()),
         }
@@ -142,6 +156,15 @@ pub enum ImportFailure {
     /// The key is no good.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Public bases and contributions that an imported key has no room for.
+    #[error(
+        "public bases, contributions and digests take {len_bytes} bytes, expected at most {}",
+        head::MAX_HEAD_BYTES
+    )]
+    Ceremony {
+        /// What they take.
+        len_bytes: u64,
+    },
     /// It is an imported key already.
     #[error("an imported key already, expected a .zkey")]
     Imported,
@@ -167,29 +190,36 @@ pub enum ImportFailure {
 /// [`ImportFailure`]; `out` then holds anything.
 pub fn import_key(source: &Path, out: &File, go_on: &dyn Fn() -> bool) -> Result<ProvingKey, ImportFailure> {
     let go_on = || if go_on() { Ok(()) } else { Err(ImportFailure::Cancelled) };
-    let key = ProvingKey::open(source)?;
+    let read = |e: io::Error| ImportFailure::Key(KeyError::Io(Arc::new(e)));
+    let zkey = File::open(source).map_err(read)?;
+    // Of the file that is read, whatever its path will name later.
+    let outside = Outside::from(&zkey.metadata().map_err(read)?);
+    let key = ProvingKey::from_mapping(mapped::map_file(&zkey).map_err(read)?)?;
     if key.origin().is_some() {
         return Err(ImportFailure::Imported);
     }
-    let read = |e: io::Error| ImportFailure::Key(KeyError::Io(Arc::new(e)));
-    let (len_bytes, modified) = ImportOrigin::outside(&source.metadata().map_err(read)?);
     let (origin, rows) = rayon::join(
         || digest((**key.bytes()).as_ref()),
         || key.check_coefficients().map(|()| rows::Rows::of(&key)),
     );
     let path = source.canonicalize().map_err(read)?;
+    let Outside { len_bytes, modified, .. } = outside;
     let origin = ImportOrigin { path, len_bytes, modified, digest: origin };
     let rows = rows?.ok_or(ImportFailure::Moving)?;
     go_on()?;
 
-    let arrays = rows.arrays().into_iter().chain(
-        [(5, KeyPart::A), (6, KeyPart::B1), (7, KeyPart::B2), (8, KeyPart::L), (9, KeyPart::H)]
-            .map(|(id, part)| (id, key.part(part))),
-    );
-    let arrays: Vec<(u32, &[u8])> = arrays.collect();
-    let head = Head::of(&key, origin.clone(), &arrays);
+    // A base for every signal, so that the sum over them takes the witness as it is and not a part of it, copied.
+    let publics = key.header().n_public as usize + 1;
+    let l = [vec![0; publics * 64].as_slice(), key.part(KeyPart::L)].concat();
+    let [a, b1, b2, h] = [KeyPart::A, KeyPart::B1, KeyPart::B2, KeyPart::H].map(|part| key.part(part));
+    let bases = [(5, a), (6, b1), (7, b2), (8, l.as_slice()), (9, h)];
+    let arrays: Vec<(u32, &[u8])> = rows.arrays().into_iter().chain(bases).collect();
+    let head = Head::of(&key, origin, &arrays);
+    if head.bytes_len as u64 > head::MAX_HEAD_BYTES {
+        return Err(ImportFailure::Ceremony { len_bytes: head.bytes_len as u64 });
+    }
     write(&head, &arrays, out).map_err(ImportFailure::Write)?;
-    drop(rows);
+    drop((rows, l));
     go_on()?;
 
     let written = ProvingKey::from_mapping(mapped::map_file(out).map_err(ImportFailure::Write)?)?;
@@ -198,8 +228,8 @@ pub fn import_key(source: &Path, out: &File, go_on: &dyn Fn() -> bool) -> Result
     written.check_points()?;
     go_on()?;
     written.check_subgroups()?;
-    let now = ImportOrigin::outside(&source.metadata().map_err(read)?);
-    if now != (origin.len_bytes, origin.modified) {
+    let still = |file: &std::fs::Metadata| Outside::from(file) == outside;
+    if !still(&zkey.metadata().map_err(read)?) || !still(&source.metadata().map_err(read)?) {
         return Err(ImportFailure::Moving);
     }
     Ok(written)

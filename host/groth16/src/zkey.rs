@@ -50,7 +50,7 @@ pub enum KeyPart {
     B1,
     /// Bases of B over G2, one a signal, 128 bytes each.
     B2,
-    /// Bases of C over G1, one a private signal, 64 bytes each.
+    /// Bases of C over G1, one a private signal, 64 bytes each; in an imported key infinities before them, one for the constant and each public signal.
     L,
     /// Bases of the quotient over G1, one a domain point, 64 bytes each.
     H,
@@ -147,7 +147,8 @@ impl ProvingKey {
         let a = sections.get_sized(5, "bases of A", vars * 64)?;
         let b1 = sections.get_sized(6, "bases of B over G1", vars * 64)?;
         let b2 = sections.get_sized(7, "bases of B over G2", vars * 128)?;
-        let l = sections.get_sized(8, "bases of C", (vars - publics) * 64)?;
+        let l_bases = if import.is_some() { vars } else { vars - publics };
+        let l = sections.get_sized(8, "bases of C", l_bases * 64)?;
         let h = sections.get_sized(9, "bases of the quotient", domain * 64)?;
         let contributions = contributions::parse(file, sections.get(10, "contributions")?)?.into();
 

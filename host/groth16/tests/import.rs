@@ -80,8 +80,11 @@ fn the_same_key_in_another_layout() {
         assert_eq!(old.header(), new.header());
         assert_eq!(old.verifying_key(), new.verifying_key());
         assert_eq!(old.contributions(), new.contributions());
+        let padding = 64 * (old.header().n_public as usize + 1);
+        assert!(bytes(&new, KeyPart::L)[..padding].iter().all(|byte| *byte == 0));
         for part in [KeyPart::A, KeyPart::B1, KeyPart::B2, KeyPart::L, KeyPart::H] {
-            assert_eq!(bytes(&old, part), bytes(&new, part), "{part:?}");
+            let skipped = if part == KeyPart::L { padding } else { 0 };
+            assert_eq!(bytes(&old, part), &bytes(&new, part)[skipped..], "{part:?}");
             assert_eq!(new.range(part).start % 4096, 0, "{part:?} begins a page");
         }
         assert_eq!(old.coefficient_count(), new.coefficient_count());
@@ -141,6 +144,17 @@ fn seal(bytes: &mut [u8], len: usize) {
     bytes[24..56].copy_from_slice(hasher.finalize().as_bytes());
 }
 
+const ELEMENTS: [(KeyPart, usize); 8] = [
+    (KeyPart::RowEnds, 4),
+    (KeyPart::Terms, 8),
+    (KeyPart::Values, 32),
+    (KeyPart::A, 64),
+    (KeyPart::B1, 64),
+    (KeyPart::B2, 128),
+    (KeyPart::L, 64),
+    (KeyPart::H, 64),
+];
+
 #[test]
 fn a_head_that_contradicts_itself_is_no_harm() {
     let good = import(TINY_KEY).unwrap().bytes;
@@ -155,11 +169,15 @@ fn a_head_that_contradicts_itself_is_no_harm() {
             bytes[i] ^= 1 << bit;
             seal(&mut bytes, head);
             // Whatever it says now: an error, or a key whose every part can be asked for.
-            match taken(&bytes) {
+            match key(&bytes) {
                 Err(_) => refused += 1,
                 Ok(key) => {
+                    refused += usize::from(key.check().is_err());
                     let _ = key.check_coefficients().and_then(|()| key.check_points());
-                    assert!(key.range(KeyPart::H).end <= bytes.len());
+                    for (part, element) in ELEMENTS {
+                        let range = key.range(part);
+                        assert!(range.end <= bytes.len() && range.len().is_multiple_of(element), "{part:?}");
+                    }
                 }
             }
         }
@@ -251,4 +269,31 @@ fn what_a_zkey_is_refused_for_an_import_is_refused_for() {
     assert!(matches!(refusal(&bytes), ImportFailure::Key(KeyError::Coefficient { what: "column", .. })));
     assert!(matches!(refusal(&TINY_KEY[..500]), ImportFailure::Key(KeyError::Container(_))));
     assert!(matches!(refusal(&import(TINY_KEY).unwrap().bytes), ImportFailure::Imported));
+}
+
+#[test]
+fn a_zkey_that_moves_meanwhile_spoils_the_import() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let out = || File::options().read(true).write(true).create(true).truncate(true).open(at("out")).unwrap();
+    let fresh = || std::fs::write(at("key.zkey"), TINY_KEY).unwrap();
+    fresh();
+    import_key(&at("key.zkey"), &out(), &|| true).unwrap();
+    // Another file, with the same bytes even, takes its place.
+    let replaced = import_key(&at("key.zkey"), &out(), &|| {
+        std::fs::write(at("other.zkey"), TINY_KEY).unwrap();
+        std::fs::rename(at("other.zkey"), at("key.zkey")).unwrap();
+        true
+    });
+    assert!(matches!(replaced, Err(ImportFailure::Moving)));
+    // It is written to.
+    let written = import_key(&at("key.zkey"), &out(), &|| {
+        let file = File::options().append(true).open(at("key.zkey")).unwrap();
+        std::io::Write::write_all(&mut &file, &[0]).unwrap();
+        true
+    });
+    assert!(matches!(written, Err(ImportFailure::Moving)));
+    fresh();
+    let cancelled = import_key(&at("key.zkey"), &out(), &|| false);
+    assert!(matches!(cancelled, Err(ImportFailure::Cancelled)));
 }

@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 const BLOCK: usize = 1 << 10;
 /// Tasks a thread, so that uneven rows even out.
 const TASKS_A_THREAD: usize = 4;
-/// No domain is longer: r − 1 has 28 factors of two.
-pub(crate) const MAX_ROWS: usize = 1 << 28;
+/// No domain is longer: the quotient needs roots of twice its order, and r − 1 has 28 factors of two.
+pub(crate) const MAX_ROWS: usize = 1 << 27;
 
 /// A resident matrix pair.
 pub(crate) struct Matrix {

@@ -26,6 +26,9 @@ pub fn rows(entries: &[Coefficient], rows: usize, witness: &[Fr]) -> Result<(Vec
 /// Every entry with its own value, as a `.zkey` lists them; or the index of a row that leads outside.
 pub(crate) fn unfolded(by_row: &SparseRows) -> Result<Vec<Coefficient>, usize> {
     let (mut entries, mut start) = (Vec::new(), 0);
+    if !by_row.ends.len().is_multiple_of(2) {
+        return Err(by_row.ends.len());
+    }
     for (index, end) in by_row.ends.as_slice().iter().enumerate() {
         let end = u32::from(*end) as usize;
         for term in by_row.terms.as_slice().get(start..end).ok_or(index)? {

@@ -74,9 +74,9 @@ pub enum ProveError {
     /// Every constraint holds, and yet the proof is wrong.
     #[error("the key is damaged: the witness satisfies every constraint, but the proof fails ({0})")]
     KeyDamaged(VerifyError),
-    /// A point of the key lies outside the subgroup.
+    /// The key was changed since it was loaded, or a point of it lies outside the subgroup.
     #[error("the key is damaged: {0}")]
-    DamagedPoint(KeyError),
+    BadKey(KeyError),
     /// The constraint system is unusable.
     #[error(transparent)]
     R1cs(#[from] R1csError),

@@ -4,10 +4,12 @@
 //! rows          w, a, b
 //! transforms    w, a, b, c, tables; jobs in flight: transforms, or one and sums
 //! a·b − c       w, a·b, c, tables; sums in flight, or what transforms left
-//! sums          w, h, tables, sums in flight, the witness without its public part for the sum over L
+//! sums          w, h, tables, sums in flight
 //! ```
+//!
+//! For the sum over L of a `.zkey`, the witness without its public part is copied; an imported key has a base for each signal.
 
-use millrace_groth16::KeyHeader;
+use millrace_groth16::ProvingKey;
 use millrace_job::{Group, JobKind, NttDirection};
 
 /// What an engine takes for its jobs, in bytes.
@@ -21,24 +23,27 @@ pub struct WorkingMemory<'a> {
 }
 
 /// An upper bound on the memory of a proof, without the mapped key and what the process has anyway; all of it on one engine.
-pub fn proof_bytes(header: &KeyHeader, engine: &WorkingMemory<'_>) -> u64 {
+pub fn proof_bytes(key: &ProvingKey, engine: &WorkingMemory<'_>) -> u64 {
+    let header = key.header();
     let (vars, domain) = (header.n_vars as usize, header.domain_size as usize);
     let (witness, vector) = (32 * vars as u64, 32 * domain as u64);
-    let of = engine.of_job;
-    let sum = |points, group| of(&JobKind::Msm { group, points });
-    let sum = sum(vars, Group::G2).max(sum(vars, Group::G1)).max(sum(domain, Group::G1));
-    let transform =
-        of(&JobKind::Ntt { log_n: domain.ilog2(), direction: NttDirection::Forward, coset: true });
-    let jobs = engine.jobs as u64;
-    let others = (jobs - 1) * sum;
+    let of_sum = |points, group| (engine.of_job)(&JobKind::Msm { group, points });
+    let private = vars - header.n_public as usize - 1;
+    let copy = if key.origin().is_some() { 0 } else { 32 * private as u64 };
+    let signals = of_sum(vars, Group::G1);
+    // The greatest sum, and the greatest beside it: there is one over G2, and one over L.
+    let mut sums = [of_sum(vars, Group::G2), signals + copy, signals.max(of_sum(domain, Group::G1))];
+    sums.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
+    let sums = |n: usize| sums.iter().take(n).sum::<u64>() + sums[2] * n.saturating_sub(3) as u64;
+    let transform = JobKind::Ntt { log_n: domain.ilog2(), direction: NttDirection::Forward, coset: true };
+    let transform = (engine.of_job)(&transform);
+    let (jobs, tables) = (engine.jobs, engine.tables);
 
-    let rows = 2 * vector + of(&JobKind::Rows { rows: domain }) + others;
-    let transforms =
-        |n: usize| 3 * vector + (engine.tables)(n) + n as u64 * transform + (jobs - n as u64) * sum;
-    let transforms = (1..=engine.jobs).map(transforms).max().unwrap_or(0);
-    let combined =
-        3 * vector + (engine.tables)(0) + (transform + others).max(jobs * sum).max(jobs * transform);
-    let private = (vars - header.n_public as usize - 1) as u64;
-    let sums = vector + (engine.tables)(0) + jobs * sum + 32 * private;
-    witness + rows.max(transforms).max(combined).max(sums)
+    let rows = 2 * vector + (engine.of_job)(&JobKind::Rows { rows: domain }) + sums(jobs - 1);
+    let transforms = |n: usize| 3 * vector + tables(n) + n as u64 * transform + sums(jobs - n);
+    let transforms = (1..=jobs).map(transforms).max().unwrap_or(0);
+    let left = |n: usize| n as u64 * transform + sums(jobs - n);
+    let combined = 2 * vector + tables(0) + (0..=jobs).map(left).max().unwrap_or(0);
+    let last = vector + tables(0) + sums(jobs);
+    witness + rows.max(transforms).max(combined).max(last)
 }

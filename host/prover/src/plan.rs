@@ -43,8 +43,8 @@ impl Planner<'_> {
     pub(crate) fn plan(&self, key: &LoadedKey, witness: &Witness) -> (JobGraph<'static>, Assembly) {
         let mut graph = JobGraph::new();
         let all = 0..witness.len();
-        // The constant and the public signals have no base in L.
-        let private = key.key.header().n_public as usize + 1..witness.len();
+        // The constant and the public signals have no base in L; in an imported key they have infinities.
+        let private = witness.len() - key.l.len()..witness.len();
         let values = witness.values();
 
         let h_scalars = self.quotient(&mut graph, key, values);

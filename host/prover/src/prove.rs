@@ -125,6 +125,10 @@ impl Prover {
         let mut output = run(graph, &self.set, &policy, observer, cancel)?;
         let mut attempt = self.finish(key, publics, &ports, &mut output, &blinding)?;
         let mut blamed = None;
+        if attempt.checked.is_err() {
+            // A mapped key may have changed since it was loaded: no device is to blame for that.
+            key.key.check().map_err(ProveError::BadKey)?;
+        }
         if attempt.checked.is_err() && output.jobs.iter().any(|job| job.ran != self.options.trusted) {
             let (mut trusted, trusted_ports) = self.replay(planner.plan(key, witness), observer, cancel)?;
             blamed = self.blame(&output, &trusted);
@@ -138,10 +142,9 @@ impl Prover {
             attempt = self.finish(key, publics, &trusted_ports, &mut trusted, &blinding)?;
         }
         if let Err(why) = attempt.checked {
-            // A mapped key may have changed since it was loaded, and loading checks curves only: a point outside the subgroup shows here, and is
-            // then the cause.
-            if let Err(error) = key.key.check().and_then(|()| key.key.check_subgroups()) {
-                return Err(ProveError::DamagedPoint(error));
+            // Loading a .zkey checks curves only: a point outside the subgroup shows here, and is then the cause.
+            if let Err(error) = key.key.check_subgroups() {
+                return Err(ProveError::BadKey(error));
             }
             return Err(self.explain(witness, r1cs, why));
         }

@@ -17,7 +17,7 @@ pub(super) const PAGE_BYTES: usize = 4096;
 /// Bytes before the digest of the head, and behind it.
 const DIGEST: Range<usize> = 24..56;
 /// A bound on what is hashed before the head is believed: the digests of 4 TiB, and a ceremony of thousands.
-const MAX_HEAD_BYTES: u64 = 1 << 28;
+pub(super) const MAX_HEAD_BYTES: u64 = 1 << 28;
 
 /// Section of the ends of rows: not one of snarkjs's ids.
 pub(crate) const ROW_ENDS: u32 = 0x101;
@@ -28,21 +28,21 @@ pub(crate) const VALUES: u32 = 0x103;
 /// Sections of a `.zkey` that stand in the head as they are.
 const SMALL: [(u32, &str); 4] =
     [(1, "proof system"), (2, "key header"), (3, "public bases"), (10, "contributions")];
-/// The arrays, in their order.
-const ARRAYS: [(u32, &str); 8] = [
-    (ROW_ENDS, "ends of rows"),
-    (TERMS, "terms"),
-    (VALUES, "values"),
-    (5, "bases of A"),
-    (6, "bases of B over G1"),
-    (7, "bases of B over G2"),
-    (8, "bases of C"),
-    (9, "bases of the quotient"),
+/// The arrays, in their order, and the bytes of an element.
+const ARRAYS: [(u32, &str, usize); 8] = [
+    (ROW_ENDS, "ends of rows", 4),
+    (TERMS, "terms", 8),
+    (VALUES, "values", 32),
+    (5, "bases of A", 64),
+    (6, "bases of B over G1", 64),
+    (7, "bases of B over G2", 128),
+    (8, "bases of C", 64),
+    (9, "bases of the quotient", 64),
 ];
 
 /// What an array is called in messages.
 pub(super) fn name(id: u32) -> &'static str {
-    ARRAYS.iter().find(|(of, _)| *of == id).map_or("an array", |(_, name)| name)
+    ARRAYS.iter().find(|(of, ..)| *of == id).map_or("an array", |(_, name, _)| name)
 }
 
 /// An array and what was written of it.
@@ -164,7 +164,7 @@ impl Head {
             small.insert(id, at.skip(len, "a section").map_err(cut)?);
         }
         let (mut arrays, mut end) = (Vec::new(), head.len());
-        for (id, _) in ARRAYS {
+        for (id, _, element) in ARRAYS {
             if at.u32("an array's id").map_err(cut)? != id {
                 return Err("its arrays stand in another order");
             }
@@ -173,6 +173,9 @@ impl Head {
                 .ok()
                 .filter(|len| *len <= file.len())
                 .ok_or("an array is longer than it")?;
+            if !len.is_multiple_of(element) {
+                return Err("an array is no whole number of elements");
+            }
             let digests = len.div_ceil(CHUNK_BYTES);
             let digests = at.take(digests as u64 * 32, "digests").map_err(cut)?.as_chunks().0.to_vec();
             let start = pad(end);

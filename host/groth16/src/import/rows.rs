@@ -11,7 +11,7 @@ pub(super) struct Rows {
     ends: Vec<[u8; 4]>,
     /// Of each term its signal, and the place of its value. Little-endian.
     terms: Vec<[[u8; 4]; 2]>,
-    /// The distinct values in the order in which rows need them first; times 2^512, as in a `.zkey`.
+    /// The distinct values in the order in which the `.zkey` lists them first; times 2^512, as there.
     values: Vec<[u8; 32]>,
 }
 

@@ -172,12 +172,13 @@ impl Engine for Device {
             let reason = "reads as all ones".to_owned();
             return Err(EngineError::DeviceLost { engine: "device".to_owned(), reason });
         }
-        let points = match &data {
-            Resident::G1(bases) => bases.as_slice().iter().map(|p| p.to_affine().unwrap()).collect(),
-            _ => Vec::new(),
+        let points: Option<Vec<_>> = match &data {
+            Resident::G1(bases) => bases.as_slice().iter().map(|p| p.to_affine()).collect(),
+            _ => Some(Vec::new()),
         };
+        // Refuses what is no point.
         let id = self.inner.load(data)?;
-        self.bases.lock().unwrap().insert(id, points);
+        self.bases.lock().unwrap().insert(id, points.unwrap());
         Ok(id)
     }
     fn unload(&self, id: BufferId) {
