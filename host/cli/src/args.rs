@@ -8,7 +8,9 @@ use clap::{
 };
 use millrace_model::Drill;
 
-use crate::{device::DeviceName, rollup::RollupCommand, setup::SetupArgs};
+use crate::{
+    device::DeviceName, key::KeyCommand, memory::parse_bytes, rollup::RollupCommand, setup::SetupArgs,
+};
 
 /// Groth16/BN254 proofs of snarkjs circuits, on the CPU or on an accelerator, byte for byte the same.
 #[derive(Parser)]
@@ -48,6 +50,9 @@ pub(crate) enum Command {
     Device(DeviceCommand),
     /// Look at this machine as an operator would, and say what to type so that a card works.
     Doctor(DoctorArgs),
+    /// Import a key, so that proofs begin at once; check one wholly.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Make a key for a circuit.
     Setup(SetupArgs),
     /// The rollup: its circuit and batches.
@@ -104,7 +109,7 @@ fn parse_clock(text: &str) -> Result<f64, String> {
 /// `millrace prove`
 #[derive(Args)]
 pub(crate) struct ProveArgs {
-    /// A snarkjs Groth16 key over BN254.
+    /// A snarkjs Groth16 key over BN254 (`.zkey`), or what `millrace key import` made of one (`.mkey`).
     pub(crate) key: PathBuf,
     /// The witness of the same circuit.
     pub(crate) witness: PathBuf,
@@ -126,9 +131,15 @@ pub(crate) struct ProveArgs {
     /// The circuit's constraints: when no valid proof comes out, tells a wrong witness from a damaged key.
     #[arg(long, value_name = "FILE")]
     pub(crate) r1cs: Option<PathBuf>,
+    /// The `.zkey` that the imported key must have been made from: it is read whole and compared by digest.
+    #[arg(long, value_name = "ZKEY")]
+    pub(crate) source: Option<PathBuf>,
     /// 32 bytes from which r and s are derived: for tests and validation only, the proof is not zero-knowledge then.
     #[arg(long, value_name = "HEX", value_parser = parse_seed)]
     pub(crate) seed: Option<[u8; 32]>,
+    /// Most memory that the proof may take beside the mapped key, like 300MiB (`--device cpu`): slower where it is little, refused where it is too little.
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) max_memory: Option<u64>,
     /// Fail rather than let the CPU take over from a device that fails.
     #[arg(long)]
     pub(crate) no_fallback: bool,
@@ -158,7 +169,7 @@ pub(crate) struct ProveArgs {
 /// `millrace verify`
 #[derive(Args)]
 pub(crate) struct VerifyArgs {
-    /// `verification_key.json`, or the `.zkey` itself.
+    /// `verification_key.json`, or the key itself (`.zkey`, `.mkey`).
     pub(crate) key: PathBuf,
     /// `public.json`
     pub(crate) public: PathBuf,
@@ -169,7 +180,7 @@ pub(crate) struct VerifyArgs {
 /// `millrace info`
 #[derive(Args)]
 pub(crate) struct InfoArgs {
-    /// A `.zkey`, `.wtns` or `.r1cs`.
+    /// A `.zkey`, `.mkey`, `.wtns` or `.r1cs`.
     pub(crate) file: PathBuf,
     /// As JSON.
     #[arg(long)]
@@ -318,6 +329,9 @@ pub(crate) struct BenchArgs {
     /// Proofs in flight for `--throughput` (2 unless told).
     #[arg(long, value_name = "N", requires = "throughput")]
     pub(crate) in_flight: Option<usize>,
+    /// Most memory that the CPU engine may take for a proof, like 300MiB (needs `--proof`).
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "proof")]
+    pub(crate) max_memory: Option<u64>,
     /// log₂ of the sizes of MSMs and transforms.
     #[arg(long, value_delimiter = ',', default_value = "8,10,12")]
     pub(crate) sizes: Vec<u32>,

@@ -10,6 +10,7 @@ use crate::{
     args::BenchArgs,
     device::{self, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
+    input, memory,
     output::say,
 };
 
@@ -23,10 +24,17 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     if args.runs == 0 || args.sizes.iter().any(|log_n| !(1..=24).contains(log_n)) {
         return Err(Failure::new(Code::Usage, "expected at least one run and sizes of 2^1..2^24"));
     }
+    let budget = match (&args.proof, args.max_memory) {
+        (Some(files), Some(most)) => Some(memory::budget(&input::key(&files[0])?, Some(most))?),
+        _ => None,
+    };
+    if let Some(budget) = &budget {
+        say!("memory of a proof on cpu: {budget}");
+    }
     let opened: Vec<Opened> = args
         .devices
         .iter()
-        .map(|name| device::open(name, OpenOptions::default()))
+        .map(|name| device::open(name, OpenOptions { budget, ..OpenOptions::default() }))
         .collect::<Result<_, _>>()?;
     let engines: Vec<_> = opened.iter().map(|o| o.engine.clone()).collect();
     let told = |s: &measure::Sample| {

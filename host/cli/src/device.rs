@@ -16,6 +16,7 @@ use millrace_pcie::{Function, open_vfio, vfio_user::open_vfio_user};
 pub(crate) use self::name::DeviceName;
 use crate::{
     exit::{Code, Failure, OrFail},
+    memory::{self, Budget},
     simulation::Simulation,
 };
 
@@ -70,6 +71,8 @@ pub(crate) struct OpenOptions {
     pub(crate) inject_wrong: Option<u64>,
     /// Let something be wrong between host and device.
     pub(crate) drill: Option<Drill>,
+    /// What the CPU engine may take; else as much as makes it fast.
+    pub(crate) budget: Option<Budget>,
 }
 
 fn with_driver(mut function: Function, behind: Behind, options: OpenOptions) -> Result<Opened, Failure> {
@@ -121,7 +124,10 @@ pub(crate) fn open(name: &DeviceName, options: OpenOptions) -> Result<Opened, Fa
             let instructions = Instructions::from_env()
                 .map_err(|e| Failure::new(Code::Usage, format!("{}: {e}", backend::VARIABLE)))?;
             tracing::info!(backend = instructions.name(), "CPU kernels");
-            Ok(without_driver(Arc::new(CpuEngine::default())))
+            Ok(without_driver(Arc::new(match options.budget {
+                Some(budget) => memory::engine(&budget, instructions),
+                None => CpuEngine::default(),
+            })))
         }
         DeviceName::CpuOracle => Ok(without_driver(Arc::new(OracleEngine::new()))),
         DeviceName::Model => {

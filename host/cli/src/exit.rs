@@ -36,6 +36,8 @@ pub(crate) enum Code {
     L1Unavailable = 14,
     /// A key from no real ceremony, without `--dev`.
     DevKey = 15,
+    /// An imported key is stale, changed, or of another version; its `.zkey` may be good.
+    UnusableImport = 16,
     /// Interrupted by the user.
     Cancelled = 130,
 }
@@ -43,7 +45,7 @@ pub(crate) enum Code {
 impl Code {
     /// All of them, with what the table says.
     #[cfg(test)]
-    pub(crate) const ALL: [(Code, &'static str); 16] = [
+    pub(crate) const ALL: [(Code, &'static str); 17] = [
         (Code::NotMet, "not met"),
         (Code::Usage, "usage"),
         (Code::BadFile, "bad file"),
@@ -59,6 +61,7 @@ impl Code {
         (Code::L1Rejected, "L1 rejected"),
         (Code::L1Unavailable, "L1 unavailable"),
         (Code::DevKey, "dev key"),
+        (Code::UnusableImport, "unusable import"),
         (Code::Cancelled, "cancelled"),
     ];
 }

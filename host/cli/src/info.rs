@@ -14,14 +14,14 @@ use crate::{
 
 pub(crate) fn run(args: &InfoArgs) -> Result<(), Failure> {
     let facts = match &input::magic(&args.file)? {
-        b"zkey" => of_key(&input::key(&args.file)?),
+        b"zkey" | b"mkey" => of_key(&input::key_as_it_is(&args.file)?),
         b"wtns" => of_witness(&args.file)?,
         b"r1cs" => of_r1cs(&args.file)?,
         other => {
             return Err(Failure::new(
                 Code::BadFile,
                 format!(
-                    "{}: expected a .zkey, .wtns or .r1cs file, got magic {:?}",
+                    "{}: expected a .zkey, .mkey, .wtns or .r1cs file, got magic {:?}",
                     args.file.display(),
                     String::from_utf8_lossy(other)
                 ),
@@ -52,19 +52,36 @@ fn of_key(key: &ProvingKey) -> Value {
         })
         .collect();
     let points = |part| key.range(part).len() / 64;
-    json!({
-        "file": "proving key (zkey), Groth16, BN254",
+    // An imported key has infinities where a .zkey has no bases of C.
+    let padding = key.origin().map_or(0, |_| header.n_public as usize + 1);
+    let mut facts = json!({
+        "file": match key.origin() {
+            None => "proving key (zkey), Groth16, BN254",
+            Some(_) => "imported proving key (mkey), Groth16, BN254",
+        },
         "signals": header.n_vars,
         "public signals": header.n_public,
         "domain": header.domain_size,
         "coefficients of A and B": key.coefficient_count(),
-        "points over G1": points(KeyPart::A) + points(KeyPart::B1) + points(KeyPart::L) + points(KeyPart::H),
+        "points over G1": points(KeyPart::A) + points(KeyPart::B1) + points(KeyPart::L) + points(KeyPart::H) - padding,
         "points over G2": key.range(KeyPart::B2).len() / 128,
         "ceremony": key.trivial_delta().map_or("delta has contributions".to_owned(), |why| {
             format!("NOT SAFE: {why}; anybody can forge proofs for this key")
         }),
         "contributions": contributions,
-    })
+    });
+    if let Some(origin) = key.origin() {
+        facts["made from"] = origin.path.display().to_string().into();
+        facts["BLAKE3 of that"] = hex::encode(origin.digest).into();
+        facts["is it the same now"] = match origin.check_remembered() {
+            Err(_) => "NO: another file is there now; import it again",
+            Ok(()) if origin.path.is_file() => "yes",
+            Ok(()) => "it is not there",
+        }
+        .into();
+        facts["distinct coefficients"] = (key.range(KeyPart::Values).len() / 32).into();
+    }
+    facts
 }
 
 fn of_witness(path: &Path) -> Result<Value, Failure> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use millrace_bn254::FrCanonical;
-use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyingKey, Witness};
+use millrace_groth16::{KeyError, Proof, ProvingKey, R1cs, VerifyingKey, Witness};
 
 use crate::exit::{Code, Failure};
 
@@ -20,10 +20,36 @@ pub(crate) fn regular(path: &Path) -> std::io::Result<()> {
     if path.metadata()?.is_file() { Ok(()) } else { Err(std::io::Error::other("expected a regular file")) }
 }
 
-/// A mapped key, its structure checked.
+/// What to end with where a key is no good.
+pub(crate) fn key_code(error: &KeyError) -> Code {
+    match error {
+        KeyError::Import(_) => Code::UnusableImport,
+        _ => Code::BadFile,
+    }
+}
+
+/// A mapped key, imported or not, its structure checked; a stale one is refused.
 pub(crate) fn key(path: &Path) -> Result<ProvingKey, Failure> {
+    let key = key_as_it_is(path)?;
+    if let Some(origin) = key.origin() {
+        origin.check_remembered().map_err(at(path, Code::UnusableImport))?;
+    }
+    Ok(key)
+}
+
+/// As [`key`], stale or not.
+pub(crate) fn key_as_it_is(path: &Path) -> Result<ProvingKey, Failure> {
     regular(path).map_err(at(path, Code::BadFile))?;
-    ProvingKey::open(path).map_err(at(path, Code::BadFile))
+    ProvingKey::open(path).map_err(|error| at(path, key_code(&error))(error))
+}
+
+/// Refuses an imported key that was made from another file than `zkey`, and a key that was not imported.
+pub(crate) fn made_from(key: &ProvingKey, zkey: &Path) -> Result<(), Failure> {
+    let Some(origin) = key.origin() else {
+        return Err(Failure::new(Code::Usage, "--source expects an imported key, got a .zkey"));
+    };
+    let same = origin.check_is(zkey).map_err(at(zkey, Code::BadFile))?;
+    same.map_err(|error| Failure::new(Code::UnusableImport, error))
 }
 
 /// A witness.
@@ -70,9 +96,9 @@ pub(crate) fn public(path: &Path) -> Result<Vec<FrCanonical>, Failure> {
     millrace_groth16::public_from_json(&text(path)?).map_err(at(path, Code::BadFile))
 }
 
-/// A verification key: snarkjs' JSON, or the one inside a `.zkey`.
+/// A verification key: snarkjs' JSON, or the one inside a key, imported or not.
 pub(crate) fn verifying_key(path: &Path) -> Result<VerifyingKey, Failure> {
-    if magic(path)? == *b"zkey" {
+    if matches!(&magic(path)?, b"zkey" | b"mkey") {
         return Ok(key(path)?.verifying_key().clone());
     }
     millrace_groth16::verifying_key_from_json(&text(path)?).map_err(at(path, Code::BadFile))

@@ -15,6 +15,8 @@ mod export;
 mod figures;
 mod info;
 mod input;
+mod key;
+mod memory;
 mod output;
 mod progress;
 mod prove;
@@ -93,6 +95,7 @@ fn dispatch(command: &Command) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(args),
         Command::Device(command) => device_command::run(command),
         Command::Doctor(args) => doctor::run(args),
+        Command::Key(command) => key::run(command, &cancel_on_interrupt()?),
         Command::Setup(args) => setup::run(args),
         Command::Rollup(command) => rollup::run(command, cancel_on_interrupt),
         Command::Figures(args) => figures::run(args),

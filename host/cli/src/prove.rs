@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use millrace_groth16::{proof_to_json, public_to_json};
+use millrace_groth16::{KeyError, proof_to_json, public_to_json};
 use millrace_job::{CancelToken, Engine, EngineSet, EngineSlot, RunError};
 use millrace_kernels::CpuEngine;
 use millrace_prover::{LoadError, Placement, ProveError, Prover, ProverOptions, Randomness, Share};
@@ -16,7 +16,7 @@ use crate::{
     args::{ProveArgs, Split},
     device::{self, DeviceName, OpenOptions, Opened},
     exit::{Code, Failure},
-    input,
+    input, memory,
     output::{Outputs, tell},
     progress::Progress,
     report::{self, DeviceFacts},
@@ -25,10 +25,14 @@ use crate::{
 
 pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure> {
     let key = input::key(&args.key)?;
+    if let Some(zkey) = &args.source {
+        input::made_from(&key, zkey)?;
+    }
     let witness = input::witness(&args.witness)?;
     let r1cs = args.r1cs.as_deref().map(input::r1cs).transpose()?;
-    let mut outputs =
-        Outputs::beside([&args.key, &args.witness].into_iter().chain(&args.r1cs).map(PathBuf::as_path));
+    let mut outputs = Outputs::beside(
+        [&args.key, &args.witness].into_iter().chain(&args.r1cs).chain(&args.source).map(PathBuf::as_path),
+    );
     if let Some(path) = &args.trace {
         outputs.probe(path)?;
     }
@@ -47,6 +51,14 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         let got = &args.device;
         return Err(Failure::new(Code::Usage, format!("--inject expects a device, got --device {got}")));
     }
+    let budget = match args.device {
+        DeviceName::Cpu if args.with.is_empty() => Some(memory::budget(&key, args.max_memory)?),
+        _ if args.max_memory.is_none() => None,
+        _ => {
+            let message = format!("--max-memory expects --device cpu, got {}", args.device);
+            return Err(Failure::new(Code::Usage, message));
+        }
+    };
     let randomness = match args.seed {
         Some(seed) => {
             tell!("r and s come from --seed: for tests and validation only, this proof hides nothing");
@@ -57,8 +69,11 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
 
     let one_at_a_time = args.trace.is_some();
     let drill = args.inject;
-    let mut opened =
-        device::open(&args.device, OpenOptions { one_at_a_time, drill, ..OpenOptions::default() })?;
+    if let Some(budget) = &budget {
+        tell!("memory: {budget}");
+    }
+    let options = OpenOptions { one_at_a_time, drill, budget, ..OpenOptions::default() };
+    let mut opened = device::open(&args.device, options)?;
     if !args.with.is_empty() {
         opened = device::fleet::join(opened, &args.device, &args.with)?;
     }
@@ -92,7 +107,8 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     }
     add_waveform(args, &opened, &mut outputs, &traced)?;
     let facts = facts(&opened, args);
-    let json = report::json(&proved.report, &facts, load_seconds, args.seed.is_some());
+    let mut json = report::json(&proved.report, &facts, load_seconds, args.seed.is_some());
+    json["memory_bytes_at_most"] = budget.map(|budget| budget.anonymous_bytes).into();
     outputs.add(&args.proof, proof_to_json(&proved.proof).as_bytes())?;
     outputs.add(&args.public, public_to_json(&proved.publics).as_bytes())?;
     let on_screen = Path::new("-");
@@ -203,6 +219,7 @@ pub(crate) fn load_failure(error: LoadError) -> Failure {
     let code = match &error {
         LoadError::Engine { .. } => Code::DeviceFailed,
         LoadError::Cancelled => Code::Cancelled,
+        LoadError::Key(error) => input::key_code(error),
         _ => Code::BadFile,
     };
     Failure::caused(code, "", &error)
@@ -214,6 +231,7 @@ pub(crate) fn prove_failure(error: ProveError) -> Failure {
         ProveError::OtherConstraints { .. } | ProveError::R1cs(_) => Code::BadFile,
         ProveError::UnsatisfiedOrDamaged => Code::UnsatisfiedOrDamaged,
         ProveError::Unsatisfied(_) => Code::Unsatisfied,
+        ProveError::BadKey(KeyError::Import(_)) => Code::UnusableImport,
         ProveError::KeyDamaged(_) | ProveError::BadKey(_) => Code::DamagedKey,
         ProveError::Run(RunError::Cancelled) => Code::Cancelled,
         _ => Code::DeviceFailed,

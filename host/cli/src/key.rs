@@ -1,0 +1,93 @@
+//! `millrace key`
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use clap::Subcommand;
+use millrace_bn254::backend::{self, Instructions};
+use millrace_groth16::{ImportFailure, KeyError, PointFault, import_key};
+use millrace_job::CancelToken;
+
+use crate::{
+    exit::{Code, Failure},
+    input,
+    output::{Outputs, say},
+};
+
+/// `millrace key`
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Check all of a key once, every point's subgroup included, and write it in the layout of the kernels: proofs from that begin at once.
+    Import {
+        /// The `.zkey`.
+        zkey: PathBuf,
+        /// Where the imported key goes (else beside the `.zkey`, with the ending `.mkey`).
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Check all of a key, imported or not, as `import` does, and write nothing.
+    Check {
+        /// A `.zkey` or `.mkey`.
+        key: PathBuf,
+    },
+}
+
+pub(crate) fn run(command: &KeyCommand, cancel: &CancelToken) -> Result<(), Failure> {
+    // The checks take the instructions that the environment names; a wrong name is told, as by all commands that compute.
+    Instructions::from_env().map_err(|e| Failure::new(Code::Usage, format!("{}: {e}", backend::VARIABLE)))?;
+    match command {
+        KeyCommand::Import { zkey, output: Some(output) } => import(zkey, output, cancel),
+        KeyCommand::Import { zkey, output: None } => import(zkey, &zkey.with_extension("mkey"), cancel),
+        KeyCommand::Check { key } => check(key),
+    }
+}
+
+fn import(zkey: &Path, output: &Path, cancel: &CancelToken) -> Result<(), Failure> {
+    let started = Instant::now();
+    input::regular(zkey).map_err(|e| Failure::new(Code::BadFile, format!("{}: {e}", zkey.display())))?;
+    let mut outputs = Outputs::beside([zkey]);
+    outputs.probe(output)?;
+    let mut bytes = 0;
+    outputs.add_written(output, |out| {
+        let key = import_key(zkey, out.get_ref(), &|| !cancel.is_cancelled()).map_err(|error| {
+            let code = match &error {
+                ImportFailure::Key(error) => key_code(error),
+                ImportFailure::Cancelled => Code::Cancelled,
+                ImportFailure::Write(_) => Code::Output,
+                _ => Code::BadFile,
+            };
+            Failure::caused(code, &format!("{}: ", zkey.display()), &error)
+        })?;
+        bytes = (**key.bytes()).as_ref().len();
+        Ok(())
+    })?;
+    outputs.announce(format!(
+        "{}: checked and imported in {:.1} s, {:.1} MiB",
+        output.display(),
+        started.elapsed().as_secs_f64(),
+        bytes as f64 / f64::from(1 << 20)
+    ));
+    outputs.commit()
+}
+
+fn check(path: &Path) -> Result<(), Failure> {
+    let started = Instant::now();
+    let key = input::key(path)?;
+    let all = || key.check().and_then(|()| key.check_coefficients()).and_then(|()| key.check_points());
+    all()
+        .and_then(|()| key.check_subgroups())
+        .map_err(|e| Failure::caused(key_code(&e), &format!("{}: ", path.display()), &e))?;
+    let seconds = started.elapsed().as_secs_f64();
+    say!("{}: every coefficient and point is good, subgroups included ({seconds:.1} s)", path.display());
+    Ok(())
+}
+
+/// As [`input::key_code`]; a point outside the subgroup is what code 6 is for.
+fn key_code(error: &KeyError) -> Code {
+    match error {
+        KeyError::Point(point) if point.fault == PointFault::OutsideSubgroup => Code::DamagedKey,
+        other => input::key_code(other),
+    }
+}

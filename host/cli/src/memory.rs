@@ -1,0 +1,105 @@
+//! What a proof on the CPU takes of memory: told before it begins, and kept within what the user allows.
+
+use millrace_bn254::backend::Instructions;
+use millrace_groth16::ProvingKey;
+use millrace_kernels::Limits;
+use millrace_prover::{WorkingMemory, proof_bytes};
+
+use crate::exit::{Code, Failure};
+
+/// What the process has before and beside a proof: code's own data, pools, the verifying key prepared for pairings.
+const PROCESS_BYTES: u64 = 6 << 20;
+/// Stack and the allocator's share of a thread.
+const THREAD_BYTES: u64 = 1 << 20;
+
+/// What a proof may take, and how the CPU engine keeps within it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// For the engine.
+    pub(crate) limits: Limits,
+    /// Upper bound of the memory that no file stands behind.
+    pub(crate) anonymous_bytes: u64,
+    /// The mapped key, of which pages are in memory only while they are used.
+    pub(crate) key_bytes: u64,
+}
+
+impl std::fmt::Display for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        write!(
+            f,
+            "at most {} MiB, beside the mapped key's {} MiB",
+            mib(self.anonymous_bytes),
+            mib(self.key_bytes)
+        )
+    }
+}
+
+/// Threads of the CPU engine.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, Into::into)
+}
+
+fn bytes(key: &ProvingKey, limits: Limits) -> u64 {
+    let threads = threads();
+    let of_job = |kind: &_| limits.working_bytes(kind, threads);
+    let log_n = key.header().domain_size.ilog2();
+    // A proof needs two tables; without keeping them, one for each transform in flight.
+    let tables = |in_flight: usize| match limits.keep_tables {
+        true => 2 * Limits::table_bytes(log_n),
+        false => in_flight.min(2) as u64 * Limits::table_bytes(log_n),
+    };
+    let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, tables: &tables };
+    proof_bytes(key, &engine) + PROCESS_BYTES + threads as u64 * THREAD_BYTES
+}
+
+/// The fastest way to prove with `key` that takes no more than `most_bytes`.
+pub(crate) fn budget(key: &ProvingKey, most_bytes: Option<u64>) -> Result<Budget, Failure> {
+    let most = most_bytes.unwrap_or(u64::MAX);
+    let key_bytes = (**key.bytes()).as_ref().len() as u64;
+    let budgets =
+        || Limits::ladder().map(|limits| Budget { limits, anonymous_bytes: bytes(key, limits), key_bytes });
+    budgets().find(|budget| budget.anonymous_bytes <= most).ok_or_else(|| {
+        let least = budgets().map(|budget| budget.anonymous_bytes).min().unwrap_or(0);
+        let message = format!("--max-memory: a proof with this key takes at least {least} bytes, got {most}");
+        Failure::new(Code::Usage, message)
+    })
+}
+
+/// The CPU engine within the budget.
+pub(crate) fn engine(budget: &Budget, instructions: Instructions) -> millrace_kernels::CpuEngine {
+    millrace_kernels::CpuEngine::with_limits(threads(), instructions, budget.limits)
+}
+
+/// A number of bytes as people write it: 300MiB, 2GiB, 500MB, 1000000.
+pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.trim() {
+        "" | "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        "kB" => Some(1_000),
+        "MB" => Some(1_000_000),
+        "GB" => Some(1_000_000_000),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    bytes.ok_or_else(|| format!("expected bytes like 300MiB, 2GiB or 300000000, got {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_bytes;
+
+    #[test]
+    fn bytes_are_read_as_people_write_them() {
+        for (text, bytes) in [("7", 7), ("300MiB", 300 << 20), ("2 GiB", 2 << 30), ("1kB", 1000), ("0", 0)] {
+            assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "MiB", "-1", "1.5GiB", "300mib", "99999999999GiB", "18446744073709551616"] {
+            assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+}

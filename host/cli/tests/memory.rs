@@ -1,0 +1,63 @@
+//! What is said of memory before a proof is kept, and so is what is asked for.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{Job, SEED, anonymous_bytes, fails, ok};
+use serde_json::Value;
+
+/// The rollup's circuit for one op, 2^16: key, imported key and witness.
+fn circuit(job: &Job) -> [PathBuf; 3] {
+    let [r1cs, zkey, mkey, witness] =
+        ["op.r1cs", "op.zkey", "op.mkey", "op.wtns"].map(|name| job.folder.path().join(name));
+    let run =
+        |args: &[&dyn AsRef<Path>]| ok(&args.iter().map(|a| a.as_ref().as_os_str()).collect::<Vec<_>>());
+    run(&[&"rollup", &"circuit", &"--ops", &"1", &"-o", &r1cs]);
+    run(&[&"setup", &r1cs, &"--dev", &"-o", &zkey]);
+    run(&[&"key", &"import", &zkey]);
+    run(&[&"rollup", &"sample", &"--ops", &"1", &"-o", &witness]);
+    [zkey, mkey, witness]
+}
+
+/// Proves and returns (announced, taken, proof).
+fn proof(key: &Path, witness: &Path, most: Option<u64>) -> (u64, u64, String) {
+    let out = Job::new();
+    let report = out.path("report.json");
+    let most = most.map(|most| most.to_string());
+    let mut extra = vec!["--seed", SEED, "--json", &report];
+    extra.extend(most.iter().flat_map(|most| ["--max-memory", most]));
+    let taken = anonymous_bytes(&out.prove_args(key, witness, &extra));
+    let report: Value = serde_json::from_str(&out.read("report.json")).expect("JSON");
+    (report["memory_bytes_at_most"].as_u64().expect("announced"), taken, out.read("proof.json"))
+}
+
+#[test]
+fn a_proof_takes_no_more_than_it_says_and_says_no_more_than_it_may() {
+    let job = Job::new();
+    let [zkey, mkey, witness] = circuit(&job);
+    for key in [&zkey, &mkey] {
+        let out = Job::new();
+        let line = fails(2, &out.prove_args(key, &witness, &["--max-memory", "1MiB"]));
+        let least =
+            line.split_ascii_whitespace().filter_map(|word| word.parse::<u64>().ok()).next().expect("named");
+        fails(2, &out.prove_args(key, &witness, &["--max-memory", &(least - 1).to_string()]));
+        assert_eq!(out.files(), Vec::<String>::new());
+
+        let (announced, taken, expected) = proof(key, &witness, None);
+        println!("{}: {announced} announced, {taken} taken", key.display());
+        assert!(taken <= announced, "{taken} bytes, {announced} announced");
+        assert!(least < announced, "there is something to save");
+        for most in [least, (least + announced) / 2] {
+            let (announced, taken, proof) = proof(key, &witness, Some(most));
+            println!("at most {most}: {announced} announced, {taken} taken");
+            assert!(
+                announced <= most && taken <= announced,
+                "{taken} bytes, {announced} announced, {most} allowed"
+            );
+            assert_eq!(proof, expected, "the same bytes within {most}");
+        }
+    }
+    let out = Job::new();
+    fails(2, &out.prove_args(&mkey, &witness, &["--device", "model", "--max-memory", "1GiB"]));
+}
