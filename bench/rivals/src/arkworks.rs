@@ -6,6 +6,7 @@ use ark_bn254::{Bn254, Fr};
 use ark_ff::{Field, PrimeField};
 use ark_groth16::{Groth16, ProvingKey, VerifyingKey};
 use ark_relations::{gr1cs::SynthesisError, utils::matrix::Matrix};
+use ark_serialize::{CanonicalDeserialize, CanonicalSerialize, SerializationError};
 use millrace_oracle::{OracleProof, ReadError, Witness, Zkey};
 
 use crate::reduction::SnarkjsReduction;
@@ -72,6 +73,25 @@ impl ArkworksKey {
                 l_query: key.l,
             },
         })
+    }
+
+    /// Seconds that arkworks takes to load this key from its own form, uncompressed and with its own checks: every point on its curve and in its subgroup.
+    ///
+    /// # Errors
+    /// [`ReadError::Mismatch`] if arkworks refuses it.
+    pub fn load_seconds(&self) -> Result<f64, ReadError> {
+        let refused = |error: SerializationError| ReadError::Mismatch {
+            what: "key",
+            expected: "one that arkworks takes".into(),
+            got: error.to_string(),
+        };
+        let mut bytes = Vec::with_capacity(self.key.uncompressed_size());
+        self.key.serialize_uncompressed(&mut bytes).map_err(refused)?;
+        let started = Instant::now();
+        let key = ProvingKey::<Bn254>::deserialize_uncompressed(bytes.as_slice()).map_err(refused)?;
+        let seconds = started.elapsed().as_secs_f64();
+        assert!(key.a_query.len() == self.signals, "arkworks read the key that it wrote");
+        Ok(seconds)
     }
 
     /// Proves, with given blinding scalars.

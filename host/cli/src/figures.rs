@@ -4,6 +4,7 @@ mod circuit;
 mod cpu;
 mod hw;
 mod kernels;
+mod key;
 mod memory;
 mod pcie;
 mod rollup;

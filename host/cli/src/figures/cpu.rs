@@ -5,7 +5,7 @@ use std::{ffi::OsStr, path::Path, time::Instant};
 use super::{
     Bar, Sheet,
     circuit::{self, Kind},
-    kernels, memory,
+    kernels, key, memory,
 };
 use crate::{
     bench::proofs::{Rival, once, throughput},
@@ -29,7 +29,8 @@ pub(super) fn measure(sheet: &mut Sheet, key: &Path, witness: &Path, folder: &Pa
     in_flight(sheet, &large.key, &large.witness)?;
     opening(sheet, &large.key, &circuit::chain(folder, Kind::FullWidth, 2)?.key)?;
     memory(sheet, "the Semaphore key", key, witness)?;
-    memory(sheet, "a key of 2^16", &large.key, &large.witness)
+    memory(sheet, "a key of 2^16", &large.key, &large.witness)?;
+    key::measure(sheet, folder)
 }
 
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
