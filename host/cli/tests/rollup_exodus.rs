@@ -106,6 +106,8 @@ impl User<'_> {
             .args(more)
             .env_clear()
             .env("HOME", home.path())
+            // For solc alone: audits compile verifiers.
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .output()
             .expect("the binary starts")
     }
@@ -205,6 +207,24 @@ fn users_leave_by_themselves_on_a_real_node() {
     ask(url, "anvil_setCode", serde_json::json!([contract, tampered]));
     user.fails(12, "not the contract it should be", &["audit"], &["--block", "latest", "--dev"]);
     ask(url, "anvil_setCode", serde_json::json!([contract, code]));
+
+    // The verifier is that of the demonstration's key, and of no other.
+    if millrace_l1::tools::node_modules().is_ok() {
+        let key = std::fs::read_dir(keys()).expect("the cache").map(|entry| entry.expect("readable").path());
+        let key = key.into_iter().find(|path| path.to_string_lossy().contains("rollup-dev-1-"));
+        let key = key.expect("the key that proved").display().to_string();
+        let audit = user.ok(&["audit"], &["--block", "latest", "--dev", "--key", &key]);
+        assert!(audit.contains("rollup-dev-1-") && !audit.contains("unknown"), "{audit}");
+        let other = "../rollup/contracts/test/verifier/verification_key.json";
+        user.fails(
+            12,
+            "lines of the audit differ",
+            &["audit"],
+            &["--block", "latest", "--dev", "--key", other],
+        );
+    } else {
+        println!("skipped: audit with --key needs solc (make setup)");
+    }
 
     // Too early; then not.
     let from = ["--from", dave.as_str()];

@@ -43,6 +43,19 @@ pub struct LogPage {
     pub next_block: u64,
 }
 
+/// The transaction that made a contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// Its hash.
+    pub transaction: B256,
+    /// Who signed it.
+    pub sender: Address,
+    /// The sender's nonce; both together name the contract.
+    pub nonce: u64,
+    /// Constructor and arguments.
+    pub input: Bytes,
+}
+
 /// An L1. Errors of every method are [`SubmitError`]s; a call that reverts is one.
 pub trait Chain {
     /// EIP-155 chain id.
@@ -63,6 +76,14 @@ pub trait Chain {
     /// The logs that a contract emitted in the blocks from `from_block` on, as many blocks as fit a page and none after `to`.
     fn logs(&mut self, contract: Address, from_block: u64, to: &Block) -> Result<LogPage, SubmitError>;
 
+    /// The transaction that made a contract, searched up to a block, or the one that is named. `None` where none did directly.
+    fn creation(
+        &mut self,
+        contract: Address,
+        at: &Block,
+        named: Option<B256>,
+    ) -> Result<Option<Creation>, SubmitError>;
+
     /// Sends a transaction (`to` is `None` for a deployment) and waits until it lies in a block. What would revert is not sent.
     fn send(
         &mut self,
@@ -77,6 +98,9 @@ pub trait Chain {
 pub trait TestChain: Chain {
     /// Lets so much time pass, and makes a block then.
     fn forward(&mut self, seconds: u64) -> Result<(), SubmitError>;
+
+    /// An account that signs for itself, for deployments: who is only played by the chain leaves no signature behind.
+    fn deployer(&mut self) -> Result<Address, SubmitError>;
 
     /// Lets an account send without a key, and gives it so much native coin.
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), SubmitError>;

@@ -6,6 +6,7 @@
 
 mod client;
 mod error;
+mod http;
 mod node;
 mod secret;
 

@@ -10,6 +10,7 @@ use millrace_job::CancelToken;
 use millrace_l1::{
     Address, SolCall, U256,
     chain::{Block, BlockTag, TestChain, embedded::Embedded, view},
+    rollup::restore::Place,
     rpc::{Limits, Node, Receipt, Sender, SubmitError},
 };
 use millrace_state::types::Domain;
@@ -47,6 +48,8 @@ struct Demo {
     device: DeviceName,
     ops: usize,
     contract: Address,
+    /// The block of the last deployment: the contract's own.
+    deployed: u64,
     token: Address,
     domain: Domain,
     operator: Option<Operator>,
@@ -68,6 +71,7 @@ pub(crate) fn run(args: &DemoArgs, cancel: &CancelToken) -> Result<(), Failure> 
         device: args.device.clone(),
         ops,
         contract: Address::ZERO,
+        deployed: 0,
         token: Address::ZERO,
         domain: Domain { chain_id: 0, contract: nobody },
         operator: None,
@@ -96,6 +100,11 @@ impl Demo {
         say!("   prover    {}, batches of {} ops", self.device, self.ops);
         say!("   key       DEVELOPMENT KEY, made from a published seed: anybody can forge proofs under it.");
         say!("             Real contracts and real proofs, but guard nothing of value with it.");
+    }
+
+    /// Where the contract is, for whoever reads its logs.
+    fn place(&self) -> Place {
+        Place { contract: self.contract, until: BlockTag::Latest, from_block: self.deployed }
     }
 
     fn head(&mut self) -> Result<Block, Failure> {

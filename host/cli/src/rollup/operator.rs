@@ -6,7 +6,7 @@ use millrace_circuit::batch::Circuit;
 use millrace_job::CancelToken;
 use millrace_l1::{
     Address, SolCall, U256, VerifyCall,
-    chain::{BlockTag, Chain},
+    chain::Chain,
     rollup::{abi::IRollup, address, restore::Place, restore::restore, word},
     rpc::Sender,
 };
@@ -114,13 +114,12 @@ impl Operator {
     pub(crate) fn next(
         &mut self,
         chain: &mut dyn Chain,
-        contract: Address,
+        place: &Place,
         domain: Domain,
         pool: &[SignedOp],
     ) -> Result<Option<Proven>, Failure> {
         // An operator that waits for finality would read at the finalized block; this one shows how it works.
-        let place = Place { contract, until: BlockTag::Latest, from_block: 0 };
-        let seen = restore(chain, &place).map_err(restore_failure)?;
+        let seen = restore(chain, place).map_err(restore_failure)?;
         let queue: Vec<QueueEntry> = seen.books.queue().values().map(|queued| queued.entry).collect();
         if queue.is_empty() && pool.is_empty() {
             return Ok(None);

@@ -1,5 +1,7 @@
 //! A chain in this process: blocks of one transaction, a clock that is told, logs that are kept, accounts that need no key.
 
+use std::collections::HashMap;
+
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use revm::context::TxEnv;
 use revm::context::either::Either;
@@ -10,7 +12,7 @@ use revm::primitives::hardfork::SpecId;
 use revm::state::Bytecode;
 use revm::{Context, Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
 
-use super::{Block, BlockTag, Chain, Log, LogPage, TestChain};
+use super::{Block, BlockTag, Chain, Creation, Log, LogPage, TestChain};
 use crate::revert;
 use crate::rpc::{Receipt, Sender, SubmitError};
 
@@ -32,6 +34,7 @@ pub struct Embedded {
     number: u64,
     time: u64,
     logs: Vec<(Address, Log)>,
+    creations: HashMap<Address, Creation>,
 }
 
 impl Default for Embedded {
@@ -44,7 +47,7 @@ impl Default for Embedded {
                 cfg.disable_nonce_check = true;
             })
             .build_mainnet();
-        Self { evm, number: 0, time: START, logs: Vec::new() }
+        Self { evm, number: 0, time: START, logs: Vec::new(), creations: HashMap::new() }
     }
 }
 
@@ -73,6 +76,7 @@ impl Embedded {
 
     fn mine(&mut self, tx: TxEnv) -> Result<Receipt, SubmitError> {
         self.next_block();
+        let (sender, nonce, input) = (tx.caller, tx.nonce, tx.data.clone());
         // A transaction that fails is not sent, and a chain without it has no block for it.
         let tried = self.evm.transact(tx).map_err(|error| refused(&error))?;
         let result = tried.result;
@@ -89,6 +93,9 @@ impl Embedded {
             self.logs.extend(logs.into_iter().enumerate().map(place));
         }
         let transaction = B256::from(U256::from(self.number));
+        if let Some(contract) = created {
+            self.creations.insert(contract, Creation { transaction, sender, nonce, input });
+        }
         Ok(Receipt { transaction, block: self.number, gas_used, gas_price_wei: 0, created })
     }
 
@@ -170,6 +177,17 @@ impl Chain for Embedded {
         Ok(LogPage { logs, next_block: self.number + 1 })
     }
 
+    fn creation(
+        &mut self,
+        contract: Address,
+        at: &Block,
+        named: Option<B256>,
+    ) -> Result<Option<Creation>, SubmitError> {
+        self.at_head(at)?;
+        let creation = self.creations.get(&contract).cloned();
+        Ok(creation.filter(|creation| named.is_none_or(|named| named == creation.transaction)))
+    }
+
     fn send(
         &mut self,
         sender: &Sender,
@@ -187,6 +205,10 @@ impl TestChain for Embedded {
         self.number += 1;
         self.time += seconds;
         Ok(())
+    }
+
+    fn deployer(&mut self) -> Result<Address, SubmitError> {
+        Ok(Address::repeat_byte(0xde))
     }
 
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), SubmitError> {

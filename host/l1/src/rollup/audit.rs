@@ -1,8 +1,10 @@
 //! A deployed contract beside the committed one: its code with its immutables filled in, Poseidon's, its verifiers', and what follows from them.
 //!
-//! Values are read out of the code itself, at the places where the compiler put them, not asked of a contract that might lie. Only the token list, the times
-//! and the sums lie in storage and are asked for, of code that was compared before.
+//! Values are read out of the code itself, at the places where the compiler put them, not asked of a contract that might lie. Storage begins as the committed constructor
+//! leaves it, if that constructor made the contract, and changes as the committed code lets it; the sums and times in it are asked for. What strangers' contracts
+//! (tokens, unknown verifiers) do not answer is a line like any other.
 
+mod creation;
 mod money;
 mod setups;
 
@@ -12,7 +14,7 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use thiserror::Error;
 
 use super::compiled::{Contract, POSEIDON, ROLLUP};
-use crate::chain::{Block, BlockTag, Chain};
+use crate::chain::{Block, BlockTag, Chain, view};
 use crate::rpc::SubmitError;
 
 /// What came of one comparison.
@@ -65,6 +67,8 @@ pub struct Expected {
     pub proposer: Option<Address>,
     /// The whole token list, without the native coin.
     pub tokens: Option<Vec<Address>>,
+    /// The transaction that made the contract; searched where it is not named.
+    pub deployment: Option<B256>,
 }
 
 /// An audit.
@@ -161,8 +165,9 @@ pub fn audit(
     let code = chain.code(address("poseidon"), &block)?;
     let same = code[..] == POSEIDON.runtime[..];
     audit.compare("code of Poseidon", hash(&code), same, "exits could be blocked or forged");
+    let tokens = creation::row(&mut audit, chain, &values, expected)?;
     setups::rows(&mut audit, chain, &values, expected)?;
-    money::rows(&mut audit, chain, &values, expected)?;
+    money::rows(&mut audit, chain, &values, expected, tokens.as_deref())?;
     Ok(audit)
 }
 
@@ -191,6 +196,20 @@ fn immutables<'a>(audit: &mut Audit, code: &[u8]) -> Option<BTreeMap<&'a str, U2
     };
     audit.row("code of Rollup", hash(code), Verdict::Differs, &note);
     None
+}
+
+/// Asks a contract that may be anybody's; `None` where it reverts, or answers something else.
+fn ask<C: alloy_sol_types::SolCall>(
+    chain: &mut dyn Chain,
+    contract: Address,
+    call: C,
+    at: &Block,
+) -> Result<Option<C::Return>, SubmitError> {
+    match view(chain, contract, call, at) {
+        Ok(answer) => Ok(Some(answer)),
+        Err(SubmitError::Reverted { .. } | SubmitError::BadAnswer { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn hash(code: &[u8]) -> String {

@@ -151,8 +151,8 @@ impl Books {
             _ => U256::ZERO,
         });
         let fees = self.queue.values().filter(|_| token == NATIVE).map(|q| fee_wei(q.fee_gwei));
-        let sums: U256 = pending.chain(queued).chain(fees).sum();
-        sums + U256::from(self.custody(token))
+        let custody = U256::from(self.custody(token));
+        pending.chain(queued).chain(fees).fold(custody, U256::saturating_add)
     }
 
     /// Takes in the next log.
@@ -175,7 +175,11 @@ impl Books {
                     millrace_state::babyjub::Point { x: coordinate(event.ax)?, y: coordinate(event.ay)? };
                 self.push(event.index, QueueEntry::SetKey { account, key }, event.owner, event.feeGwei)
             }
-            Event::ExcessCredited(event) => self.credit(event.sender, NATIVE, event.amount),
+            Event::ExcessCredited(event) => {
+                // No chain has more coin; and no sum of so many can wrap.
+                let amount = narrow(event.amount, 128, "an excess")?;
+                self.credit(event.sender, NATIVE, U256::from(amount))
+            }
             Event::BatchAccepted(event) => self.batch_accepted(&event),
             Event::ExodusStarted(event) => {
                 let expected = (super::word(self.root()), U256::from(self.head), U256::from(self.tail));

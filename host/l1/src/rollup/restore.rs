@@ -5,15 +5,22 @@
 //! but the gas is lost.
 
 use alloy_primitives::{Address, U256};
+use millrace_state::builder::QueueEntry;
 use millrace_state::types::{AccountId, Domain};
 use thiserror::Error;
 
 use super::abi::IRollup;
-use super::books::{Books, BooksError};
+use super::books::{Books, BooksError, Queued};
 use super::leave::Holding;
-use super::{owner, word};
+use super::{NATIVE, owner, word};
 use crate::chain::{Block, BlockTag, Chain, view};
 use crate::rpc::SubmitError;
+
+/// Entries of the queue that are compared one by one, from the head: more than the next batches take. Those of an owner that is asked about are compared
+/// wherever they stand; a queue that somebody has filled to force an exodus has a hundred thousand.
+const ENTRIES_COMPARED: usize = 1_024;
+/// Most blocks that are read: more than any chain has, and an end where a node makes numbers up.
+const MAX_BLOCKS: u64 = 1 << 32;
 
 /// Where a rollup is, and up to where it is read.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +120,10 @@ pub fn restore(chain: &mut dyn Chain, place: &Place) -> Result<Restored, Restore
     if chain.code(contract, &block)?.is_empty() {
         return Err(RestoreError::NoCode { contract, chain_id, block: block.number, tag });
     }
+    if block.number.saturating_sub(from_block) > MAX_BLOCKS {
+        let message = format!("block {} is of no chain that there is", block.number);
+        return Err(SubmitError::BadAnswer { method: "eth_getBlockByNumber", message }.into());
+    }
     let mut books = Books::new(Domain { chain_id, contract: owner(contract) });
     let (mut next, mut logs) = (from_block, 0);
     while next <= block.number {
@@ -153,10 +164,8 @@ impl Restored {
             let exited = view(chain, contract, IRollup::exitedCall { id, token }, block)?;
             same(&|| format!("exit of token {token} by {owner}"), U256::ZERO, U256::from(exited))?;
         }
-        for index in holding.queued.iter().map(|(index, _)| *index) {
-            let call = IRollup::queueEntryCall { index: U256::from(index) };
-            let entry = view(chain, contract, call, block)?;
-            same(&|| format!("account of queue entry {index}"), U256::from(account), entry.id)?;
+        for (index, queued) in &holding.queued {
+            compare_entry(chain, contract, block, *index, queued)?;
         }
         Ok(holding)
     }
@@ -167,6 +176,28 @@ fn same(what: &dyn Fn() -> String, restored: U256, contract: U256) -> Result<(),
         return Ok(());
     }
     Err(RestoreError::Differs { what: what(), restored, contract })
+}
+
+/// Compares a queue entry; of a new key the contract shows the parity only.
+fn compare_entry(
+    chain: &mut dyn Chain,
+    contract: Address,
+    block: &Block,
+    index: u64,
+    queued: &Queued,
+) -> Result<(), RestoreError> {
+    let (code, account, token, amount) = match queued.entry {
+        QueueEntry::Deposit { account, token, amount, .. } => (1, account, token.0, amount),
+        QueueEntry::FullExit { account, token, .. } => (4, account, token.0, 0),
+        QueueEntry::SetKey { account, key } => (5, account, NATIVE, u128::from(key.x_is_odd())),
+    };
+    let entry = view(chain, contract, IRollup::queueEntryCall { index: U256::from(index) }, block)?;
+    let what = |what: &str| format!("{what} of queue entry {index}");
+    same(&|| what("code"), U256::from(code), entry.code)?;
+    same(&|| what("account"), U256::from(account.get()), entry.id)?;
+    same(&|| what("token"), U256::from(token), entry.token)?;
+    same(&|| what("amount"), U256::from(amount), entry.amount)?;
+    same(&|| what("fee"), U256::from(queued.fee_gwei), entry.feeGwei)
 }
 
 /// Compares books with the contract; answers the length of its token list and whether it is in exodus.
@@ -199,6 +230,9 @@ fn compare(
         same(&|| format!("custody of token {token}"), U256::from(books.custody(id)), custody)?;
         let owed = view(chain, contract, IRollup::owedOfCall { token }, block)?;
         same(&|| format!("debt in token {token}"), books.owed(id), owed)?;
+    }
+    for (index, queued) in books.queue().iter().take(ENTRIES_COMPARED) {
+        compare_entry(chain, contract, block, *index, queued)?;
     }
     let in_exodus = view(chain, contract, IRollup::inExodusCall {}, block)?;
     Ok((tokens, in_exodus))

@@ -5,8 +5,10 @@ use alloy_network::{Ethereum, EthereumWallet, NetworkTransactionBuilder};
 use alloy_primitives::{Address, B256, Bytes};
 use alloy_provider::transport::{RpcError, TransportError, TransportErrorKind};
 use alloy_provider::{Provider, RootProvider};
+use alloy_rpc_client::RpcClient;
 use alloy_rpc_types_eth::{BlockId, TransactionRequest};
 
+use super::http::{AnswerTooLong, Http, MAX_ANSWER_BYTES};
 use super::{Limits, SecretKey, SubmitError, reverted};
 
 /// Longest message of a node that is passed on, in characters.
@@ -53,7 +55,9 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| SubmitError::Client { reason: error.to_string() })?;
-        let provider = RootProvider::<Ethereum>::builder().connect_reqwest(http, url);
+        // Not a local node: that would be asked more often where alloy itself waits, which it does not do here.
+        let rpc = RpcClient::new(Http { client: http, url }, false);
+        let provider = RootProvider::<Ethereum>::new(rpc);
         Ok(Self { provider, host })
     }
 
@@ -142,6 +146,9 @@ impl Client {
             }
             RpcError::Transport(TransportErrorKind::Custom(error)) if error.is::<reqwest::Error>() => {
                 SubmitError::NoConnection { host: self.host.clone(), reason: root_cause(&*error) }
+            }
+            RpcError::Transport(TransportErrorKind::Custom(error)) if error.is::<AnswerTooLong>() => {
+                SubmitError::AnswerTooLong { method, max_bytes: MAX_ANSWER_BYTES }
             }
             RpcError::DeserError { err, .. } => {
                 SubmitError::BadAnswer { method, message: cut(&err.to_string()) }

@@ -59,6 +59,14 @@ pub enum SubmitError {
         /// What is wrong with it.
         message: String,
     },
+    /// The node's answer is too long to be kept.
+    #[error("answer to {method} is longer than {max_bytes} bytes")]
+    AnswerTooLong {
+        /// JSON-RPC method.
+        method: &'static str,
+        /// Longest answer that is taken.
+        max_bytes: usize,
+    },
     /// The node is on another chain.
     #[error("node is on chain {got}, expected chain {expected}")]
     WrongChain {

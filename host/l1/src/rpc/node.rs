@@ -1,14 +1,17 @@
 //! A node as a [`Chain`]: what is asked of it is bounded in time, and what it answers is looked at before it is believed.
 
+use alloy_consensus::TxEnvelope;
+use alloy_consensus::transaction::{SignerRecoverable, Transaction as _};
+use alloy_network::eip2718::Encodable2718;
 use alloy_network::primitives::{BlockResponse, HeaderResponse};
-use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
 use alloy_provider::Provider;
-use alloy_rpc_types_eth::{BlockId, Filter, TransactionRequest};
+use alloy_rpc_types_eth::{BlockId, Filter, Transaction, TransactionRequest};
 use tokio::runtime::Runtime;
 
 use super::client::Client;
 use super::{Limits, Receipt, Sender, SubmitError, send};
-use crate::chain::{Block, BlockTag, Chain, Log, LogPage, TestChain};
+use crate::chain::{Block, BlockTag, Chain, Creation, Log, LogPage, TestChain};
 
 /// Blocks in the first page of logs. Nodes bound the range or the answer, each in its own way: the page halves when one refuses, and doubles when not.
 const FIRST_PAGE_BLOCKS: u64 = 2_000;
@@ -70,6 +73,17 @@ impl Node {
     }
 }
 
+/// What a transaction created, if it is the contract. Sender and hash are computed from what was signed, whatever the node says they are.
+fn creation_of(transaction: &Transaction, contract: Address) -> Option<Creation> {
+    let signed: &TxEnvelope = transaction.inner.inner();
+    let (sender, nonce) = (signed.recover_signer().ok()?, signed.nonce());
+    if !signed.kind().is_create() || sender.create(nonce) != contract {
+        return None;
+    }
+    let hash = keccak256(signed.encoded_2718());
+    Some(Creation { transaction: hash, sender, nonce, input: signed.input().clone() })
+}
+
 impl Chain for Node {
     fn chain_id(&mut self) -> Result<u64, SubmitError> {
         self.runtime.block_on(self.client.chain_id())
@@ -111,11 +125,12 @@ impl Chain for Node {
                 Ok(logs) => {
                     tracing::info!(from_block, last, logs = logs.len(), "logs read");
                     self.page_blocks = (self.page_blocks * 2).min(MAX_PAGE_BLOCKS);
-                    return Ok(LogPage { logs, next_block: last + 1 });
+                    return Ok(LogPage { logs, next_block: last.saturating_add(1) });
                 }
                 // A refusal, an answer that was cut off: a smaller page may do.
                 Err(
                     error @ (SubmitError::Refused { .. }
+                    | SubmitError::AnswerTooLong { .. }
                     | SubmitError::Http { .. }
                     | SubmitError::NoConnection { .. }),
                 ) if last > from_block => {
@@ -125,6 +140,35 @@ impl Chain for Node {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    fn creation(
+        &mut self,
+        contract: Address,
+        at: &Block,
+        named: Option<B256>,
+    ) -> Result<Option<Creation>, SubmitError> {
+        if let Some(hash) = named {
+            let answer = self.client.provider().get_transaction_by_hash(hash);
+            let answer = self.runtime.block_on(answer);
+            let transaction = answer.map_err(|error| self.client.error("eth_getTransactionByHash", error))?;
+            return Ok(transaction.and_then(|transaction| creation_of(&transaction, contract)));
+        }
+        let (mut without, mut with) = (0, at.number);
+        while with - without > 1 {
+            let middle = without + (with - without) / 2;
+            let answer = self.client.provider().get_code_at(contract).number(middle);
+            let code = self.runtime.block_on(async { answer.await });
+            match code.map_err(|error| self.client.error("eth_getCode", error))?.is_empty() {
+                true => without = middle,
+                false => with = middle,
+            }
+        }
+        let answer = self.client.provider().get_block_by_number(with.into()).full();
+        let block = self.runtime.block_on(async { answer.await });
+        let block = block.map_err(|error| self.client.error("eth_getBlockByNumber", error))?;
+        let transactions = block.into_iter().flat_map(|block| block.transactions.into_transactions());
+        Ok(transactions.into_iter().find_map(|transaction| creation_of(&transaction, contract)))
     }
 
     fn send(
@@ -156,6 +200,15 @@ impl TestChain for Node {
     fn forward(&mut self, seconds: u64) -> Result<(), SubmitError> {
         self.command("evm_increaseTime", &[seconds])?;
         self.command("evm_mine", &[(); 0])
+    }
+
+    fn deployer(&mut self) -> Result<Address, SubmitError> {
+        let accounts = self.runtime.block_on(self.client.provider().get_accounts());
+        let accounts = accounts.map_err(|error| self.client.error("eth_accounts", error))?;
+        accounts.first().copied().ok_or_else(|| SubmitError::BadAnswer {
+            method: "eth_accounts",
+            message: "the node signs for no account".to_owned(),
+        })
     }
 
     fn fund(&mut self, account: Address, wei: U256) -> Result<(), SubmitError> {

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::http::{self, Fake};
-use alloy_primitives::Address;
-use millrace_l1::rpc::{self, Limits, Sender, SubmitError, Target};
+use alloy_primitives::{Address, B256};
+use millrace_l1::chain::{Block, Chain};
+use millrace_l1::rpc::{self, Limits, Node, Sender, SubmitError, Target};
 
 const LIMITS: Limits = Limits {
     request: Duration::from_millis(500),
@@ -159,4 +160,61 @@ fn contract_that_is_no_verifier() {
     assert!(matches!(ask(&contract_that_answers(two).url("")), SubmitError::NotBool { got_bytes: 32 }));
     let no = "0x0000000000000000000000000000000000000000000000000000000000000000";
     assert!(matches!(ask(&contract_that_answers(no).url("")), SubmitError::Rejected));
+}
+
+/// Neither one request nor the reading of logs keeps an answer without end.
+#[test]
+fn answer_without_end() {
+    let fake = Fake::ok(" ".repeat(65 << 20));
+    let limits = Limits { request: Duration::from_secs(60), ..LIMITS };
+    let mut node = Node::open(&fake.url("s3cret"), limits).expect("an address");
+    assert!(matches!(node.chain_id(), Err(SubmitError::AnswerTooLong { method: "eth_chainId", .. })));
+    let to = Block { number: 3, hash: B256::ZERO, time: 0 };
+    let error = node.logs(Address::ZERO, 0, &to).expect_err("no page is small enough");
+    assert!(matches!(error, SubmitError::AnswerTooLong { method: "eth_getLogs", .. }), "{error}");
+}
+
+/// A log that was not asked for, and one that stands there twice, are no answer; a refused page is asked for in halves.
+#[test]
+fn logs_are_looked_at_and_pages_halved() {
+    let log = |block: u64, index: u64| {
+        let (address, hash) = (Address::repeat_byte(0x42), B256::ZERO);
+        serde_json::json!({
+            "address": address, "topics": [hash], "data": "0x", "blockNumber": format!("{block:#x}"),
+            "transactionHash": hash, "transactionIndex": "0x0", "blockHash": hash,
+            "logIndex": format!("{index:#x}"), "removed": false
+        })
+    };
+    let node = |logs: Vec<serde_json::Value>| {
+        let fake = Fake::start(move |request| {
+            let body: serde_json::Value = request
+                .split_once("\r\n\r\n")
+                .and_then(|(_, body)| serde_json::from_str(body).ok())
+                .expect("a request");
+            let number = |name: &str| {
+                let text = body["params"][0][name].as_str().expect("a number").trim_start_matches("0x");
+                u64::from_str_radix(text, 16).expect("a number")
+            };
+            let id = &body["id"];
+            let answer = if number("toBlock") - number("fromBlock") > 9 {
+                let error = serde_json::json!({ "code": -32005, "message": "at most 10 blocks" });
+                serde_json::json!({ "jsonrpc": "2.0", "id": id, "error": error })
+            } else {
+                serde_json::json!({ "jsonrpc": "2.0", "id": id, "result": logs })
+            };
+            Some(("200 OK".to_owned(), answer.to_string()))
+        });
+        Node::open(&fake.url(""), LIMITS).expect("an address")
+    };
+    let contract = Address::repeat_byte(0x42);
+    let to = Block { number: 1_000, hash: B256::ZERO, time: 0 };
+    let page = node(vec![log(3, 1), log(3, 0)]).logs(contract, 0, &to).expect("two logs");
+    assert_eq!(page.logs.iter().map(|log| log.index).collect::<Vec<_>>(), [0, 1]);
+    assert!((1..=10).contains(&page.next_block), "{}", page.next_block);
+    for logs in [vec![log(3, 1), log(3, 1)], vec![log(900, 0)]] {
+        let error = node(logs).logs(contract, 0, &to).expect_err("no answer");
+        assert!(matches!(error, SubmitError::BadAnswer { method: "eth_getLogs", .. }), "{error}");
+    }
+    let other = node(vec![log(3, 0)]).logs(Address::ZERO, 0, &to).expect_err("another contract's");
+    assert!(matches!(other, SubmitError::BadAnswer { .. }), "{other}");
 }

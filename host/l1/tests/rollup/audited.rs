@@ -4,6 +4,8 @@ use alloy_primitives::{Address, U256};
 use millrace_l1::chain::{BlockTag, Chain as _, TestChain};
 use millrace_l1::rollup::audit::{Audit, Expected, KnownVerifier, Verdict, audit};
 
+use millrace_l1::rpc::Sender;
+
 use crate::chain::{Chain, PROPOSER};
 use crate::operator::Operator;
 use crate::{ALICE, BOB};
@@ -17,7 +19,6 @@ fn differing(audit: &Audit) -> Vec<&str> {
     audit.rows.iter().filter(|row| row.verdict == Verdict::Differs).map(|row| row.what.as_str()).collect()
 }
 
-/// The bytes of a committed number's place in the code.
 fn code(chain: &mut Chain) -> Vec<u8> {
     let (contract, head) = (chain.rollup(), chain.evm.block(BlockTag::Latest).expect("memory"));
     chain.evm.code(contract, &head).expect("memory").to_vec()
@@ -82,7 +83,7 @@ fn tampered_contracts_are_found() {
     chain.evm.set_code(stranger, operator.verifier_runtime[..100].to_vec().into());
     let real = values.insert("poseidon", U256::from_be_slice(stranger.as_slice())).expect("an immutable");
     chain.evm.set_code(chain.rollup(), committed.with_immutables(&values).into());
-    assert_eq!(differing(&run(&mut chain, &right)), ["code of Poseidon"]);
+    assert_eq!(differing(&run(&mut chain, &right)), ["code of Poseidon", "storage at the start"]);
     values.insert("poseidon", real);
 
     // A verifier that was exchanged.
@@ -92,11 +93,57 @@ fn tampered_contracts_are_found() {
     *other.last_mut().expect("code") ^= 1;
     chain.evm.set_code(verifier, other.into());
     assert_eq!(differing(&run(&mut chain, &right)), ["verifier of 1 ops", "setupHash"]);
+    // One that does not answer, and tokens that do not: lines like others.
+    chain.evm.set_code(verifier, vec![0].into());
+    let audited = run(&mut chain, &right);
+    assert_eq!(differing(&audited), ["verifier of 1 ops", "  its key's hash", "setupHash"]);
     chain.evm.set_code(verifier, operator.verifier_runtime.clone().into());
+    let (token, head) = (chain.token, chain.evm.block(BlockTag::Latest).expect("memory"));
+    let real_token = chain.evm.code(token, &head).expect("memory");
+    for code in [vec![], vec![0x5f, 0x5f, 0xfd], vec![0]] {
+        chain.evm.set_code(token, code.into());
+        let audited = run(&mut chain, &right);
+        assert_eq!(differing(&audited), ["token 1"]);
+        assert!(audited.dev, "what was found is not lost");
+    }
+    chain.evm.set_code(token, real_token);
 
     // Money that is gone.
     chain.deposit(ALICE, U256::from(1_000));
     assert_eq!(differing(&run(&mut chain, &right)), Vec::<&str>::new());
     chain.evm.fund(chain.rollup(), U256::from(999)).expect("memory");
     assert_eq!(differing(&run(&mut chain, &right)), ["token 0"]);
+}
+
+/// The committed code with right immutables, deployed by a constructor that first writes what it likes: a balance, an account, an exit.
+#[test]
+fn storage_that_another_constructor_wrote_is_found() {
+    let Some(operator) = Operator::new() else { return };
+    let mut chain = Chain::new(&operator, &[ALICE, BOB]);
+    let whole = code(&mut chain);
+    let length = u16::try_from(whole.len()).expect("below 24,576").to_be_bytes();
+    // sstore(7, 1); return the rest of the code.
+    let mut creation = vec![0x60, 1, 0x60, 7, 0x55, 0x61, length[0], length[1], 0x61, 0, 18, 0x5f, 0x39];
+    creation.extend([0x61, length[0], length[1], 0x5f, 0xf3]);
+    creation.extend(&whole);
+    let receipt = chain.evm.send(&Sender::Unlocked(PROPOSER), None, U256::ZERO, &creation).expect("sent");
+    let contract = receipt.created.expect("an address");
+    let expected = Expected::default();
+    let audited = audit(&mut chain.evm, contract, BlockTag::Latest, &expected).expect("a contract is there");
+    let of = |what: &str| audited.rows.iter().find(|row| row.what == what).expect("a line").verdict;
+    assert_eq!(of("code of Rollup"), Verdict::Same);
+    assert_eq!(of("storage at the start"), Verdict::Differs);
+
+    // No transaction made it directly: a factory, or a node that does not say. No audit ends well then.
+    let elsewhere = Address::repeat_byte(0x44);
+    chain.evm.set_code(elsewhere, whole.into());
+    let audited = audit(&mut chain.evm, elsewhere, BlockTag::Latest, &expected).expect("a contract is there");
+    let row = audited.rows.iter().find(|row| row.what == "storage at the start").expect("a line");
+    assert_eq!(row.verdict, Verdict::NotCompared);
+
+    // A transaction that is named, and is another's.
+    let named = Some(receipt.transaction);
+    let audited = run(&mut chain, &Expected { deployment: named, ..Expected::default() });
+    let row = audited.rows.iter().find(|row| row.what == "storage at the start").expect("a line");
+    assert_eq!(row.verdict, Verdict::NotCompared);
 }

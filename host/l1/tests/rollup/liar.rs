@@ -1,8 +1,10 @@
 //! A node that lies about its logs: every omission, exchange and change is found.
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_sol_types::SolEvent;
 use millrace_l1::chain::embedded::Embedded;
-use millrace_l1::chain::{Block, BlockTag, Chain, Log, LogPage};
+use millrace_l1::chain::{Block, BlockTag, Chain, Creation, Log, LogPage};
+use millrace_l1::rollup::abi::IRollup;
 use millrace_l1::rollup::restore::{Place, RestoreError, restore};
 use millrace_l1::rpc::{Receipt, Sender, SubmitError};
 
@@ -37,6 +39,15 @@ impl Chain for Liar<'_> {
         // A page of one block, so that paging is tried, too.
         let logs = self.logs.iter().filter(|log| log.block == from_block).cloned().collect();
         Ok(LogPage { logs, next_block: (from_block + 1).min(to.number + 1) })
+    }
+
+    fn creation(
+        &mut self,
+        contract: Address,
+        at: &Block,
+        named: Option<B256>,
+    ) -> Result<Option<Creation>, SubmitError> {
+        self.chain.creation(contract, at, named)
     }
 
     fn send(&mut self, _: &Sender, _: Option<Address>, _: U256, _: &[u8]) -> Result<Receipt, SubmitError> {
@@ -75,6 +86,49 @@ pub(crate) fn every_lie_is_found(chain: &mut Embedded, contract: Address, users:
             assert!(told(logs, 0).is_err(), "a change of {:?}", truth[at]);
         }
     }
+    for at in 0..truth.len() {
+        for word in 0..truth[at].data.len() / 32 {
+            // Nothing follows from where a withdrawal went, nor from the second at which a batch was made; ops have padding after them.
+            let is_withdrawal = truth[at].topics[0] == IRollup::Withdrawn::SIGNATURE_HASH;
+            let is_batch = truth[at].topics[0] == IRollup::BatchAccepted::SIGNATURE_HASH;
+            if is_withdrawal && word == 0 || is_batch && (word == 1 || word > 5) {
+                continue;
+            }
+            let mut logs = truth.clone();
+            let mut data = logs[at].data.to_vec();
+            data[32 * word + 31] ^= 1;
+            logs[at].data = data.into();
+            assert!(told(logs, 0).is_err(), "a change of word {word} of {:?}", truth[at]);
+        }
+    }
+    // Two owners' deposits of one token change their amounts: all sums stay.
+    let deposits: Vec<usize> =
+        (0..truth.len()).filter(|at| truth[*at].topics[0] == IRollup::Deposited::SIGNATURE_HASH).collect();
+    let mut exchanged = 0;
+    for (i, first) in deposits.iter().enumerate() {
+        for second in &deposits[i + 1..] {
+            let (a, b) = (&truth[*first].data, &truth[*second].data);
+            if a[32..64] == b[32..64] && a[64..96] != b[64..96] {
+                let (mut with, mut by) = (a.to_vec(), b.to_vec());
+                with[64..96].swap_with_slice(&mut by[64..96]);
+                let mut logs = truth.clone();
+                (logs[*first].data, logs[*second].data) = (with.into(), by.into());
+                assert!(told(logs, 0).is_err(), "amounts exchanged");
+                exchanged += 1;
+            }
+        }
+    }
+    assert!(exchanged > 0, "deposits of different amounts");
+    // Made-up credits whose sum wraps to nothing.
+    let half = U256::from_limbs([0, 0, 0, 1 << 63]);
+    let made_up = |index: u64| Log {
+        block: head.number,
+        index: 1_000 + index,
+        topics: vec![IRollup::ExcessCredited::SIGNATURE_HASH, B256::with_last_byte(index as u8)],
+        data: half.to_be_bytes::<32>().into(),
+    };
+    let logs = truth.iter().cloned().chain([made_up(1), made_up(2)]).collect();
+    assert!(matches!(told(logs, 0), Err(RestoreError::Log { .. })), "credits out of nothing");
     let last = truth.last().expect("a history").block;
     assert!(told(truth, last).is_err(), "a start after the deployment");
     assert!(told(Vec::new(), 0).is_err(), "no history at all");

@@ -76,6 +76,8 @@ fn restored_state_pays_everybody_however_submit_was_called() {
     assert!(restored.in_exodus && !restored.books.exodus(), "due, not started");
     assert_eq!(restored.books.queue().len(), 4);
     assert_eq!(restored.books.pending(COLD_WALLET, 0), one);
+    let (contract, users) = (chain.rollup(), [ALICE, BOB, CAROL, COLD_WALLET]);
+    every_lie_is_found(&mut chain.evm, contract, &users);
     for user in [ALICE, BOB, CAROL, COLD_WALLET] {
         let holding = restored.books.holding(user);
         for proof in &holding.balances {
@@ -88,8 +90,7 @@ fn restored_state_pays_everybody_however_submit_was_called() {
         }
     }
 
-    let contract = chain.rollup();
-    every_lie_is_found(&mut chain.evm, contract, &[ALICE, BOB, CAROL, COLD_WALLET]);
+    every_lie_is_found(&mut chain.evm, contract, &users);
 
     // The books follow the exodus, too, and say what is left to withdraw.
     let restored = chain.restored();

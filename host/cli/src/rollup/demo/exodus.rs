@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use millrace_l1::{
     U256,
-    chain::{BlockTag, Chain},
+    chain::Chain,
     rollup::{
         abi::IRollup,
         books::Books,
         leave::{exit_call, refund_call, withdraw_call},
-        restore::{Place, Restored, restore},
+        restore::{Restored, restore},
     },
 };
 
@@ -49,7 +49,7 @@ impl Spent {
 impl Demo {
     /// The rollup, by somebody who knows its address and nothing else.
     fn restore(&mut self) -> Result<Restored, Failure> {
-        let place = Place { contract: self.contract, until: BlockTag::Latest, from_block: 0 };
+        let place = self.place();
         let chain: &mut dyn Chain = &mut *self.chain;
         restore(chain, &place).map_err(restore_failure)
     }

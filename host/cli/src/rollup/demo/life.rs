@@ -46,11 +46,11 @@ fn id(number: u32) -> AccountId {
 
 impl Demo {
     fn create(&mut self, what: &str, code: &[u8]) -> Result<Address, Failure> {
-        let [operator, ..] = everybody();
         let started = Instant::now();
-        let sender = Sender::Unlocked(operator.address);
+        let sender = Sender::Unlocked(self.chain.deployer().map_err(submit_failure)?);
         let receipt = self.chain.send(&sender, None, U256::ZERO, code).map_err(submit_failure)?;
         self.story.row(what, Some(receipt.gas_used), Some(started.elapsed().as_secs_f64()));
+        self.deployed = receipt.block;
         receipt.created.ok_or_else(|| Failure::new(Code::L1Rejected, format!("{what}: no address")))
     }
 
@@ -174,9 +174,9 @@ impl Demo {
         if U256::from(self.head()?.time) <= last {
             self.chain.forward(1).map_err(submit_failure)?;
         }
-        let (contract, domain) = (self.contract, self.domain);
+        let (place, domain) = (self.place(), self.domain);
         let operator = self.operator.as_mut().ok_or_else(gone)?;
-        operator.next(&mut *self.chain, contract, domain, pool)
+        operator.next(&mut *self.chain, &place, domain, pool)
     }
 
     /// One batch; `None` where there is nothing to do.

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 
-use super::{Audit, Expected, Verdict};
+use super::{Audit, Expected, Verdict, ask};
 use crate::chain::{Chain, view};
 use crate::rollup::abi::{IRollup, IToken};
 use crate::rpc::SubmitError;
 
-/// Adds the lines.
+/// The contract takes no longer list, the native coin included.
+const MAX_TOKENS: u16 = 256;
+
+/// Adds the lines; `given` is the list that the constructor was given, where that is known.
 pub(super) fn rows(
     audit: &mut Audit,
     chain: &mut dyn Chain,
     values: &BTreeMap<&str, U256>,
     expected: &Expected,
+    given: Option<&[Address]>,
 ) -> Result<(), SubmitError> {
     let value = |name: &str| values.get(name).copied().unwrap_or_default();
     let (contract, block) = (audit.contract, audit.block);
@@ -25,38 +29,44 @@ pub(super) fn rows(
         "",
     );
 
-    // The constructor of the code that was compared takes 255 at most.
-    let count = value("tokenCount").saturating_to::<u16>().min(256);
+    let length = value("tokenCount");
+    let count = u16::try_from(length).ok().filter(|count| (1..=MAX_TOKENS).contains(count));
+    let Some(count) = count else {
+        audit.row("number of tokens", length.to_string(), Verdict::Differs, "no constructor leaves so many");
+        return clocks(audit, chain, contract);
+    };
     let mut list = Vec::new();
     for token in 0..count {
         let number = U256::from(token);
         let address = view(chain, contract, IRollup::tokenAtCall { token: number }, &block)?;
-        let held = match token {
-            0 => chain.balance(contract, &block)?,
-            _ => view(chain, address, IToken::balanceOfCall { owner: contract }, &block)?,
-        };
         let owed = view(chain, contract, IRollup::owedOfCall { token: number }, &block)?;
         let name = if token == 0 { "native coin".to_owned() } else { address.to_string() };
         let bare = token != 0 && chain.code(address, &block)?.is_empty();
-        let known = match &expected.tokens {
-            Some(tokens) if token > 0 => tokens.get(usize::from(token) - 1) == Some(&address),
-            _ => true,
+        let held = match token {
+            0 => Some(chain.balance(contract, &block)?),
+            _ if bare => None,
+            _ => ask(chain, address, IToken::balanceOfCall { owner: contract }, &block)?,
         };
-        let note = match (bare, known) {
-            (true, _) => "no code is there",
-            (_, false) => "another token was expected",
+        let listed = |tokens: &[Address]| token == 0 || tokens.get(usize::from(token) - 1) == Some(&address);
+        let note = match held {
+            _ if bare => "no code is there",
+            None => "it does not say what the contract holds of it",
+            _ if !expected.tokens.as_deref().is_none_or(listed) => "another token was expected",
+            _ if !given.is_none_or(listed) => "another token than the constructor was given",
             _ if list.contains(&address) => "the same token twice",
-            _ => "it holds less than it owes",
+            Some(held) if held < owed => "it holds less than it owes",
+            Some(_) => "",
         };
-        let right = !bare && known && !list.contains(&address) && held >= owed;
-        audit.compare(format!("token {token}"), name, right, note);
-        let spare = held.saturating_sub(owed);
-        audit.row("  held, owed, over", format!("{held}, {owed}, {spare}"), Verdict::Shown, "");
+        audit.compare(format!("token {token}"), name, note.is_empty(), note);
+        if let Some(held) = held {
+            let spare = held.saturating_sub(owed);
+            audit.row("  held, owed, over", format!("{held}, {owed}, {spare}"), Verdict::Shown, "");
+        }
         list.push(address);
     }
     if let Some(tokens) = &expected.tokens {
         let same = tokens.len() + 1 == usize::from(count);
-        audit.compare("number of tokens", count.to_string(), same, "another length was expected");
+        audit.compare("number of tokens", count.to_string(), same, "another number was expected");
     }
     clocks(audit, chain, contract)
 }
@@ -65,9 +75,16 @@ fn clocks(audit: &mut Audit, chain: &mut dyn Chain, contract: Address) -> Result
     let block = audit.block;
     let now = U256::from(block.time);
     let proposer_time = view(chain, contract, IRollup::proposerTimeCall {}, &block)?;
-    let idle = now.saturating_sub(proposer_time);
-    let found = format!("{} ago", duration(idle));
-    audit.row("proposer's last batch", found, Verdict::Shown, "or, where there is none, the deployment");
+    match now.checked_sub(proposer_time) {
+        Some(idle) => {
+            let note = "or, where there is none, the deployment";
+            audit.row("proposer's last batch", format!("{} ago", duration(idle)), Verdict::Shown, note);
+        }
+        None => {
+            let note = "a time to come: nobody else could ever propose";
+            audit.row("proposer's last batch", proposer_time.to_string(), Verdict::Differs, note);
+        }
+    }
     let queue = view(chain, contract, IRollup::queueBoundsCall {}, &block)?;
     let waiting = queue.tail.saturating_sub(queue.head);
     let oldest = match waiting.is_zero() {

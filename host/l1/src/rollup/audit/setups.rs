@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{B256, U256, keccak256};
 
-use super::{Audit, Expected, KnownVerifier, Verdict, address_of, hash};
-use crate::chain::{Block, Chain, view};
+use super::{Audit, Expected, KnownVerifier, Verdict, address_of, ask, hash};
+use crate::chain::Chain;
 use crate::rollup::abi::IVerifier::{IS_DEV_SETUPCall, VERIFYING_KEY_HASHCall};
 use crate::rollup::compiled::setup_hash;
 use crate::rpc::SubmitError;
@@ -39,8 +39,8 @@ pub(super) fn rows(
         let expected =
             expected.verifiers.is_empty() || known.is_some_and(|known| is_expected(expected, known));
         let key_hash = match known {
-            Some(known) => known.key_hash,
-            None => view(chain, verifier, VERIFYING_KEY_HASHCall {}, &block)?,
+            Some(known) => Some(known.key_hash),
+            None => ask(chain, verifier, VERIFYING_KEY_HASHCall {}, &block)?,
         };
         let (verdict, note) = match known {
             Some(known) if expected => (Verdict::Same, format!("compiled from {}", known.name)),
@@ -52,12 +52,18 @@ pub(super) fn rows(
             None => (Verdict::Differs, "not what any --key compiles to".to_owned()),
         };
         audit.row(what, hash(&code), verdict, &note);
-        audit.row("  its key's hash", key_hash.to_string(), Verdict::Shown, "");
+        match key_hash {
+            Some(hash) => audit.row("  its key's hash", hash.to_string(), Verdict::Shown, ""),
+            None => {
+                audit.row("  its key's hash", "no answer", Verdict::Differs, "it is none of our verifiers")
+            }
+        }
         dev |= match known {
             Some(known) => known.dev,
-            None => says_dev(chain, verifier, &block)?,
+            // What does not deny it is taken for one.
+            None => ask(chain, verifier, IS_DEV_SETUPCall {}, &block)?.unwrap_or(true),
         };
-        chained.push((size, key_hash, keccak256(&code)));
+        chained.push((size, key_hash.unwrap_or_default(), keccak256(&code)));
     }
     let found = B256::from(value("setupHash"));
     let same = found == setup_hash(chained);
@@ -75,13 +81,4 @@ pub(super) fn rows(
 
 fn is_expected(expected: &Expected, known: &KnownVerifier) -> bool {
     expected.verifiers.iter().any(|verifier| verifier.key_hash == known.key_hash)
-}
-
-/// What a verifier of unknown code says of itself.
-fn says_dev(
-    chain: &mut dyn Chain,
-    verifier: alloy_primitives::Address,
-    block: &Block,
-) -> Result<bool, SubmitError> {
-    view(chain, verifier, IS_DEV_SETUPCall {}, block)
 }
