@@ -40,7 +40,7 @@ impl Default for DriverConfig {
             queues: 15,
             log_entries: 6,
             max_points_per_job: 1 << 22,
-            upload_chunk_points: 1 << 14,
+            upload_chunk_points: 1 << 16,
             spin: Duration::ZERO,
             poll_interval: Duration::from_millis(1),
             progress_interval: Duration::from_millis(100),

@@ -5,6 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use millrace_pcie::{DmaBuffer, DmaError, DmaSpace, Iova, PAGE_BYTES};
 use parking_lot::Mutex;
 
+/// A page to wipe with, and one of what no result is.
+static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
+static POISON: [u8; PAGE_BYTES] = [0xff; PAGE_BYTES];
+
 /// What a free buffer holds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Content {
@@ -78,9 +82,8 @@ impl Pool {
     /// digest of nothing says.
     pub(crate) fn lease_poisoned(&self, len_bytes: usize) -> Result<Staging, DmaError> {
         let staging = self.lease(len_bytes)?;
-        let poison = [0xff; PAGE_BYTES];
         for offset in (0..len_bytes).step_by(PAGE_BYTES) {
-            staging.write(offset, &poison[..PAGE_BYTES.min(len_bytes - offset)]);
+            staging.write(offset, &POISON[..PAGE_BYTES.min(len_bytes - offset)]);
         }
         Ok(staging)
     }
@@ -90,9 +93,8 @@ impl Pool {
         match content {
             Content::Public => {}
             Content::Zeros if used_bytes < size => {
-                let zeros = [0; PAGE_BYTES];
                 for offset in (0..used_bytes).step_by(PAGE_BYTES) {
-                    buffer.write(offset, &zeros[..PAGE_BYTES.min(used_bytes - offset)]);
+                    buffer.write(offset, &ZEROS[..PAGE_BYTES.min(used_bytes - offset)]);
                 }
             }
             Content::Zeros => buffer.wipe(),

@@ -106,6 +106,8 @@ pub(crate) struct Device {
     pub(crate) memory: Mutex<DeviceMemory>,
     /// One a queue. A doorbell is a posted write: whoever rings it waits for nobody.
     pub(crate) doorbells: Vec<Doorbell>,
+    /// Room of copies that have ended, for the next: fresh memory costs more than the copy.
+    pub(crate) scratch: Mutex<Vec<u8>>,
     pub(crate) state: Mutex<State>,
     /// Rises with every doorbell, and with every other change that the dispatcher may wait for.
     pub(crate) changes: AtomicU64,
@@ -162,6 +164,7 @@ impl BareModel {
             doorbells: queues.clone().map(|_| Doorbell::default()).collect(),
             changes: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
+            scratch: Mutex::default(),
             memory: Mutex::new(DeviceMemory::new(config.log_memory_bytes)),
             state: Mutex::new(State {
                 off: false,
@@ -321,6 +324,9 @@ impl Device {
         match outcome {
             Ok((done, digest)) => {
                 let counters = done.counters;
+                if d.opcode == layout::OPCODE_COPY {
+                    *self.scratch.lock() = done.bytes;
+                }
                 completion.cycles = counters.cycles;
                 completion.stalled = counters.stalled;
                 completion.bubbles = counters.bubbles;

@@ -86,6 +86,18 @@ impl Done {
         address: u64,
         len_bytes: u64,
     ) -> Result<Vec<u8>, Failure> {
+        self.read_to(Vec::new(), device, in_device, address, len_bytes)
+    }
+
+    /// The same into room that is there already, whatever it holds.
+    fn read_to(
+        &mut self,
+        mut bytes: Vec<u8>,
+        device: &Device,
+        in_device: bool,
+        address: u64,
+        len_bytes: u64,
+    ) -> Result<Vec<u8>, Failure> {
         let beats = len_bytes.div_ceil(BEAT_BYTES);
         let whole = beats.checked_mul(BEAT_BYTES).filter(|&n| n <= 1 << 40);
         if in_device {
@@ -97,25 +109,29 @@ impl Done {
         self.host_beats += beats;
         let whole = whole.ok_or((Cause::HostRead, address))?;
         let most = job_bytes_most(device);
-        let mut bytes = Vec::new();
+        let mut at = 0;
         // A length is the host's word: room is taken only as memory turns out to be there.
-        while (bytes.len() as u64) < whole {
-            let at = bytes.len();
+        while (at as u64) < whole {
             if self.host_bytes >= most {
                 return Err((Cause::BadLength, whole));
             }
             let n = (whole - at as u64).min(STEP_BYTES).min(most - self.host_bytes);
             let n = n.next_multiple_of(BEAT_BYTES);
-            bytes.resize(at + n as usize, 0);
+            let end = at + n as usize;
+            if bytes.len() < end {
+                bytes.resize(end, 0);
+            }
             let from = address.checked_add(at as u64).ok_or((Cause::HostRead, address))?;
-            if device.dma.read(Iova(from), &mut bytes[at..]).is_err() {
+            if device.dma.read(Iova(from), &mut bytes[at..end]).is_err() {
                 let mut beat = [0; BEAT_BYTES as usize];
                 let mut starts = (0..n).step_by(BEAT_BYTES as usize).map(|i| from.saturating_add(i));
                 let failed = starts.find(|&start| device.dma.read(Iova(start), &mut beat).is_err());
                 return Err((Cause::HostRead, failed.unwrap_or(from)));
             }
             self.host_bytes += n;
+            at = end;
         }
+        bytes.truncate(at);
         Ok(bytes)
     }
 }
@@ -129,7 +145,8 @@ fn job_bytes_most(device: &Device) -> u64 {
 
 fn copy(device: &Device, d: &Descriptor) -> Result<Done, Failure> {
     let mut done = Done { counters: cycles::copy(d.count / BEAT_BYTES), ..Done::default() };
-    done.bytes = done.read(device, d.flags & layout::FLAG_SRC0_DEV != 0, d.src0, d.count)?;
+    let room = std::mem::take(&mut *device.scratch.lock());
+    done.bytes = done.read_to(room, device, d.flags & layout::FLAG_SRC0_DEV != 0, d.src0, d.count)?;
     Ok(done)
 }
 
