@@ -92,10 +92,13 @@ pub(crate) enum Refused {
     NoTickets,
 }
 
-/// Whether a job asks for an interrupt: each of few in flight; of many one in as many as are a quarter of them. The completions between are found
-/// with the next one that asks, or by the next look.
-fn asks(in_flight: usize, sent: u64) -> bool {
-    sent.is_multiple_of((in_flight as u64 / 4).max(1))
+/// In flight before not every job asks for an interrupt.
+const FEW: usize = 8;
+
+/// Whether a job asks for an interrupt: each of few in flight; of many one in as many as are three quarters of the most that were in flight since there was none.
+/// The completions between are found with the next one that asks, or by the next look.
+fn asks(in_flight: usize, most: usize, sent: u64) -> bool {
+    in_flight < FEW || sent.is_multiple_of(most as u64 * 3 / 4)
 }
 
 /// Everything behind a queue's lock.
@@ -117,6 +120,8 @@ pub(crate) struct Queue {
     given_up: Option<usize>,
     /// Descriptors sent, by which it is chosen who asks for an interrupt.
     sent: u64,
+    /// Most in flight since there was none.
+    most: usize,
     /// Whether some waiter watches the queue for all.
     pub(crate) has_leader: bool,
     pub(crate) anomalies: Anomalies,
@@ -153,6 +158,7 @@ impl Queue {
             wedged: false,
             given_up: None,
             sent: 0,
+            most: 0,
             has_leader: false,
             anomalies: Anomalies::default(),
             overtaken: Vec::new(),
@@ -233,7 +239,9 @@ impl Queue {
         let sequence = self.common.sequence.fetch_add(1, Ordering::Relaxed);
         self.common.work_sent[usize::from(opcode)].fetch_add(expected_work, Ordering::Relaxed);
         self.sent += 1;
-        let irq = if asks(self.flights.len(), self.sent) { layout::FLAG_IRQ } else { 0 };
+        let in_flight = self.flights.len();
+        self.most = if in_flight == 0 { 1 } else { self.most.max(in_flight + 1) };
+        let irq = if asks(in_flight, self.most, self.sent) { layout::FLAG_IRQ } else { 0 };
         self.send(Descriptor { job_id, flags: descriptor.flags | irq, ..descriptor });
         let flight = Flight { ticket, part, opcode, sequence, expected_work, doom: None, collateral: false };
         self.flights.insert(job_id, flight);

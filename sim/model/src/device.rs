@@ -113,6 +113,8 @@ pub(crate) struct Device {
     pub(crate) changes: AtomicU64,
     /// The dispatcher has stopped looking at the doorbells by itself.
     pub(crate) asleep: AtomicBool,
+    /// Held by the dispatcher between its last look and its sleep.
+    pub(crate) nap: Mutex<()>,
     /// Something changed that the dispatcher may wait for.
     pub(crate) changed: Condvar,
     /// The same for the thread of each engine.
@@ -164,6 +166,7 @@ impl BareModel {
             doorbells: queues.clone().map(|_| Doorbell::default()).collect(),
             changes: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
+            nap: Mutex::new(()),
             scratch: Mutex::default(),
             memory: Mutex::new(DeviceMemory::new(config.log_memory_bytes)),
             state: Mutex::new(State {
@@ -279,20 +282,19 @@ impl Device {
         });
     }
 
-    /// After a change of the state, which is still locked.
+    /// After a change that the dispatcher may wait for. The state may be locked or not: whoever tells waits for no job.
     pub(crate) fn tell_dispatcher(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
-        self.changed.notify_all();
-    }
-
-    /// A doorbell: nothing is locked unless the dispatcher sleeps.
-    pub(crate) fn ring(&self, queue: usize, value: u32) {
-        self.doorbells[queue].set(value);
-        self.changes.fetch_add(1, Ordering::SeqCst);
         if self.asleep.load(Ordering::SeqCst) {
-            let _state = self.state.lock();
+            let _nap = self.nap.lock();
             self.changed.notify_all();
         }
+    }
+
+    /// A doorbell.
+    pub(crate) fn ring(&self, queue: usize, value: u32) {
+        self.doorbells[queue].set(value);
+        self.tell_dispatcher();
     }
 
     fn attempt(&self, command: &Command) -> Result<Done, (Cause, u64)> {

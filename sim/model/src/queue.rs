@@ -132,12 +132,15 @@ impl Device {
                 }
             }
             if idle && !self.changes_soon(&mut state, seen) {
-                self.asleep.store(true, Ordering::SeqCst);
-                // Whoever rang before that did not see that somebody sleeps; whoever rings after it waits for this lock and then wakes.
-                if self.changes.load(Ordering::SeqCst) == seen {
-                    self.changed.wait(&mut state);
-                }
-                self.asleep.store(false, Ordering::SeqCst);
+                MutexGuard::unlocked(&mut state, || {
+                    let mut nap = self.nap.lock();
+                    self.asleep.store(true, Ordering::SeqCst);
+                    // Whoever told before that did not see that somebody sleeps; whoever tells after it waits for this lock and then wakes.
+                    if self.changes.load(Ordering::SeqCst) == seen {
+                        self.changed.wait(&mut nap);
+                    }
+                    self.asleep.store(false, Ordering::SeqCst);
+                });
             }
         }
     }
