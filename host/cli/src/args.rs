@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Key(KeyCommand),
     /// Make a key for a circuit.
     Setup(SetupArgs),
-    /// The rollup: its circuit and batches.
+    /// The rollup: its circuit, its whole story, and what its users do on L1.
     #[command(subcommand)]
     Rollup(RollupCommand),
     /// Measure the figures that are promised, and say which are met.
