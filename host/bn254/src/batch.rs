@@ -2,6 +2,8 @@
 
 mod kernel;
 
+use zeroize::Zeroize;
+
 use crate::{
     backend::Instructions,
     curve::Affine,
@@ -104,11 +106,19 @@ pub(crate) struct Pool<C: Curve> {
     of: core::marker::PhantomData<C>,
 }
 
+/// A bucket that one point is in tells that point's digit; what additions need tells the points.
+impl<C: Curve> Drop for Pool<C> {
+    fn drop(&mut self) {
+        self.rows.wipe();
+        self.scratch.iter_mut().for_each(|line| line.0.zeroize());
+    }
+}
+
 impl<C: Curve> Pool<C> {
-    /// A pool of `len` points at infinity.
-    pub(crate) fn new(instructions: Instructions, len: usize) -> Self {
+    /// A pool of `len` points at infinity, with room for so many sums.
+    pub(crate) fn new(instructions: Instructions, len: usize, sums: usize) -> Self {
         let mut rows = Rows::default();
-        rows.grow(len * C::ROWS);
+        rows.grow((len + sums + LANES * CHAINS) * C::ROWS);
         Self { instructions, rows, len, scratch: Vec::new(), of: core::marker::PhantomData }
     }
 

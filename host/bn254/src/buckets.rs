@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Up to so many buckets are weighed by running sums.
-const FEW_BUCKETS: usize = 128;
+const FEW_BUCKETS: usize = 16;
 
 /// So many consecutive references belong to one sum.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,23 @@ pub struct Buckets<C: Curve> {
     done: Vec<(u32, PointRef)>,
 }
 
+impl Run {
+    fn wipe(&mut self) {
+        self.key.zeroize();
+        self.len.zeroize();
+    }
+}
+
+/// Makes room for so many items in all; what would be left behind is wiped.
+fn make_room<T: Clone>(list: &mut Vec<T>, room: usize, wipe: impl FnOnce(&mut [T])) {
+    if list.capacity() < room {
+        let mut roomy = Vec::with_capacity(room);
+        roomy.extend_from_slice(list);
+        wipe(list);
+        *list = roomy;
+    }
+}
+
 fn wipe_pairs<A: Zeroize, B: Zeroize>(pairs: &mut [(A, B)]) {
     for (a, b) in pairs {
         a.zeroize();
@@ -55,6 +72,7 @@ fn wipe_pairs<A: Zeroize, B: Zeroize>(pairs: &mut [(A, B)]) {
 impl<C: Curve> Drop for Buckets<C> {
     fn drop(&mut self) {
         self.points.zeroize();
+        self.runs.iter_mut().for_each(Run::wipe);
         wipe_pairs(&mut self.pairs);
         wipe_pairs(&mut self.done);
     }
@@ -68,7 +86,8 @@ impl<C: Curve> Buckets<C> {
     pub fn new(instructions: Instructions, count: usize) -> Self {
         assert!(count < PointRef::LIMIT, "{count} buckets");
         Self {
-            pool: Pool::new(instructions, count),
+            // All sums of weighing, which need the most.
+            pool: Pool::new(instructions, count, 2 * count),
             count,
             marks: spread::Marks::new(count),
             waiting: spread::Waiting::new(count),
@@ -91,6 +110,9 @@ impl<C: Curve> Buckets<C> {
         ids: &[u32],
         go_on: impl FnMut() -> bool,
     ) -> bool {
+        // A bucket's own point joins those of a run.
+        let runs = counts.len().min(ids.len());
+        self.make_room(ids.len() + runs, runs);
         let mut rest = ids;
         for (key, count) in counts.iter().enumerate() {
             if *count == 0 {
@@ -108,6 +130,14 @@ impl<C: Curve> Buckets<C> {
         // k points take k − 1 sums: all rounds together are no more than the points.
         self.pool.reserve(self.points.len());
         self.sum_runs(bases, go_on) && self.settle(bases)
+    }
+
+    /// Room for runs of so many points, and for what becomes of them.
+    fn make_room(&mut self, points: usize, runs: usize) {
+        make_room(&mut self.points, points, |points| points.iter_mut().zeroize());
+        make_room(&mut self.runs, runs, |runs| runs.iter_mut().for_each(Run::wipe));
+        make_room(&mut self.pairs, points / 2, wipe_pairs);
+        make_room(&mut self.done, runs, wipe_pairs);
     }
 
     /// Sums up all runs into `done`.
@@ -194,6 +224,7 @@ impl<C: Curve> Buckets<C> {
         let high_count = self.count.div_ceil(low_count);
         let sums = self.pool.len();
         self.pool.extend(low_count + high_count);
+        self.make_room(2 * self.count, high_count + low_count);
         let filled = |i: usize| i < self.count && self.marks.is_filled(i);
         let lines = (0..high_count).map(|h| (h, low_count, h * low_count, 1));
         let columns = (0..low_count).map(|l| (high_count + l, high_count, l, low_count));

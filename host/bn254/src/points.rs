@@ -1,6 +1,7 @@
 //! Points in memory as rows of 64 bytes, two coordinates each, in a file's form: integers times 2^256, below 2q.
 
 use bytemuck::{Pod, Zeroable, bytes_of, cast_slice, cast_slice_mut};
+use zeroize::Zeroize;
 
 use crate::{
     G1Mont, G2Mont,
@@ -115,9 +116,17 @@ impl Rows {
     /// Makes it so long, with zero rows (points at infinity) behind what is there.
     pub(crate) fn grow(&mut self, rows: usize) {
         if self.0.len() < rows {
-            self.0.reserve_exact(rows - self.0.len());
-            self.0.resize(rows, Row([0; 64]));
+            // What is left behind when it moves is wiped.
+            let mut roomy = Vec::with_capacity(rows);
+            roomy.extend_from_slice(&self.0);
+            roomy.resize(rows, Row([0; 64]));
+            self.wipe();
+            self.0 = roomy;
         }
+    }
+
+    pub(crate) fn wipe(&mut self) {
+        self.0.iter_mut().for_each(|row| row.0.zeroize());
     }
 
     pub(crate) fn all(&self) -> &[[u8; 64]] {

@@ -47,6 +47,7 @@ pub struct CpuEngine {
     held: RwLock<HashMap<BufferId, Arc<Held>>>,
     tickets: Tickets,
     plans: Arc<ntt::Plans>,
+    window_bits: Option<u32>,
 }
 
 fn bad(expected: impl Into<String>, got: impl Into<String>) -> EngineError {
@@ -104,7 +105,17 @@ impl CpuEngine {
             held: RwLock::default(),
             tickets: Tickets::default(),
             plans: Arc::default(),
+            window_bits: None,
         }
+    }
+
+    /// The same with windows of so many bits, 2 to 16, in all sums of 160 points or more: for measuring which are the best.
+    ///
+    /// # Panics
+    /// For any other number of bits.
+    pub fn with_window_bits(self, bits: u32) -> Self {
+        assert!((2..=16).contains(&bits), "windows of {bits} bits");
+        Self { window_bits: Some(bits), ..self }
     }
 
     /// Number of threads.
@@ -137,7 +148,8 @@ impl CpuEngine {
                     _ => return Err(bad(format!("bases of {group:?}"), "a buffer of another kind")),
                 };
                 check_range(&range, len, scalars.len())?;
-                let parts = Parts { instructions: self.instructions, points: self.limits.points };
+                let how = msm::How { instructions: self.instructions, window_bits: self.window_bits };
+                let parts = Parts { how, points: self.limits.points };
                 let (plans, keep_tables) = (self.plans.clone(), self.limits.keep_tables);
                 Ok(Box::new(move |cancel| {
                     // Sums come after transforms, mostly, and want memory of their own.
@@ -190,7 +202,7 @@ impl CpuEngine {
 
 /// How sums are cut.
 struct Parts {
-    instructions: Instructions,
+    how: msm::How,
     /// Points of a part at most.
     points: usize,
 }
@@ -203,18 +215,17 @@ impl Parts {
         cancel: &CancelToken,
     ) -> Result<Affine<C::Field>, EngineError> {
         if scalars.len() <= self.points {
-            return msm::sum::<C>(self.instructions, bases, scalars, cancel);
+            return msm::sum::<C>(self.how, bases, scalars, cancel);
         }
         let mut total = Xyzz::INFINITY;
         for (part, (bases, scalars)) in bases.chunks(self.points).zip(scalars.chunks(self.points)).enumerate()
         {
-            let sum =
-                msm::sum::<C>(self.instructions, bases, scalars, cancel).map_err(|error| match error {
-                    EngineError::BadValue { what, position } => {
-                        EngineError::BadValue { what, position: position + (part * self.points) as u64 }
-                    }
-                    other => other,
-                })?;
+            let sum = msm::sum::<C>(self.how, bases, scalars, cancel).map_err(|error| match error {
+                EngineError::BadValue { what, position } => {
+                    EngineError::BadValue { what, position: position + (part * self.points) as u64 }
+                }
+                other => other,
+            })?;
             total = total.add_affine(&sum);
         }
         Ok(total.to_affine())

@@ -18,3 +18,4 @@ mod tickets;
 
 pub use engine::CpuEngine;
 pub use limits::Limits;
+pub use msm::additions;

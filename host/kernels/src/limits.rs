@@ -16,10 +16,19 @@ pub struct Limits {
     pub keep_tables: bool,
 }
 
-/// A scalar made ready, and the reference to its point (4 bytes alone where the scalar is 0, 1 or −1).
-const BYTES_A_POINT: u64 = 36;
+/// A scalar's digits, 2 bytes each, and the reference to its point (4 bytes alone where the scalar is 0, 1 or −1): windows are the wider the
+/// more points there are, which leaves fewer digits.
+const fn bytes_a_point(points: u64) -> u64 {
+    if points < 1 << 13 {
+        132
+    } else if points < 1 << 18 {
+        48
+    } else {
+        40
+    }
+}
 /// A thread's buckets and sums in the making, at most, for one row of 64 bytes a point.
-const BUCKETS_BYTES: u64 = 7 << 20;
+const BUCKETS_BYTES: u64 = 8 << 20;
 /// A thread's part of a transform that it works on.
 const SCRATCH_BYTES: u64 = 1 << 19;
 
@@ -43,7 +52,7 @@ impl Limits {
                 let rows = if group == Group::G2 { 2 } else { 1 };
                 let points = points.min(self.points) as u64;
                 // Few points fill few buckets.
-                points * BYTES_A_POINT + threads * rows * BUCKETS_BYTES.min(points * 1024)
+                points * bytes_a_point(points) + threads * rows * BUCKETS_BYTES.min(points * 1024)
             }
             JobKind::Ntt { log_n, .. } => (32 << log_n) + threads * SCRATCH_BYTES,
             JobKind::Rows { rows } => 16 * rows as u64,

@@ -9,6 +9,7 @@
 //!
 //! With many threads the range of points is cut as well, so that there are enough tasks.
 
+mod costs;
 mod plan;
 mod scalars;
 mod window;
@@ -18,15 +19,33 @@ use millrace_bn254::{
     backend::Instructions,
     batch::PointRef,
     curve::{Affine, Xyzz},
-    points::Curve,
+    points::{Curve, G1},
 };
 use millrace_job::{CancelToken, EngineError};
 use rayon::prelude::*;
 
-use self::{plan::Plan, scalars::Block};
+use self::{costs::Costs, plan::Plan, scalars::Block};
+
+/// Bits of the larger of scalars, on the nearer side of zero.
+const SCALAR_BITS: u32 = 253;
 
 /// The most points of one job.
 pub(crate) const MAX_POINTS: usize = PointRef::LIMIT;
+
+/// How sums are made.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) instructions: Instructions,
+    /// Width of windows, where the plan's own is not wanted.
+    pub(crate) window_bits: Option<u32>,
+}
+
+/// Point additions of a sum over so many bases of G1 with random scalars: into buckets, and of buckets when they are weighed.
+pub fn additions(points: usize) -> u64 {
+    let plan = Plan::new(Costs::of::<G1>(), points, SCALAR_BITS, None);
+    // Of a bucket's points one is not added; then each bucket is, to a row and to a column.
+    u64::from(plan.windows) * (points + plan.buckets()) as u64
+}
 
 /// Σ scalars\[i\]·bases\[i\], on the current thread pool.
 ///
@@ -35,7 +54,7 @@ pub(crate) const MAX_POINTS: usize = PointRef::LIMIT;
 /// # Errors
 /// [`EngineError::BadValue`] for a scalar not below r, [`EngineError::Cancelled`].
 pub(crate) fn sum<C: Curve>(
-    instructions: Instructions,
+    How { instructions, window_bits }: How,
     bases: &[C::Base],
     scalars: &[FrCanonical],
     cancel: &CancelToken,
@@ -43,7 +62,7 @@ pub(crate) fn sum<C: Curve>(
     let mut blocks = scalars::split(scalars, |index| C::is_infinity(&bases[index]))?;
     let points: usize = blocks.iter().map(Block::len).sum();
     let bits = blocks.iter().map(|block| block.bits).max().unwrap_or(0);
-    let plan = Plan::new(points, bits);
+    let plan = Plan::new(Costs::of::<C>(), points, bits, window_bits);
     blocks.par_iter_mut().for_each(|block| block.cut(&plan));
 
     let parts = plan.parts(points, rayon::current_num_threads());

@@ -7,7 +7,8 @@
 //!
 //! Bounds, in units of q, by the rules of [`lanes`](crate::lanes); where G2 is wider, it stands in brackets:
 //! loaded x < 8, y ≤ 4 (negated, and beside negated ones: 8); denominators ≤ 16; numerators < 4 + 12, or 3x₁² < 8.3 \[16.5\]; running products
-//! < 2.5 \[3.7\], as 16·2.5/84.6 + 2 < 2.5 \[16·3.7/84.6 + 3 < 3.7\]; inverses < 2.1 \[3.2\]; slopes < 2.4 \[3.7\]; their squares < 2.1
+//! < 2.5 \[3.7\], as 16·2.5/84.6 + 2 < 2.5 \[16·3.7/84.6 + 3 < 3.7\]; inverses of
+//! denominators < 2.1 \[3.2\], and of running products as those; slopes < 2.4 \[3.7\]; their squares < 2.1
 //! \[3.1\]; x₃ < 2.1 + 20 \[23.1\], settled to 5; y₃ < 2.4·16/84.6 + 2 + 10 < 12.5 \[13.7\], settled to 3. Rows end below 5/4 and 3/2.
 
 use super::{Pair, PointRef, Source, rows_of};

@@ -9,6 +9,8 @@
 //! A full batch waits until the next one is full as well, so that the points of that one are fetched while it computes. The order is
 //! kept: a bucket of both batches has the first sum before the second is begun.
 
+use zeroize::Zeroize;
+
 use super::{Buckets, Run, wipe_pairs};
 use crate::{
     batch::{BATCH, Pair, PointRef},
@@ -133,12 +135,20 @@ impl Waiting {
     }
 }
 
+/// Which buckets hold a point says which digits there are.
+impl Drop for Marks {
+    fn drop(&mut self) {
+        self.of.zeroize();
+    }
+}
+
 impl Drop for Waiting {
     fn drop(&mut self) {
         wipe_pairs(&mut self.ready.all);
         wipe_pairs(&mut self.forming.all);
         wipe_pairs(&mut self.deferred.all);
         wipe_pairs(&mut self.again.all);
+        self.ends.zeroize();
     }
 }
 
@@ -150,7 +160,8 @@ impl<C: Curve> Buckets<C> {
 
     /// Adds points in any order. With d = `digits[i]` − `zero`, the base of `ids[i]` (twice its index, plus 1 for its negative) goes to bucket
     /// |d| − 1, negated if d < 0, and nowhere if d = 0. Some sums may wait for [`Buckets::flush`]. Asks `go_on` now and then and gives up
-    /// when it says no: then the buckets are worth nothing, and false is returned.
+    /// when it says no: then the buckets are worth nothing, and false is returned. What waits is known by its index: until the flush, all calls
+    /// get the same bases.
     ///
     /// # Panics
     /// If there are too few buckets ([`Buckets::can_spread`]), a digit is of none or an id of no base.
@@ -237,6 +248,7 @@ impl<C: Curve> Buckets<C> {
         if self.waiting.deferred.len == 0 {
             return true;
         }
+        self.make_room(2 * self.waiting.deferred.len, self.waiting.deferred.len);
         // Runs in the order in which their buckets come first: no step takes longer for more buckets.
         let deferred = self.waiting.deferred.as_slice();
         let ends = &mut self.waiting.ends;

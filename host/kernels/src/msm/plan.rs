@@ -5,12 +5,12 @@
 //! looking at the others. The top digit is left as it is. For k < 2^b and c·W ≥ b + 1 it is at most 2^(c−1): k' is
 //! below 2^b + 2^(c(W−1)), and b − c(W−1) ≤ c − 1.
 
+use super::costs::Costs;
+
 /// Below this many points, batches are too small for their inversions: buckets are summed without.
 pub(super) const FEW: usize = 160;
-/// Cost of a point's addition to a bucket, sorting and reading included, in field products; in batches, and without.
-const POINT_COST: (usize, usize) = (7, 10);
-/// Cost of a bucket when a window is weighed, in field products; likewise.
-const BUCKET_COST: (usize, usize) = (15, 28);
+/// Without batches, what a point and a bucket cost, in field products.
+const FEW_COST: (usize, usize) = (10, 28);
 /// Widths tried. A digit of the widest, without its sign, has 16 bits.
 const WIDTHS: std::ops::RangeInclusive<u32> = 2..=16;
 
@@ -25,13 +25,15 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// A plan for so many scalars below 2^`scalar_bits`, `scalar_bits` ≤ 253.
-    pub(super) fn new(points: usize, scalar_bits: u32) -> Self {
+    /// A plan for so many scalars below 2^`scalar_bits`, `scalar_bits` ≤ 253, with windows of `wanted_bits` if they are given.
+    pub(super) fn new(costs: &Costs, points: usize, scalar_bits: u32, wanted_bits: Option<u32>) -> Self {
         let windows = |c: u32| if points == 0 { 0 } else { (scalar_bits + 1).div_ceil(c) };
-        let (point, bucket) =
-            if points < FEW { (POINT_COST.1, BUCKET_COST.1) } else { (POINT_COST.0, BUCKET_COST.0) };
-        let cost = |c: u32| windows(c) as usize * (points * point + (bucket << (c - 1)));
-        let bits = WIDTHS.min_by_key(|c| cost(*c)).unwrap_or(*WIDTHS.start());
+        let window = |c: u32| match points < FEW {
+            true => points * FEW_COST.0 + (FEW_COST.1 << (c - 1)),
+            false => costs.window(c, points),
+        };
+        let best = WIDTHS.min_by_key(|c| windows(*c) as usize * window(*c)).unwrap_or(*WIDTHS.start());
+        let bits = wanted_bits.filter(|_| points >= FEW).unwrap_or(best);
         let windows = windows(bits);
         let mut offset = [0; 4];
         for w in 1..windows {
@@ -78,7 +80,9 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::Plan;
+    use millrace_bn254::points::G1;
+
+    use super::{Costs, FEW, Plan};
 
     /// Digits times powers of the base, summed without reduction, in 320 bits of two's complement.
     fn value(plan: &Plan, k: &[u64; 4]) -> [u64; 5] {
@@ -108,7 +112,7 @@ mod tests {
     fn digits_give_the_scalar_back_at_every_width() {
         for bits in [2, 3, 8, 63, 64, 65, 127, 252, 253] {
             for points in [1, 10, 100, 1000, 10_000, 1_000_000, 100_000_000] {
-                let plan = Plan::new(points, bits);
+                let plan = Plan::new(Costs::of::<G1>(), points, bits, None);
                 let ones = [0, 1, 2, 3].map(|i: u32| match bits.saturating_sub(64 * i) {
                     0 => 0,
                     left if left >= 64 => u64::MAX,
@@ -136,6 +140,13 @@ mod tests {
 
     #[test]
     fn nothing_to_add_needs_no_window() {
-        assert_eq!(Plan::new(0, 0).windows, 0);
+        assert_eq!(Plan::new(Costs::of::<G1>(), 0, 0, None).windows, 0);
+    }
+
+    #[test]
+    fn a_wanted_width_is_taken_where_there_are_batches() {
+        let plan = |points| Plan::new(Costs::of::<G1>(), points, 253, Some(3)).bits;
+        assert_eq!(plan(FEW), 3);
+        assert_ne!(plan(FEW - 1), 3);
     }
 }

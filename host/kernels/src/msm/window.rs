@@ -91,8 +91,8 @@ fn sort<C: Curve>(
         blocks.chunks(blocks_a_piece).map(|piece| piece.iter().map(Block::len).sum()).max().unwrap_or(0);
     let mut digits = Zeroizing::new(Vec::with_capacity(most));
     let mut ids = Zeroizing::new(Vec::with_capacity(most));
-    let mut counts = vec![0u32; plan.buckets() + 1];
-    let mut ends = vec![0u32; plan.buckets() + 1];
+    let mut counts = Zeroizing::new(vec![0u32; plan.buckets() + 1]);
+    let mut ends = Zeroizing::new(vec![0u32; plan.buckets() + 1]);
     for piece in blocks.chunks(blocks_a_piece) {
         digits.clear();
         counts.fill(0);
