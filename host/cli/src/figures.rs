@@ -39,6 +39,11 @@ impl Sheet {
 }
 
 impl Sheet {
+    /// A value that nothing was promised of.
+    fn told(&self, name: &str, value: f64, unit: &str) {
+        say!("{name:<58} {value:>10.4} {unit:<16} {:<8} told", "");
+    }
+
     /// A line that says only that there is no figure.
     fn not_measured(&self, name: &str, why: &str) {
         say!("{name:<58} {:>10} {:<16} {:<8} not measured: {why}", "-", "", "");

@@ -27,39 +27,62 @@ pub(super) struct Files {
 pub(super) enum Kind {
     /// Values all over the field: x₍ᵢ₊₁₎ = (xᵢ + i)·(xᵢ + 1).
     FullWidth,
+    /// Zeros and ones, as of a hash: bᵢ = b₍ᵢ₋₁₇₎ ⊕ b₍ᵢ₋₁₄₎, a register of full period.
+    Bits,
 }
+
+/// Bits of the register that [`Kind::Bits`] starts from.
+const REGISTER: u32 = 17;
+const TAP: u32 = 14;
 
 impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::FullWidth => "full-width",
+            Self::Bits => "bits",
+        }
+    }
+
+    /// Links that the chain starts from.
+    fn given(self) -> u32 {
+        match self {
+            Self::FullWidth => 1,
+            Self::Bits => REGISTER,
         }
     }
 
     /// Values of the wires: the constant, the public end of the chain, and the chain from its start.
     fn wires(self, n_constraints: u32) -> Vec<Fr> {
-        let mut x = Fr::from(0x9e37_79b9_7f4a_7c15u64).pow([5]);
-        let mut chain = vec![x];
-        for i in 0..u64::from(n_constraints) {
-            x = match self {
-                Self::FullWidth => (x + Fr::from(i)) * (x + Fr::one()),
-            };
-            chain.push(x);
+        let mut chain = match self {
+            Self::FullWidth => vec![Fr::from(0x9e37_79b9_7f4a_7c15u64).pow([5])],
+            Self::Bits => (0..REGISTER).map(|i| Fr::from(u64::from(i % 3 == 0))).collect(),
+        };
+        for i in 0..n_constraints as usize {
+            chain.push(match self {
+                Self::FullWidth => (chain[i] + Fr::from(i as u64)) * (chain[i] + Fr::one()),
+                Self::Bits => Fr::from(u64::from(chain[i] != chain[i + (REGISTER - TAP) as usize])),
+            });
         }
         let end = chain.pop().expect("it has a start");
         [vec![Fr::one(), end], chain].concat()
     }
 
-    /// Constraint i as terms of A, B and C.
+    /// Constraint i, which makes link i + [`Kind::given`], as terms of A, B and C.
     fn constraint(self, i: u32, n_constraints: u32) -> [Vec<(u32, Fr)>; 3] {
         // Wire 0 is the constant, wire 1 the end of the chain, wires 2.. the links before it.
-        let link = |i: u32| if i == n_constraints { 1 } else { i + 2 };
+        let link = |i: u32| if i + 1 == n_constraints + self.given() { 1 } else { i + 2 };
+        let (one, made) = (Fr::one(), link(i + self.given()));
         match self {
             Self::FullWidth => [
-                vec![(link(i), Fr::one()), (0, Fr::from(u64::from(i)))],
-                vec![(link(i), Fr::one()), (0, Fr::one())],
-                vec![(link(i + 1), Fr::one())],
+                vec![(link(i), one), (0, Fr::from(u64::from(i)))],
+                vec![(link(i), one), (0, one)],
+                vec![(made, one)],
             ],
+            // 2ab = a + b − (a ⊕ b).
+            Self::Bits => {
+                let (a, b) = (link(i), link(i + REGISTER - TAP));
+                [vec![(a, one + one)], vec![(b, one)], vec![(a, one), (b, one), (made, -one)]]
+            }
         }
     }
 }
@@ -108,10 +131,23 @@ mod tests {
 
     #[test]
     fn a_chain_is_proven() {
+        is_proven(Kind::FullWidth, 4);
+        is_proven(Kind::Bits, 6);
+    }
+
+    #[test]
+    fn bits_are_mixed() {
+        let wires = Kind::Bits.wires(1 << 12);
+        let ones = wires.iter().filter(|wire| wire.is_one()).count();
+        assert!(wires.iter().all(|wire| wire.is_one() || *wire == Fr::from(0u64)));
+        assert!((wires.len() * 2 / 5..wires.len() * 3 / 5).contains(&ones), "{ones} ones");
+    }
+
+    fn is_proven(kind: Kind, log_domain: u32) {
         let folder = tempfile::tempdir().expect("a folder");
-        let files = chain(folder.path(), Kind::FullWidth, 4).expect("made");
+        let files = chain(folder.path(), kind, log_domain).expect("made");
         let key = crate::input::key(&files.key).expect("a key");
-        assert_eq!(key.header().domain_size, 16);
+        assert_eq!(key.header().domain_size, 1 << log_domain);
         let opened = crate::device::open(&crate::device::DeviceName::Cpu, Default::default()).expect("a CPU");
         let prover = crate::prove::prover(&opened, None, false);
         let loaded = prover.load(key).expect("a good key");

@@ -16,16 +16,28 @@ use crate::{
 };
 
 const RUNS: usize = 15;
+/// Sizes of chains, with how many runs of each: arkworks takes seconds for the larger ones.
+const FULL_WIDTH: [(u32, usize); 3] = [(LOG_LARGE, RUNS), (18, 5), (20, 2)];
+const BITS: [(u32, usize); 2] = [(LOG_LARGE, RUNS), (18, 5)];
 /// Of proofs from files: arkworks reads a key for most of a second.
 const RUNS_FROM_FILES: usize = 5;
 /// A key beside which a process's own needs are small.
 const LOG_LARGE: u32 = 16;
 
 pub(super) fn measure(sheet: &mut Sheet, key: &Path, witness: &Path, folder: &Path) -> Result<(), Failure> {
-    kernels::measure(sheet)?;
-    beside_arkworks(sheet, "Semaphore", key, witness, 1.0)?;
+    kernels::measure(sheet, key)?;
+    beside_arkworks(sheet, "Semaphore", key, witness, RUNS, 1.0)?;
+    from_files(sheet, "Semaphore", key, witness)?;
     let large = circuit::chain(folder, Kind::FullWidth, LOG_LARGE)?;
-    beside_arkworks(sheet, "full width 2^16", &large.key, &large.witness, 5.0)?;
+    for (kind, sizes, what, bar) in
+        [(Kind::FullWidth, &FULL_WIDTH[..], "full width", 5.0), (Kind::Bits, &BITS, "bits", 4.0)]
+    {
+        for (log_n, runs) in sizes {
+            let files = circuit::chain(folder, kind, *log_n)?;
+            beside_arkworks(sheet, &format!("{what} 2^{log_n}"), &files.key, &files.witness, *runs, bar)?;
+        }
+    }
+    from_files(sheet, "full width 2^16", &large.key, &large.witness)?;
     in_flight(sheet, &large.key, &large.witness)?;
     opening(sheet, &large.key, &circuit::chain(folder, Kind::FullWidth, 2)?.key)?;
     memory(sheet, "the Semaphore key", key, witness)?;
@@ -47,7 +59,31 @@ fn in_flight(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(), Failur
     };
     let name = format!("full width 2^16, two in flight ({:.0} a minute) over one", 60.0 / seconds(2));
     sheet.line(&name, seconds(1) / seconds(2), "times", Bar::AtLeast(1.1));
+    utilisation(sheet, key, witness)
+}
+
+/// How much of all processors one proof at a time uses: what is missing from 1 is all that several in flight could gain.
+fn utilisation(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(), Failure> {
+    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
+    let prover = prover(&opened, None, false);
+    let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
+    let witness = input::witness(witness)?;
+    let processors = std::thread::available_parallelism().map_or(1, Into::into) as f64;
+    let mut shares = Vec::new();
+    for _ in 0..RUNS_FROM_FILES {
+        let before = processor_seconds();
+        let wall = once(&prover, &loaded, &witness)?;
+        shares.push((processor_seconds() - before) / (wall * processors));
+    }
+    let name = "full width 2^16, one at a time: processor time over wall";
+    sheet.told(name, median(shares), "of all");
     Ok(())
+}
+
+/// What this process has run, on all its threads.
+fn processor_seconds() -> f64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
 }
 
 fn beside_arkworks(
@@ -55,22 +91,30 @@ fn beside_arkworks(
     what: &str,
     key: &Path,
     witness_file: &Path,
+    runs: usize,
     bar: f64,
 ) -> Result<(), Failure> {
     let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
     let prover = prover(&opened, None, false);
     let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
     let (rival, witness) = (Rival::read(key, witness_file)?, input::witness(witness_file)?);
-    let mut ratios = Vec::new();
-    for run in 0..=RUNS {
+    let (mut ratios, mut seconds) = (Vec::new(), Vec::new());
+    for run in 0..=runs {
         let (theirs, ours) = (rival.once()?, once(&prover, &loaded, &witness)?);
         if run > 0 {
             ratios.push(theirs / ours);
+            seconds.push(ours);
         }
     }
-    let name = format!("{what}, whole proof, key ready: arkworks' over ours");
+    let name = format!("{what}, whole proof ({:.0} ms): arkworks' over ours", median(seconds) * 1e3);
     sheet.line(&name, median(ratios), "times", Bar::AtLeast(bar));
+    Ok(())
+}
 
+/// The same with the key read and checked each time.
+fn from_files(sheet: &mut Sheet, what: &str, key: &Path, witness_file: &Path) -> Result<(), Failure> {
+    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
+    let prover = prover(&opened, None, false);
     let mut ratios = Vec::new();
     for _ in 0..RUNS_FROM_FILES {
         let started = Instant::now();
