@@ -29,12 +29,26 @@ struct Sheet {
 
 impl Sheet {
     fn line(&mut self, name: &str, value: f64, unit: &str, bar: Bar) {
+        self.judged(name, value, unit, bar, "");
+    }
+
+    /// A value that a campaign of hours left, of what has not changed since.
+    fn stored(&mut self, name: &str, value: f64, unit: &str, bar: Bar) {
+        self.judged(name, value, unit, bar, ", stored");
+    }
+
+    /// A value that has no bar.
+    fn told(&self, name: &str, value: f64, unit: &str) {
+        say!("{name:<58} {value:>10.4} {unit:<16} {:<8} no bar", "");
+    }
+
+    fn judged(&mut self, name: &str, value: f64, unit: &str, bar: Bar, kept: &str) {
         let (met, text) = match bar {
             Bar::AtLeast(x) => (value >= x, format!("≥ {x}")),
             Bar::AtMost(x) => (value <= x, format!("≤ {x}")),
         };
         self.missed += usize::from(!met);
-        say!("{name:<58} {value:>10.4} {unit:<16} {text:<8} {}", if met { "met" } else { "not met" });
+        say!("{name:<58} {value:>10.4} {unit:<16} {text:<8} {}{kept}", if met { "met" } else { "not met" });
     }
 }
 
