@@ -50,13 +50,6 @@ impl Sheet {
         self.missed += usize::from(!met);
         say!("{name:<58} {value:>10.4} {unit:<16} {text:<8} {}{kept}", if met { "met" } else { "not met" });
     }
-}
-
-impl Sheet {
-    /// A value that nothing was promised of.
-    fn told(&self, name: &str, value: f64, unit: &str) {
-        say!("{name:<58} {value:>10.4} {unit:<16} {:<8} told", "");
-    }
 
     /// A line that says only that there is no figure.
     fn not_measured(&self, name: &str, why: &str) {
