@@ -204,11 +204,13 @@ impl Engine for Device {
     fn wait(&self, ticket: Ticket) -> Result<JobOutput, EngineError> {
         let mut output = self.inner.wait(ticket)?;
         self.spoil(&mut output.value);
+        output.report.engine = self.name().to_owned();
         Ok(output)
     }
     fn try_wait(&self, ticket: Ticket, at_most: Duration) -> Result<Result<JobOutput, Ticket>, EngineError> {
         Ok(self.inner.try_wait(ticket, at_most)?.map(|mut output| {
             self.spoil(&mut output.value);
+            output.report.engine = self.name().to_owned();
             output
         }))
     }
