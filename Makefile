@@ -22,7 +22,7 @@ CARGO_FLAGS := --release --locked
 CONTRACTS := host/rollup/contracts
 FORGE := $(MILLRACE_NODE_MODULES)/@foundry-rs/forge-linux-amd64/bin/forge
 
-.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures ceremony campaign-rollup rollup-proofs formal fuzz generate clean vectors test-pcie faults
+.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures ceremony campaign-rollup rollup-proofs formal fuzz generate clean vectors test-pcie faults test-arm64
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -52,6 +52,9 @@ test-rtl: setup ## Testbenches of the RTL blocks
 test-pcie: build vectors ## The real PCIe path: QEMU, a stock kernel, its IOMMU and vfio-pci, the same command in the guest
 	@bash sim/qemu/run.sh $(MILLRACE) $(MILLRACE_VECTORS)/full.zkey $(MILLRACE_VECTORS)/full.wtns
 
+test-arm64: setup ## The field's, points' and transforms' tests for arm64, under emulation (no root; linker and QEMU from Debian into .tools)
+	@bash sim/arm64/test.sh
+
 faults: setup ## The fault campaign: a table of what goes wrong, what is told, and what comes after
 	cargo test $(CARGO_FLAGS) -p millrace-cosim --test campaign -- --nocapture
 
@@ -72,6 +75,9 @@ contracts-campaign: setup ## 100,000 random call sequences against the contracts
 check: setup ## Format, lints, dependency table, generated files, RTL lint
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
+	@if rustup target list --installed 2>/dev/null | grep -q aarch64-unknown-linux-gnu; then \
+	  cargo check $(CARGO_FLAGS) --target aarch64-unknown-linux-gnu -p millrace-bn254; \
+	else echo "skipped: check for arm64: rustup target add aarch64-unknown-linux-gnu"; fi
 	$(PYTHON) sim/tools/check_dependencies.py
 	$(PYTHON) hw/data/generate.py --check
 	$(PYTHON) docs/check_links.py

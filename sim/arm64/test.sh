@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Builds the tests of the field, the points and the transforms for arm64 and runs them under QEMU's user emulation: the portable kernels, on another
+# instruction set.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tools=$PWD/.tools/arm64
+bash sim/arm64/setup.sh || { status=$?; [ $status = 77 ] && exit 0; exit $status; }
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=$tools/link
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=$tools/root/usr/bin/qemu-aarch64-static
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static"
+cargo test --release --locked --target aarch64-unknown-linux-gnu -p millrace-bn254
