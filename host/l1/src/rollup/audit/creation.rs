@@ -36,8 +36,7 @@ pub(super) fn row(
     };
     let Some(creation) = creation.filter(|creation| creation.sender.create(creation.nonce) == contract)
     else {
-        let note =
-            "no signed transaction made it directly: what another deployer wrote into it, nobody can tell";
+        let note = "no transaction made it directly: nobody can tell what was written into it";
         audit.row(what, "not found", Verdict::NotCompared, note);
         return Ok(None);
     };
@@ -64,14 +63,10 @@ pub(super) fn row(
         Deployment { proposer, poseidon, base_fee_gwei, tokens: tokens.clone(), setups }.creation_code()
     });
     same &= again.is_ok_and(|code| code == creation.input[..]);
+    let note = "the constructor was given other values than are there";
     match same {
-        true => {
-            let note = format!("made by {} with the committed constructor", creation.sender);
-            audit.row(what, found, Verdict::Same, &note);
-        }
-        false => {
-            audit.row(what, found, Verdict::Differs, "the constructor was given other values than are there")
-        }
+        true => audit.row(what, found, Verdict::Same, "that transaction has the committed constructor"),
+        false => audit.row(what, found, Verdict::Differs, note),
     }
     Ok(Some(tokens))
 }
