@@ -59,9 +59,8 @@ pub(super) fn measure(sheet: &mut Sheet, key: &Path) -> Result<(), Failure> {
         pair.transforms(sheet, log_n, bar)?;
     }
     pair.transform_of_halo2(sheet)?;
-    for rival in ["gnark-crypto's kernels", "rapidsnark, whole proof"] {
-        sheet.not_measured(rival, "no registry that can be reached carries it");
-    }
+    sheet.not_measured("gnark-crypto's kernels", "Go modules are in no registry that the build uses");
+    sheet.not_measured("rapidsnark, whole proof", "its packages fetch a binary from outside the registries");
     Ok(())
 }
 
