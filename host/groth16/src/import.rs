@@ -103,7 +103,7 @@ impl From<&std::fs::Metadata> for Outside {
 }
 
 impl ImportOrigin {
-    /// Refuses a key whose `.zkey` lies where it lay and is another one now. One that is gone, or cannot be read, says nothing; one of the same length and
+    /// Refuses a key whose `.zkey` lies where it lay and is another one now. One that is gone says nothing; one of the same length and
     /// time of writing is taken for the same, any other is read.
     ///
     /// # Errors
@@ -113,7 +113,8 @@ impl ImportOrigin {
             Ok(file) if file.is_file() => {
                 let Outside { len_bytes, modified, .. } = Outside::from(&file);
                 let same = (len_bytes, modified) == (self.len_bytes, self.modified);
-                if same { Ok(()) } else { self.check_is(&self.path).unwrap_or(Ok(())) }
+                let stale = || Err(ImportError::Stale { zkey: self.path.clone() });
+                if same { Ok(()) } else { self.check_is(&self.path).unwrap_or_else(|_| stale()) }
             }
             _ => Ok(()),
         }
@@ -202,7 +203,8 @@ pub fn import_key(source: &Path, out: &File, go_on: &dyn Fn() -> bool) -> Result
         || digest((**key.bytes()).as_ref()),
         || key.check_coefficients().map(|()| rows::Rows::of(&key)),
     );
-    let path = source.canonicalize().map_err(read)?;
+    // As it was called: where that is a link, whatever it leads to later is compared.
+    let path = std::path::absolute(source).map_err(read)?;
     let Outside { len_bytes, modified, .. } = outside;
     let origin = ImportOrigin { path, len_bytes, modified, digest: origin };
     let rows = rows?.ok_or(ImportFailure::Moving)?;
