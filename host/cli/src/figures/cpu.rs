@@ -17,7 +17,7 @@ use crate::{
 
 const RUNS: usize = 15;
 /// Sizes of chains, with how many runs of each: arkworks takes seconds for the larger ones.
-const FULL_WIDTH: [(u32, usize); 3] = [(LOG_LARGE, RUNS), (18, 5), (20, 2)];
+const FULL_WIDTH: [(u32, usize); 3] = [(LOG_LARGE, RUNS), (18, 5), (20, 3)];
 const BITS: [(u32, usize); 2] = [(LOG_LARGE, RUNS), (18, 5)];
 /// Of proofs from files: arkworks reads a key for most of a second.
 const RUNS_FROM_FILES: usize = 5;
@@ -47,7 +47,8 @@ pub(super) fn measure(sheet: &mut Sheet, key: &Path, witness: &Path, folder: &Pa
 
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    let (low, high) = ((values.len() - 1) / 2, values.len() / 2);
+    (values[low] + values[high]) / 2.0
 }
 
 /// Proofs a minute with two witnesses in flight, over one at a time.

@@ -15,7 +15,7 @@ use millrace_circuit::{
 use millrace_groth16::{ProvingKey, R1cs, dev_setup};
 use millrace_state::state::State;
 
-use super::{Bar, Sheet};
+use super::{Bar, Sheet, cpu::median};
 use crate::{
     bench::proofs::once,
     device::{self, DeviceName, OpenOptions},
@@ -131,7 +131,7 @@ fn eight_ops(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
         witness_times.push(started.elapsed().as_secs_f64());
         proof_times.push(once(&prover, &loaded, &witness)?);
     }
-    let (witness_time, proof_time) = (median(witness_times), median(proof_times));
+    let [witness_time, proof_time] = [witness_times, proof_times].map(|times| median(times[1..].to_vec()));
     sheet.line("8 ops: proof on the CPU, key ready", proof_time, "s", Bar::AtMost(2.5));
     sheet.line("8 ops: witness over proof", witness_time / proof_time, "times", Bar::AtMost(0.05));
     sheet.line(
@@ -141,11 +141,4 @@ fn eight_ops(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
         Bar::AtMost(1.001),
     );
     Ok(())
-}
-
-/// The median of all but the first.
-fn median(times: Vec<f64>) -> f64 {
-    let mut counted: Vec<f64> = times.into_iter().skip(1).collect();
-    counted.sort_by(f64::total_cmp);
-    counted[counted.len() / 2]
 }
