@@ -144,7 +144,7 @@ class Bench {
   void put_command(const Job& job) {
     auto& c = dut_->cmd_i;
     const struct { unsigned width; uint64_t value; } fields[] = {  // cmd_t from its last field upwards
-        {64, job.dst_len}, {64, job.count}, {64, job.dst}, {64, 0}, {64, job.src}, {8, job.log_n},
+        {64, job.dst_len}, {64, job.count}, {64, job.dst}, {64, 0}, {64, job.src}, {8, job.log_n}, {1, 0},
         {1, job.coset},    {1, job.inverse}, {1, 0}, {1, job.dst_dev}, {1, 0}, {1, job.src_dev}, {8, 3}};
     unsigned low = 0;
     for (const auto& f : fields) {
