@@ -48,7 +48,7 @@ fn a_proof_takes_no_more_than_it_says_and_says_no_more_than_it_may() {
         println!("{}: {announced} announced, {taken} taken", key.display());
         assert!(taken <= announced, "{taken} bytes, {announced} announced");
         // A·w, B·w and C·w alone: what is looked at is the proof's memory.
-        assert!(taken > 3 * 32 << 16, "{taken} bytes, three vectors are more");
+        assert!(taken > 3 * (32 << 16), "{taken} bytes, three vectors are more");
         assert!(least < announced, "there is something to save");
         for most in [least, (least + announced) / 2] {
             let (announced, taken, proof) = proof(key, &witness, Some(most));
