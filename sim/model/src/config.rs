@@ -25,6 +25,8 @@ pub struct ModelConfig {
     pub log_memory_bytes: u32,
     /// Queues, 1..=15.
     pub queues: u32,
+    /// Jobs that wait at each engine beside the running one; the next one for a full engine holds up its queue. As many as come where `None`.
+    pub waiting_jobs: Option<usize>,
     /// The link dies after so many register reads: all-ones from then on.
     pub dead_after_reads: Option<u64>,
     /// Bytes of DMA memory that the host may map.
@@ -44,6 +46,7 @@ impl Default for ModelConfig {
             ntt_log_max: 13,
             log_memory_bytes: 30,
             queues: 2,
+            waiting_jobs: None,
             dead_after_reads: None,
             host_memory_bytes: usize::MAX / 2,
         }

@@ -230,7 +230,12 @@ impl ModelDevice {
 
     /// Lets every job of a class with so many points, values or bytes hang until its engine is reset, however often it is sent.
     pub fn poison(&self, class: JobClass, count: u64) {
-        self.power.0.state.lock().faults.poison(class, count);
+        self.poison_until(class, count, Until::EngineReset);
+    }
+
+    /// The same, until such a reset.
+    pub fn poison_until(&self, class: JobClass, count: u64, until: Until) {
+        self.power.0.state.lock().faults.poison(class, count, until);
     }
 
     /// Descriptors of a class that were taken so far.
@@ -251,6 +256,10 @@ impl Device {
                 self.work[engine].wait(&mut state);
                 continue;
             };
+            if self.config.waiting_jobs.is_some() {
+                // There is room for a job that holds up its queue.
+                self.tell_dispatcher();
+            }
             if command.never_ends() {
                 state.engines[engine].running = Some(command);
                 let generation = state.engines[engine].generation;
@@ -300,6 +309,7 @@ impl Device {
     fn attempt(&self, command: &Command) -> Result<Done, (Cause, u64)> {
         match command.fault {
             Some(Fault::Fail { cause, position }) => return Err((cause, position)),
+            Some(Fault::Slow(more)) => thread::sleep(more),
             Some(Fault::FlipMemory { address, bit }) => {
                 let mut memory = self.memory.lock();
                 if let Ok(old) = memory.read(address, 1) {

@@ -1,5 +1,7 @@
 //! Ways to fail.
 
+use std::time::Duration;
+
 use millrace_regs::{Cause, layout};
 
 /// Jobs are counted by what they are.
@@ -89,6 +91,8 @@ pub enum Fault {
     WrongOpcode,
     /// The completion comes only after the next one of any job.
     Late,
+    /// The job takes so much longer, and its engine is seen to move.
+    Slow(Duration),
     /// The job never ends by itself.
     Stuck(Until),
     /// The job never ends, and `PROGRESS` moves on all the same.
@@ -101,7 +105,7 @@ pub(crate) struct FaultPlan {
     seen: [u64; 4],
     waiting: Vec<(JobClass, u64, Fault)>,
     /// Jobs of a class and count that hang whenever they come.
-    poison: Option<(JobClass, u64)>,
+    poison: Option<(JobClass, u64, Until)>,
 }
 
 impl FaultPlan {
@@ -111,15 +115,15 @@ impl FaultPlan {
         self.waiting.push((class, at, fault));
     }
 
-    /// Lets all jobs of a class with so many points, values or bytes hang until their engine is reset.
-    pub(crate) fn poison(&mut self, class: JobClass, count: u64) {
-        self.poison = Some((class, count));
+    /// Lets all jobs of a class with so many points, values or bytes hang until such a reset.
+    pub(crate) fn poison(&mut self, class: JobClass, count: u64, until: Until) {
+        self.poison = Some((class, count, until));
     }
 
     /// The fault of the job that begins now.
     pub(crate) fn next(&mut self, class: JobClass, count: u64) -> Option<Fault> {
-        if self.poison == Some((class, count)) {
-            return Some(Fault::Stuck(Until::EngineReset));
+        if let Some((_, _, until)) = self.poison.filter(|&(c, n, _)| (c, n) == (class, count)) {
+            return Some(Fault::Stuck(until));
         }
         let n = self.seen[class.index()];
         self.seen[class.index()] += 1;

@@ -69,7 +69,7 @@ pub(crate) struct Queue {
 }
 
 #[derive(Clone, Copy)]
-struct Setup {
+pub(crate) struct Setup {
     sq_base: u64,
     cq_base: u64,
     entries: u32,
@@ -90,7 +90,7 @@ impl Queue {
     }
 
     /// The set-up if there is a descriptor to fetch and room for its completion.
-    fn fetchable(&self, doorbell: &Doorbell) -> Option<Setup> {
+    pub(crate) fn fetchable(&self, doorbell: &Doorbell) -> Option<Setup> {
         let setup = self.setup.filter(|_| self.enable && !self.starting && self.error == 0)?;
         let mask = setup.entries - 1;
         let unread = self.cq_tail.wrapping_sub(doorbell.cq_head()) & mask;
@@ -127,8 +127,7 @@ impl Device {
                     one.start();
                 }
                 if let Some(setup) = one.fetchable(&self.doorbells[queue]) {
-                    idle = false;
-                    self.fetch(&mut state, queue, setup);
+                    idle &= !self.fetch(&mut state, queue, setup);
                 }
             }
             if idle && !self.changes_soon(&mut state, seen) {
@@ -165,15 +164,22 @@ impl Device {
         })
     }
 
-    fn fetch(&self, state: &mut MutexGuard<'_, State>, number: usize, setup: Setup) {
-        let queue = &mut state.queues[number];
-        let at = setup.sq_base + u64::from(queue.sq_head) * ENTRY_BYTES;
+    /// Takes the next descriptor of a queue; `false` if it has to wait for its engine.
+    fn fetch(&self, state: &mut MutexGuard<'_, State>, number: usize, setup: Setup) -> bool {
+        let at = setup.sq_base + u64::from(state.queues[number].sq_head) * ENTRY_BYTES;
         let mut bytes = [0; ENTRY_BYTES as usize];
         if self.dma.read(Iova(at), &mut bytes).is_err() {
-            queue.error = Cause::HostRead as u8;
-            return;
+            state.queues[number].error = Cause::HostRead as u8;
+            return true;
         }
         let descriptor = Descriptor::from_bytes(&bytes);
+        let engine = state.engines.get(usize::from(descriptor.opcode).wrapping_sub(1));
+        if engine
+            .is_some_and(|engine| self.config.waiting_jobs.is_some_and(|most| engine.waiting.len() >= most))
+        {
+            return false;
+        }
+        let queue = &mut state.queues[number];
         let (index, phase) = (queue.sq_head, queue.sq_phase);
         queue.sq_head = (index + 1) % setup.entries;
         queue.sq_phase ^= queue.sq_head == 0;
@@ -222,6 +228,7 @@ impl Device {
                 }
             }
         }
+        true
     }
 
     /// Writes a completion, as right or as wrong as the job's fault has it.

@@ -103,7 +103,10 @@ impl ModelMmio {
             reg::QUEUE_CQ_BASE_HI => (queue.cq_base >> 32) as u32,
             reg::QUEUE_LOG_ENTRIES => queue.log_entries,
             reg::QUEUE_ENABLE => {
-                u32::from(queue.enable) | u32::from(queue.in_flight > 0) << reg::QUEUE_ENABLE_ACTIVE_SHIFT
+                // A descriptor that holds up its queue is under way too.
+                let active =
+                    queue.in_flight > 0 || queue.fetchable(&self.power.0.doorbells[number]).is_some();
+                u32::from(queue.enable) | u32::from(active) << reg::QUEUE_ENABLE_ACTIVE_SHIFT
             }
             reg::QUEUE_EPOCH => queue.epoch,
             reg::QUEUE_IRQ_ENABLE => u32::from(queue.irq_enable),
