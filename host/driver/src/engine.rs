@@ -1,7 +1,10 @@
 //! [`DeviceEngine`]: a device as a `millrace_job::Engine`.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -69,6 +72,7 @@ impl DeviceEngine {
             memory: DeviceMemory::new(identity.memory_bytes),
             residents: Mutex::default(),
             next_buffer: AtomicU64::new(1),
+            pins: Arc::default(),
             uses: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
             name,

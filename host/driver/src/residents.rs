@@ -40,7 +40,11 @@ struct Place {
 }
 
 /// Keeps bases where they lie: they are not moved and nothing else comes there while this lives.
-pub(crate) struct Pin(Arc<Place>);
+pub(crate) struct Pin {
+    place: Arc<Place>,
+    /// Of the whole engine.
+    live: Arc<AtomicUsize>,
+}
 
 /// Where bases lay when a job used them; keeps nothing.
 pub(crate) struct Trace(Arc<Place>);
@@ -53,41 +57,43 @@ impl Trace {
 }
 
 impl Pin {
-    fn new(place: &Arc<Place>) -> Self {
+    fn new(place: &Arc<Place>, live: &Arc<AtomicUsize>) -> Self {
+        live.fetch_add(1, Ordering::AcqRel);
         place.pins.fetch_add(1, Ordering::AcqRel);
-        Self(place.clone())
+        Self { place: place.clone(), live: live.clone() }
     }
 
     /// To remember the place by.
     pub(crate) fn trace(&self) -> Trace {
-        Trace(self.0.clone())
+        Trace(self.place.clone())
     }
 
     /// Device address of the first base.
     pub(crate) fn start(&self) -> u64 {
-        self.0.start
+        self.place.start
     }
 
     /// Whether what was sent is believed to lie there still.
     pub(crate) fn is_believed(&self, generation: u64) -> bool {
-        self.0.sent_at.load(Ordering::Acquire) == generation
+        self.place.sent_at.load(Ordering::Acquire) == generation
     }
 
     /// They were sent and checked.
     pub(crate) fn believe(&self, generation: u64) {
-        self.0.sent_at.store(generation, Ordering::Release);
-        self.0.was_sent.store(true, Ordering::Relaxed);
+        self.place.sent_at.store(generation, Ordering::Release);
+        self.place.was_sent.store(true, Ordering::Relaxed);
     }
 
     /// Whether they were here before.
     pub(crate) fn was_sent(&self) -> bool {
-        self.0.was_sent.load(Ordering::Relaxed)
+        self.place.was_sent.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Pin {
     fn drop(&mut self) {
-        self.0.pins.fetch_sub(1, Ordering::AcqRel);
+        self.place.pins.fetch_sub(1, Ordering::AcqRel);
+        self.live.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -129,12 +135,12 @@ impl Shared {
         Ok(pin)
     }
 
-    /// A place for bases: the one they have, or a new one. Others make room, those first whose last use is longest ago; where jobs in flight need
-    /// theirs, this waits until they have ended.
+    /// A place for bases: the one they have, or a new one. Others make room, those first whose last use is longest ago; where jobs need theirs, in
+    /// flight or about to be sent, this waits until they have ended.
     fn place(&self, bases: &Bases) -> Result<Pin, EngineError> {
         let mut place = bases.place.lock();
         if let Some(place) = &*place {
-            return Ok(Pin::new(place));
+            return Ok(Pin::new(place, &self.pins));
         }
         let needed_bytes = bases.len() as u64 * BASE_BYTES as u64;
         let none = |free_bytes| EngineError::OutOfMemory {
@@ -157,10 +163,12 @@ impl Shared {
                         sent_at: AtomicU64::new(NEVER),
                         was_sent: AtomicBool::new(false),
                     });
-                    return Ok(Pin::new(place.insert(made)));
+                    return Ok(Pin::new(place.insert(made), &self.pins));
                 }
                 Err(free_bytes) => {
-                    if !self.evict_one(bases) && !self.let_some_job_end()? {
+                    // Looked at before: a pin that ends between makes room that was not there for the look at the others.
+                    let pinned = self.pins.load(Ordering::Acquire) != 0;
+                    if !self.evict_one(bases) && !self.let_some_job_end(pinned)? {
                         return Err(none(free_bytes));
                     }
                 }

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) memory: DeviceMemory,
     pub(crate) residents: Mutex<HashMap<u64, Arc<Bases>>>,
     pub(crate) next_buffer: AtomicU64,
+    /// Pins that live: of jobs that are staged, sent or in flight. Whoever wants room holds none.
+    pub(crate) pins: Arc<AtomicUsize>,
     /// Counts uses of bases.
     pub(crate) uses: AtomicU64,
     /// Bases that made room for others.
@@ -119,9 +121,10 @@ impl Shared {
         }
     }
 
-    /// Waits a little for any job to end, and watches the device meanwhile; `false` when none was in flight.
-    pub(crate) fn let_some_job_end(&self) -> Result<bool, EngineError> {
-        let mut some = false;
+    /// Waits a little for any job to end, and watches the device meanwhile; `false` when none was in flight and, as far as the caller saw, none of
+    /// another thread is about to be (`pinned`).
+    pub(crate) fn let_some_job_end(&self, pinned: bool) -> Result<bool, EngineError> {
+        let mut some = pinned || self.pins.load(Ordering::Acquire) != 0;
         for number in 0..self.device.queues.len() {
             let mut queue = self.device.queues[number].lock();
             // Also one that is found to have ended just now has made room.

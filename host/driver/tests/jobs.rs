@@ -160,6 +160,35 @@ fn device_memory_ends_and_is_given_back() {
 }
 
 #[test]
+fn room_that_another_threads_job_needs_is_waited_for() {
+    const THREADS: usize = 3;
+    const ROUNDS: usize = 100;
+    // Room for one of three: each thread sends another's away, unless that one just sends them or its job, or waits for its sum.
+    let (_device, engine) = start(ModelConfig { log_memory_bytes: 20, ..small() }, patient());
+    let mut some = rng();
+    let sets: Vec<Vec<_>> = (0..THREADS).map(|_| points(8, &mut some).repeat(1500)).collect();
+    let ids: Vec<_> = sets.iter().map(|bases| load(&engine, bases).unwrap()).collect();
+    let failed = std::sync::Mutex::new(Vec::new());
+    let together = std::sync::Barrier::new(THREADS);
+    on_threads(THREADS, |i| {
+        let factors = scalars(3, &mut rng());
+        let answer = msm_answer(&sets[i][..3], &factors);
+        for round in 0..ROUNDS {
+            together.wait();
+            match run(&engine, msm_job(ids[i], 0, &factors)) {
+                Ok(output) if output.value == answer => {}
+                // Told after the last round, so that the other threads do not wait at the barrier for ever.
+                other => failed.lock().unwrap().push(format!("thread {i}, round {round}: {other:?}")),
+            }
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {}: {}", failed.len(), THREADS * ROUNDS, failed[0]);
+    assert!(engine.evictions() > ROUNDS as u64 / 2, "{}", engine.evictions());
+    assert_eq!(engine.anomalies(), Anomalies::default());
+}
+
+#[test]
 fn bases_that_are_used_least_make_room_and_come_back() {
     // Room for two of three.
     let (device, engine) = start(ModelConfig { log_memory_bytes: 14, ..small() }, patient());
