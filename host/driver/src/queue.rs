@@ -413,8 +413,11 @@ impl Queue {
             });
         }
         self.touch_watchdog(layout::OPCODE_NOP);
+        let head = self.flights.values().min_by_key(|flight| flight.sequence).map(|flight| flight.opcode);
         for opcode in ENGINES {
-            if self.flights.of(opcode).next().is_none() {
+            // A ring hands its jobs out in order: behind a job of another engine one may not have reached its own, and has to wait for no fault of that.
+            // Whether the head moves is seen by its own engine; when it has ended it is the next one's turn.
+            if head != Some(opcode) {
                 self.touch_watchdog(opcode);
                 continue;
             }

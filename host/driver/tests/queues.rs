@@ -268,3 +268,26 @@ fn a_stuck_engine_blames_no_job_of_another_engine() {
     });
     assert_eq!(engine.anomalies().queue_resets, 0);
 }
+
+/// A device as the RTL is: an engine has one job running and one waiting, and the next one holds up its queue.
+fn with_slots() -> ModelConfig {
+    ModelConfig { waiting_jobs: Some(1), ..small() }
+}
+
+#[test]
+fn a_job_behind_anothers_at_the_head_of_its_ring_is_not_its_engines_fault() {
+    let (device, engine) = start(with_slots(), quick());
+    let mut rng = rng();
+    let (bases, factors) = (points(5, &mut rng), scalars(4, &mut rng));
+    let id = load(&engine, &bases).unwrap();
+    // Four times as long as an engine may stand still. One sum runs, one waits, one holds up the queue, and the transform stands behind it.
+    device.inject(JobClass::Msm, 0, Fault::Slow(quick().stall_time * 4));
+    let sums: Vec<_> = (0..3).map(|_| engine.submit(msm_job(id, 0, &factors)).unwrap()).collect();
+    let transform = engine.submit(ntt_job(&factors, NttDirection::Forward, false)).unwrap();
+    let answer = ntt_answer(&factors, NttDirection::Forward, false);
+    assert_eq!(engine.wait(transform).unwrap().value, answer);
+    for sum in sums {
+        assert_eq!(engine.wait(sum).unwrap().value, msm_answer(&bases[..4], &factors));
+    }
+    assert_eq!(engine.anomalies(), Anomalies::default());
+}
