@@ -18,8 +18,8 @@ use crate::{
     tickets::queue_of,
 };
 
-/// How often an engine is reset for a cancelled job before the whole queue is.
-const CANCEL_ROUNDS: u32 = 32;
+/// How often an engine is reset for jobs that it does not let go of before whole queues are.
+pub(crate) const CANCEL_ROUNDS: u32 = 32;
 
 /// What stands above the queues.
 pub(crate) struct Device {

@@ -25,7 +25,7 @@ use millrace_regs::{Descriptor, layout, registers as reg};
 
 use crate::{
     Anomalies, DriverConfig, Identity,
-    device::World,
+    device::{CANCEL_ROUNDS, World},
     fault::DeviceFault,
     flight::PartState,
     flights::Doom,
@@ -89,7 +89,9 @@ impl World<'_> {
         match self.try_alone(opcode, &suspects) {
             Ok(true) => self.go_on(),
             Ok(false) => {
-                // Not even without a job does the engine come back: nobody's fault but the device's.
+                // Not even without a job does the engine come back: nobody's fault but the device's. No job is given to it for ever all the same:
+                // from here on it counts.
+                self.count(opcode, &suspects);
                 self.recover(Level::Queue, waited);
             }
             Err(LinkDown(reason)) => self.lose(reason),
@@ -100,9 +102,7 @@ impl World<'_> {
     /// `false` if the engine does not let go of its jobs.
     fn try_alone(&mut self, opcode: u8, suspects: &[(usize, (u64, usize))]) -> Result<bool, LinkDown> {
         self.device.anomalies.lock().engine_resets += 1;
-        let is_free =
-            |world: &Self| world.queues.iter().all(|queue| queue.flights.of(opcode).next().is_none());
-        if !self.reset_engines(engine_bit(opcode))? || !self.settle(|world| Ok(is_free(world)))? {
+        if !self.empty(opcode)? {
             return Ok(false);
         }
         for &(number, (ticket, part)) in suspects {
@@ -136,6 +136,50 @@ impl World<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Resets an engine until it has no jobs any more. One reset takes what the engine has; those that stood at the head of a ring come after it, and those
+    /// behind another engine's job later still, while that one moves. `false` if resets and waiting change nothing any more, or for too long.
+    fn empty(&mut self, opcode: u8) -> Result<bool, LinkDown> {
+        let device = self.device;
+        let config = &device.common.config;
+        let until = Instant::now() + config.stall_time * SETTLE_STALLS;
+        let mut in_vain = 0;
+        let mut seen = (self.left(opcode), device.registers.progress()?);
+        while in_vain < CANCEL_ROUNDS && Instant::now() < until {
+            if !self.reset_engines(engine_bit(opcode))? {
+                return Ok(false);
+            }
+            let patience = Instant::now() + config.progress_interval;
+            self.settle(|world| Ok(world.left(opcode) == 0 || Instant::now() >= patience))?;
+            let now = (self.left(opcode), device.registers.progress()?);
+            if now.0 == 0 {
+                return Ok(true);
+            }
+            in_vain = if now == seen { in_vain + 1 } else { 0 };
+            seen = now;
+        }
+        Ok(false)
+    }
+
+    /// Jobs of an engine that are in flight.
+    fn left(&self, opcode: u8) -> usize {
+        self.queues.iter().map(|queue| queue.flights.of(opcode).count()).sum()
+    }
+
+    /// The next reset counts as an attempt for all jobs of an engine that are in flight; for suspects that it has let go of already, the last one did.
+    fn count(&mut self, opcode: u8, suspects: &[(usize, (u64, usize))]) {
+        for flight in self.queues.iter_mut().flat_map(|queue| queue.flights.values_mut()) {
+            flight.collateral &= flight.opcode != opcode;
+        }
+        for &(number, (ticket, part)) in suspects {
+            let queue = &mut *self.queues[number];
+            if queue.is_pending(ticket, part)
+                && let Some(tracked) = queue.tickets.get_mut(ticket)
+            {
+                tracked.parts[part].resubmitted += 1;
+            }
+        }
     }
 
     /// Resets, from `level` upwards, until the device works again or is lost.

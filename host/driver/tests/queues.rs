@@ -275,6 +275,43 @@ fn with_slots() -> ModelConfig {
 }
 
 #[test]
+fn an_engine_that_does_nothing_any_more_fails_all_its_jobs_in_bounded_time() {
+    for until in [Until::EngineReset, Until::FunctionReset] {
+        let (device, engine) = start(with_slots(), quick());
+        device.poison_until(JobClass::Ntt, 4, until);
+        let engine = std::sync::Arc::new(engine);
+        let (sender, ends) = std::sync::mpsc::channel();
+        for _ in 0..4 {
+            let (engine, sender) = (engine.clone(), sender.clone());
+            thread::spawn(move || {
+                let values = scalars(4, &mut rng());
+                let job = || ntt_job(&values, NttDirection::Forward, false);
+                let tickets: Vec<_> = (0..4).map(|_| engine.submit(job()).unwrap()).collect();
+                for ticket in tickets {
+                    // Nobody listens where the test has failed already.
+                    let _ = sender.send(engine.wait(ticket).map(drop));
+                }
+            });
+        }
+        for n in 0..16 {
+            let end = ends.recv_timeout(std::time::Duration::from_secs(60));
+            let end = end
+                .unwrap_or_else(|_| panic!("{until:?}: only {n} of 16 jobs ended: {:?}", engine.anomalies()));
+            match end {
+                Err(EngineError::Timeout { .. }) => {}
+                Err(EngineError::JobFailed { cause, .. }) => assert_eq!(cause, "RESET"),
+                other => panic!("{until:?}: {other:?}"),
+            }
+        }
+        let anomalies = engine.anomalies();
+        if until == Until::EngineReset {
+            assert_eq!((anomalies.queue_resets, anomalies.function_resets), (0, 0), "{anomalies:?}");
+        }
+        works(&engine, &mut rng());
+    }
+}
+
+#[test]
 fn a_job_behind_anothers_at_the_head_of_its_ring_is_not_its_engines_fault() {
     let (device, engine) = start(with_slots(), quick());
     let mut rng = rng();
