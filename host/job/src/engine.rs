@@ -55,6 +55,11 @@ pub trait Engine: Send + Sync {
     /// [`EngineError::DeviceLost`] if the device could not be brought to let go.
     fn cancel(&self, ticket: Ticket) -> Result<(), EngineError>;
 
+    /// Where this engine stands for several: gives the one of this name no more work, for good, and says whether there is one.
+    fn put_aside(&self, _name: &str, _reason: &str) -> bool {
+        false
+    }
+
     /// Runs an MSM over G1 only as far as its buckets and reads them back, or `None` where the engine has no such thing.
     ///
     /// # Errors

@@ -62,6 +62,14 @@ pub enum EngineError {
         /// What was seen.
         reason: String,
     },
+    /// None of several engines takes the job now; nothing says that none will a moment later.
+    #[error("{engine}: nobody takes the job now: {reason}")]
+    Unavailable {
+        /// The engine that stands for the others.
+        engine: String,
+        /// What the last of them said.
+        reason: String,
+    },
     /// Memory on host or device is used up.
     #[error("{engine}: out of {what}: needed {needed_bytes} bytes, {free_bytes} free")]
     OutOfMemory {
@@ -80,8 +88,8 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// Whether the same job may succeed on the same engine after a reset.
+    /// Whether the same job may succeed on the same engine when it is tried again.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::JobFailed { .. } | Self::Timeout { .. })
+        matches!(self, Self::JobFailed { .. } | Self::Timeout { .. } | Self::Unavailable { .. })
     }
 }

@@ -1,7 +1,8 @@
 //! Several engines as one: each job goes where it is expected to end first, by the rates that were measured. Engines come and go while jobs run.
 //!
 //! In: engines, bases, jobs. Out: the same answers as from one of them. Bases are lent to the fleet and loaded on an engine when it first needs them. A
-//! job whose engine is lost, or fails it, is given to another one; it fails only when nobody is left or everybody was tried.
+//! job whose engine is lost, or fails it, is given to another one; when nobody is left or everybody was tried it fails with
+//! [`EngineError::Unavailable`]: engines that are lost may come back, so the fleet itself is never lost.
 
 mod member;
 mod rates;
@@ -22,7 +23,7 @@ use crate::{
 
 /// Jobs in flight beyond those of the engines at hand, for engines that come later.
 const ROOM: usize = 4;
-/// An engine that fails so many jobs one after the other gets no more.
+/// An engine that fails so many times without a job done between them gets no more.
 const FAILURES_MOST: u32 = 3;
 
 /// A job, with all that is needed to give it to another engine.
@@ -33,8 +34,8 @@ struct Flying {
     /// Seconds that it was expected to take there.
     expected: f64,
     started: Instant,
-    /// Engines that failed it.
-    tried: Vec<Arc<Member>>,
+    /// Names of the engines that failed it: one that was opened anew after it is the same.
+    tried: Vec<String>,
 }
 
 impl Drop for Flying {
@@ -49,6 +50,8 @@ impl Drop for Flying {
 #[derive(Default)]
 struct State {
     members: Vec<Arc<Member>>,
+    /// Whether any went, which may come back.
+    some_went: bool,
     residents: HashMap<u64, Resident>,
     flying: HashMap<u64, Flying>,
 }
@@ -60,6 +63,8 @@ pub struct FleetMember {
     pub name: String,
     /// Why it gets no more jobs, if so.
     pub aside: Option<String>,
+    /// Whether it was put aside for good: it gave a wrong answer and is not to be taken in again.
+    pub barred: bool,
     /// Jobs that it has.
     pub in_flight: usize,
     /// Jobs that it has done.
@@ -95,6 +100,7 @@ impl Fleet {
         let mut state = self.state();
         let (gone, kept) = std::mem::take(&mut state.members).into_iter().partition(|m| m.name() == name);
         state.members = kept;
+        state.some_went |= !gone.is_empty();
         gone
     }
 
@@ -109,21 +115,21 @@ impl Fleet {
     }
 
     /// The engine on which such a job is expected to end first, of those that have not failed it.
-    fn choose(&self, kind: &JobKind, tried: &[Arc<Member>]) -> Result<(Arc<Member>, f64), EngineError> {
+    fn choose(&self, kind: &JobKind, tried: &[String]) -> Result<(Arc<Member>, f64), EngineError> {
         let state = self.state();
         let able: Vec<&Arc<Member>> =
             state.members.iter().filter(|m| m.is_trusted() && m.engine.supports(kind)).collect();
         if able.is_empty() {
-            let known = state.members.iter().any(|m| m.engine.supports(kind));
+            let may_come = state.some_went || state.members.iter().any(|m| m.engine.supports(kind));
             let engine = self.name.clone();
-            return Err(match known {
-                true => EngineError::DeviceLost { engine, reason: "no engine of the fleet is left".into() },
+            return Err(match may_come {
+                true => EngineError::Unavailable { engine, reason: "no engine of the fleet is left".into() },
                 false => EngineError::Unsupported { engine, what: format!("{kind:?}") },
             });
         }
         // An engine that nobody has measured counts as fast as the fastest and goes before its equals, so that it gets its turn.
         let fastest = able.iter().filter_map(|m| m.rate(kind)).fold(0.0, f64::max);
-        let judged = able.iter().filter(|m| !tried.iter().any(|t| Arc::ptr_eq(t, m))).map(|&member| {
+        let judged = able.iter().filter(|m| !tried.iter().any(|name| name == m.name())).map(|&member| {
             let rate = member.rate(kind);
             let expected = match rate.unwrap_or(fastest) {
                 rate if rate > 0.0 => rates::work(kind) / rate,
@@ -137,15 +143,18 @@ impl Fleet {
         };
         match judged.min_by(|(_, _, a), (_, _, b)| sooner(a, b)) {
             Some((member, expected, _)) => Ok((member.clone(), expected)),
-            None => Err(EngineError::Cancelled),
+            None => Err(EngineError::Unavailable {
+                engine: self.name.clone(),
+                reason: "every engine of the fleet failed the job".into(),
+            }),
         }
     }
 
-    /// Gives a job to the best engine that takes it. `last` is told when nobody else is left to try.
+    /// Gives a job to the best engine that takes it. What the `last` one said is told when nobody else is left to try.
     fn launch(
         &self,
         job: Job,
-        mut tried: Vec<Arc<Member>>,
+        mut tried: Vec<String>,
         mut last: Option<EngineError>,
     ) -> Result<Flying, EngineError> {
         let kind = job.kind();
@@ -154,17 +163,24 @@ impl Fleet {
                 Ok(chosen) => chosen,
                 Err(error) => {
                     wipe_job(job);
-                    return Err(last.unwrap_or(error));
+                    return Err(match (error, last) {
+                        // A later job may be smaller, this one stays as it is.
+                        (_, Some(last @ EngineError::OutOfMemory { .. })) => last,
+                        (EngineError::Unavailable { engine, reason }, Some(last)) => {
+                            EngineError::Unavailable { engine, reason: format!("{reason}: {last}") }
+                        }
+                        (error, _) => error,
+                    });
                 }
             };
             let resident = |id: BufferId| self.state().residents.get(&id.0).cloned();
             match member.submit(&job, resident, expected, &self.name) {
-                Ok(ticket) => {
-                    return Ok(Flying { job, member, ticket, expected, started: Instant::now(), tried });
+                Ok((ticket, started)) => {
+                    return Ok(Flying { job, member, ticket, expected, started, tried });
                 }
                 Err(Refusal::Member(error)) => {
                     last = Some(error);
-                    tried.push(member);
+                    tried.push(member.name().to_owned());
                 }
                 Err(Refusal::Job(error)) => {
                     wipe_job(job);
@@ -201,14 +217,19 @@ impl Fleet {
                 }
                 Err(error) => error,
             };
-            let others_may = flying.member.failed(&error, flying.expected);
+            let others_may = flying.member.failed(&error, flying.started, flying.expected);
             if !others_may {
                 return Err(error);
             }
             let mut tried = std::mem::take(&mut flying.tried);
-            tried.push(flying.member.clone());
+            tried.push(flying.member.name().to_owned());
             let job = std::mem::replace(&mut flying.job, nothing());
             flying = self.launch(job, tried, Some(error))?;
+            // To load bases takes its time too, and the caller may have to see to a cancel.
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                self.state().flying.insert(number, flying);
+                return Ok(None);
+            }
         }
     }
 }
@@ -285,6 +306,12 @@ impl Engine for Fleet {
             }
             other => other,
         }
+    }
+
+    /// Bars the member of this name; taking it in again by [`Fleet::add`] ends that.
+    fn put_aside(&self, name: &str, reason: &str) -> bool {
+        let member = self.state().members.iter().find(|member| member.name() == name).cloned();
+        member.inspect(|member| member.bar(reason)).is_some()
     }
 
     fn dump_buckets(&self, job: Job) -> Result<Option<BucketDump>, EngineError> {

@@ -18,8 +18,12 @@ struct Books {
     done: u64,
     /// When it last finished a job: before that it cannot have worked on the next.
     last_end: Option<Instant>,
+    /// Incidents without a job done between them: what fails several jobs in flight at once, as a reset does, is one.
     failures_in_a_row: u32,
+    last_failure: Option<Instant>,
     aside: Option<String>,
+    /// Put aside for good.
+    barred: bool,
 }
 
 pub(super) struct Member {
@@ -63,6 +67,7 @@ impl Member {
         FleetMember {
             name: self.name().to_owned(),
             aside: books.aside.clone(),
+            barred: books.barred,
             in_flight: books.in_flight,
             done: books.done,
         }
@@ -74,6 +79,13 @@ impl Member {
 
     pub(super) fn put_aside(&self, reason: &str) {
         self.books().aside.get_or_insert_with(|| reason.to_owned());
+    }
+
+    /// Puts it aside for an answer that was wrong: a reset makes up for much, but not for that.
+    pub(super) fn bar(&self, reason: &str) {
+        let mut books = self.books();
+        books.aside = Some(reason.to_owned());
+        books.barred = true;
     }
 
     pub(super) fn rate(&self, kind: &JobKind) -> Option<f64> {
@@ -109,7 +121,8 @@ impl Member {
                         got: format!("buffer {}", id.0),
                     })
                 })?;
-                let own = self.engine.load(data).map_err(|error| self.refusal(error))?;
+                let began = Instant::now();
+                let own = self.engine.load(data).map_err(|error| self.refusal(error, began))?;
                 placed.insert(id.0, own);
                 own
             }
@@ -125,41 +138,51 @@ impl Member {
         }
     }
 
+    /// The ticket, and when the engine was given the job.
     pub(super) fn submit(
         &self,
         job: &Job,
         resident: impl Fn(BufferId) -> Option<Resident>,
         expected: f64,
         fleet: &str,
-    ) -> Result<Ticket, Refusal> {
-        let job = self.translated(job, resident, fleet)?;
-        let ticket = self.engine.submit(job).map_err(|error| self.refusal(error))?;
-        let mut books = self.books();
-        books.backlog += expected;
-        books.in_flight += 1;
-        Ok(ticket)
+    ) -> Result<(Ticket, Instant), Refusal> {
+        // Before the bases are loaded, which takes its time: others must not queue up here meanwhile.
+        self.books().enter(expected);
+        let taken = self.translated(job, resident, fleet).and_then(|job| {
+            let started = Instant::now();
+            let ticket = self.engine.submit(job).map_err(|error| self.refusal(error, started))?;
+            Ok((ticket, started))
+        });
+        if taken.is_err() {
+            self.forgotten(expected);
+        }
+        taken
     }
 
-    fn refusal(&self, error: EngineError) -> Refusal {
-        if self.is_to_blame(&error) { Refusal::Member(error) } else { Refusal::Job(error) }
+    fn refusal(&self, error: EngineError, started: Instant) -> Refusal {
+        if self.is_to_blame(&error, started) { Refusal::Member(error) } else { Refusal::Job(error) }
     }
 
-    /// Whether another engine may do better; a lost one is put aside, and so is one that fails too often in a row.
-    fn is_to_blame(&self, error: &EngineError) -> bool {
+    /// Whether another engine may do better with what was `started` then; a lost one is put aside, and so is one that fails too
+    /// often in a row.
+    fn is_to_blame(&self, error: &EngineError, started: Instant) -> bool {
         match error {
             EngineError::DeviceLost { .. } => {
                 self.put_aside(&error.to_string());
                 true
             }
+            EngineError::OutOfMemory { .. } | EngineError::Unavailable { .. } => true,
             error if error.is_transient() => {
                 let mut books = self.books();
-                books.failures_in_a_row += 1;
+                if books.last_failure.is_none_or(|last| started > last) {
+                    books.last_failure = Some(Instant::now());
+                    books.failures_in_a_row += 1;
+                }
                 if books.failures_in_a_row >= FAILURES_MOST {
                     books.aside.get_or_insert_with(|| error.to_string());
                 }
                 true
             }
-            EngineError::OutOfMemory { .. } => true,
             _ => false,
         }
     }
@@ -177,10 +200,10 @@ impl Member {
         books.last_end = Some(now);
     }
 
-    /// A job ended badly; whether another engine may do better.
-    pub(super) fn failed(&self, error: &EngineError, expected: f64) -> bool {
+    /// A job ended badly that was started then; whether another engine may do better.
+    pub(super) fn failed(&self, error: &EngineError, started: Instant, expected: f64) -> bool {
         self.forgotten(expected);
-        self.is_to_blame(error)
+        self.is_to_blame(error, started)
     }
 
     /// A job is here no more.
@@ -190,6 +213,11 @@ impl Member {
 }
 
 impl Books {
+    fn enter(&mut self, expected: f64) {
+        self.backlog += expected;
+        self.in_flight += 1;
+    }
+
     fn leave(&mut self, expected: f64) {
         self.backlog = (self.backlog - expected).max(0.0);
         self.in_flight = self.in_flight.saturating_sub(1);

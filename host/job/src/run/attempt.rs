@@ -34,12 +34,16 @@ impl Worker<'_> {
             if !cancelled {
                 self.observer.event(&Event::JobFailed { label: &ready.label, engine, error: &error });
             }
-            if error.is_transient() && tries_left > 0 {
+            // Of several engines as one the last that does such jobs may just have gone: there is no use in asking again.
+            let still_can = self.set.engine(self.slot).supports(&ready.kind);
+            if error.is_transient() && still_can && tries_left > 0 {
                 tries_left -= 1;
                 continue;
             }
             match &error {
                 EngineError::DeviceLost { reason, .. } => self.put_aside(reason),
+                // It says nothing against the engine: those behind it may be back for the next job.
+                EngineError::Unavailable { .. } => {}
                 error if error.is_transient() => self.put_aside(&error.to_string()),
                 _ => {}
             }
