@@ -228,9 +228,13 @@ impl Prover {
             }
             None => FaultPlace::Unlocated,
         };
-        let engine = self.set.name(wrong.ran).to_owned();
+        // One of several behind a slot is blamed alone; the report is its own.
+        let engine = wrong.report.engine.clone();
         let blame = Blame { label: wrong.label.clone(), kind: wrong.report.kind, engine, place };
-        self.set.put_aside(wrong.ran, blame.to_string());
+        let reason = blame.to_string();
+        if !self.set.engine(wrong.ran).put_aside(&blame.engine, &reason) {
+            self.set.put_aside(wrong.ran, reason);
+        }
         Some(blame)
     }
 

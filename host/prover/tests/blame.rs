@@ -9,7 +9,7 @@ use common::{
 };
 use millrace_bn254::FrCanonical;
 use millrace_groth16::{ProvingKey, Witness};
-use millrace_job::{EngineError, EngineSet, RunError};
+use millrace_job::{EngineError, EngineSet, Fleet, RunError};
 use millrace_kernels::CpuEngine;
 use millrace_oracle::OracleEngine;
 use millrace_prover::{Blame, FaultPlace, LoadError, Placement, ProveError, Prover, ProverOptions, Share};
@@ -173,4 +173,24 @@ fn a_point_off_the_curve_keeps_a_key_from_loading() {
     let prover = Prover::new(set, options(Placement::On(TRUSTED)));
     let Err(LoadError::Key(e)) = prover.load(key) else { panic!("a bad point went unseen") };
     assert!(e.to_string().contains(&format!("(byte {at})")), "{e}");
+}
+
+#[test]
+fn of_several_devices_the_one_with_the_wrong_answer_is_blamed_alone() {
+    let Some(folder) = vectors() else { return };
+    let circuit = Circuit::open(&folder, "full");
+    let fleet = Arc::new(Fleet::new("fleet"));
+    fleet.add(Arc::new(Device::new(Fault::Reduction)));
+    fleet.add(Arc::new(OracleEngine::new()));
+    let prover = prover(fleet.clone(), with_fallback(Placement::On(DEVICE)));
+    let proved = prove(&prover, &circuit, None).unwrap();
+    assert_equal(&proved, &expected(&circuit));
+    assert_eq!(proved.report.blame.expect("a fault was put in").engine, "device");
+    assert_eq!(prover.engines().aside(DEVICE), None, "the other one works on");
+    let barred = fleet.members().into_iter().filter(|m| m.barred).map(|m| m.name).collect::<Vec<_>>();
+    assert_eq!(barred, ["device"]);
+    let again = prove(&prover, &circuit, None).unwrap();
+    assert_equal(&again, &expected(&circuit));
+    assert!(again.report.blame.is_none());
+    assert!(again.report.jobs.iter().all(|job| job.engine == "cpu-oracle"), "{:?}", again.report.jobs);
 }
