@@ -34,6 +34,21 @@ pub(crate) enum Behind {
     Fleet(fleet::Crew),
 }
 
+impl Opened {
+    /// Whether a device does the work, and no engine of this process.
+    pub(crate) fn is_device(&self) -> bool {
+        !matches!(self.behind, Behind::Cpu)
+    }
+
+    /// Whether the (first) device says that its multiplier is a behavioural one.
+    pub(crate) fn is_behavioural(&self) -> bool {
+        match &self.behind {
+            Behind::Fleet(crew) => crew.first_is_behavioural(),
+            _ => self.driver.as_ref().is_some_and(|driver| driver.identity().behavioural),
+        }
+    }
+}
+
 impl Behind {
     /// The simulation, if it is one.
     pub(crate) fn simulation(&self) -> Option<Simulation> {
@@ -49,7 +64,7 @@ impl Behind {
 pub(crate) struct Opened {
     /// The engine. Dropped before what is behind it.
     pub(crate) engine: Arc<dyn Engine>,
-    /// The same, where it is a driver.
+    /// The same, where it is one driver; a fleet alone holds its drivers, so that it can let go of them.
     pub(crate) driver: Option<Arc<DeviceEngine>>,
     /// The device.
     pub(crate) behind: Behind,

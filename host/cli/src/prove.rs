@@ -140,11 +140,9 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
 
 /// A prover whose trusted engine is the CPU, or the device itself where that is one.
 pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> Prover {
-    let (engines, device, trusted): (Vec<Arc<dyn Engine>>, _, _) = match opened.driver {
-        Some(_) => {
-            (vec![opened.engine.clone(), Arc::new(CpuEngine::default())], EngineSlot(0), EngineSlot(1))
-        }
-        None => (vec![opened.engine.clone()], EngineSlot(0), EngineSlot(0)),
+    let (engines, device, trusted): (Vec<Arc<dyn Engine>>, _, _) = match opened.is_device() {
+        true => (vec![opened.engine.clone(), Arc::new(CpuEngine::default())], EngineSlot(0), EngineSlot(1)),
+        false => (vec![opened.engine.clone()], EngineSlot(0), EngineSlot(0)),
     };
     let placement = match split {
         None => Placement::On(device),
@@ -205,10 +203,9 @@ fn tell_waveform(args: &ProveArgs, traced: &OnceLock<Traced>) {
 
 fn facts(opened: &Opened, args: &ProveArgs) -> DeviceFacts {
     let simulation = opened.behind.simulation();
-    let behavioural = opened.driver.as_ref().is_some_and(|d| d.identity().behavioural);
     let multiplier = match simulation {
         None => "none",
-        Some(_) if behavioural => "behavioural",
+        Some(_) if opened.is_behavioural() => "behavioural",
         Some(_) => "structural",
     };
     let cycles_per_second = simulation.and_then(|s| s.cycles_per_second());

@@ -18,6 +18,8 @@ const REOPEN_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) struct Crew {
     /// Of the devices that were there at first.
     behind: Vec<Behind>,
+    /// What the first device says of its multiplier.
+    first_is_behavioural: bool,
     /// Dropped to end the thread.
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -27,6 +29,11 @@ impl Crew {
     /// What is behind the first device.
     pub(super) fn first(&self) -> &Behind {
         &self.behind[0]
+    }
+
+    /// Whether the first device's multiplier is a behavioural one.
+    pub(super) fn first_is_behavioural(&self) -> bool {
+        self.first_is_behavioural
     }
 }
 
@@ -50,9 +57,13 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
             ));
         }
     }
+    let first_is_behavioural = first.is_behavioural();
+    let Opened { engine, driver, behind, trigger } = first;
+    // A card is opened once: only the fleet may hold on to its driver, or it could not be opened again.
+    drop(driver);
     let fleet = Arc::new(Fleet::new("fleet"));
-    fleet.add(first.engine.clone());
-    let mut behind = vec![first.behind];
+    fleet.add(engine);
+    let mut behind = vec![behind];
     for name in more {
         let opened = open(name, OpenOptions::default())?;
         fleet.add(opened.engine);
@@ -68,8 +79,8 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
             }
         })
     };
-    let crew = Crew { behind, stop: Some(stop), thread: Some(thread) };
-    Ok(Opened { engine: fleet, driver: first.driver, behind: Behind::Fleet(crew), trigger: first.trigger })
+    let crew = Crew { behind, first_is_behavioural, stop: Some(stop), thread: Some(thread) };
+    Ok(Opened { engine: fleet, driver: None, behind: Behind::Fleet(crew), trigger })
 }
 
 /// Opens a device again that the fleet has no more use of.
@@ -78,23 +89,33 @@ fn reopen(fleet: &Fleet, name: &DeviceName) {
     let members = fleet.members();
     match members.iter().find(|member| member.name == known) {
         Some(member) => {
-            let Some(reason) = &member.aside else { return };
+            let Some(reason) = member.aside.as_ref().filter(|_| !member.barred) else { return };
             tracing::warn!("{known} gets no more jobs: {reason}");
             // A card is opened once: the old driver has to let go of it first.
             fleet.remove(&known);
         }
-        None => {
-            if let Ok(opened) = open(name, OpenOptions::default()) {
+        None => match open(name, OpenOptions::default()) {
+            Ok(opened) => {
                 tracing::info!("{known} is back");
                 fleet.add(opened.engine);
             }
-        }
+            Err(failure) => tracing::debug!("{known} is not back yet: {failure}"),
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_fleet_holds_the_first_device() {
+        let first = open(&DeviceName::Model, OpenOptions::default()).ok().unwrap();
+        let driver = Arc::downgrade(first.driver.as_ref().unwrap());
+        let joined = join(first, &DeviceName::Model, &[]).ok().unwrap();
+        assert!(joined.is_device());
+        assert_eq!(driver.strong_count(), 1, "else it stays open when the fleet lets go of it");
+    }
 
     #[test]
     fn a_device_is_named_once_and_is_no_cpu() {
