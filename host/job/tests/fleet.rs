@@ -32,6 +32,7 @@ struct Puppet {
     jobs: Mutex<HashMap<u64, Vec<Fr>>>,
     next: AtomicU64,
     submitted: AtomicUsize,
+    loads_begun: AtomicUsize,
     /// Whether a load ends.
     loads: (Mutex<bool>, Condvar),
 }
@@ -44,6 +45,7 @@ impl Puppet {
             jobs: Mutex::default(),
             next: AtomicU64::new(0),
             submitted: AtomicUsize::new(0),
+            loads_begun: AtomicUsize::new(0),
             loads: (Mutex::new(true), Condvar::new()),
         })
     }
@@ -70,6 +72,7 @@ impl Engine for Puppet {
         true
     }
     fn load(&self, _: Resident) -> Result<BufferId, EngineError> {
+        self.loads_begun.fetch_add(1, Ordering::SeqCst);
         let may = self.loads.0.lock().unwrap();
         drop(self.loads.1.wait_while(may, |may| !*may).unwrap());
         Ok(BufferId(0))
@@ -230,13 +233,16 @@ fn jobs_go_elsewhere_while_an_engine_loads() {
     loading.let_load(false);
     thread::scope(|scope| {
         let first = scope.spawn(|| fleet.submit(job()).unwrap());
-        while fleet.members()[0].in_flight == 0 {
+        while loading.loads_begun.load(Ordering::SeqCst) == 0 {
             thread::yield_now();
         }
-        let second = fleet.submit(job()).unwrap();
-        assert_eq!((loading.submitted(), other.submitted()), (0, 1));
+        // Looked at before the next job, which would wait for the load if the first were not in the books.
+        let booked = fleet.members()[0].in_flight;
+        let second = (booked == 1).then(|| fleet.submit(job()).unwrap());
+        let submitted = (loading.submitted(), other.submitted());
         loading.let_load(true);
-        for ticket in [first.join().unwrap(), second] {
+        assert_eq!((booked, submitted), (1, (0, 1)));
+        for ticket in std::iter::once(first.join().unwrap()).chain(second) {
             fleet.wait(ticket).unwrap();
         }
     });
