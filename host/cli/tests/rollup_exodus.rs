@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use millrace_l1::U256;
 use serde_json::Value;
 
 /// Development keys are made once for all runs of the tests.
@@ -152,6 +153,19 @@ fn ask(url: &str, method: &str, parameters: Value) -> Value {
     answer["result"].clone()
 }
 
+/// The receipt of a transaction, once it is mined.
+fn receipt(url: &str, hash: &Value) -> Value {
+    let sent = Instant::now();
+    loop {
+        let receipt = ask(url, "eth_getTransactionReceipt", serde_json::json!([hash]));
+        if !receipt.is_null() {
+            return receipt;
+        }
+        assert!(sent.elapsed() < Duration::from_secs(60), "{hash} is not mined");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// The cast's addresses, as the demonstration prints them when it stops.
 fn cast(text: &str, who: &str) -> String {
     let line = text.lines().rev().find(|line| line.trim_start().starts_with(who)).expect(who);
@@ -176,13 +190,24 @@ fn users_leave_by_themselves_on_a_real_node() {
     assert_eq!(restored["accounts"][1]["balances"]["0"], "1498000000000000000");
     assert_eq!(restored["accounts"][3]["balances"]["1"], "380000000000000000000");
     assert_eq!(restored["queue"]["waiting"], 4);
-    // Two exits and a refund; the base fees of the queue are the operator's.
-    assert_eq!(restored["calls"].as_array().map(Vec::len), Some(3), "{restored}");
+    // Two exits and a refund, and a withdrawal for each token; the base fees of the queue are the operator's.
+    let calls = restored["calls"].as_array().expect("calls");
+    let words: Vec<&str> = calls.iter().map(|call| call["what"].as_str().expect("words")).collect();
+    assert_eq!(words.len(), 5, "{restored}");
+    assert!(words[..3].iter().all(|what| what.ends_with("only in exodus")), "{words:?}");
+    let withdrawal = format!("withdrawal of 1.4981 ETH to {alice}, after the calls above");
+    assert_eq!(words[3], withdrawal);
+    assert!(words[4].ends_with(&format!("of token 1 to {alice}, after the calls above")), "{words:?}");
     let by_account = user.json(&["restore"], &["--account", "2"]);
     assert_eq!(by_account["calls"], restored["calls"]);
     user.fails(2, "from 1 to 5", &["restore"], &["--account", "6", "--block", "latest"]);
     let shown = user.ok(&["restore"], &["--block", "latest", "--owner", &alice]);
     assert!(shown.contains("equal to the contract's") && shown.contains("1.498 ETH"), "{shown}");
+    for part in ["NOT IN EXODUS", "rollup force-exit`", "rollup exodus start`", "rollup withdraw`"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let nobody = user.ok(&["restore"], &["--block", "latest", "--owner", &contract]);
+    assert!(nobody.contains("nothing is there for"), "{nobody}");
 
     let balance = user.json(&["balance", &carol], &[]);
     assert_eq!(balance["account"]["balances"][0]["amount"], "380000000000000000000");
@@ -232,6 +257,7 @@ fn users_leave_by_themselves_on_a_real_node() {
     user.fails(13, "NotInExodus: ", &["exit", "--owner", &alice], &from);
     ask(url, "evm_increaseTime", serde_json::json!([WEEK]));
     ask(url, "evm_mine", serde_json::json!([]));
+    printed_calls_pay_everybody(&user, &token, [&operator, &alice, &bob, &carol, &dave], &restored["calls"]);
     let printed = user.ok(&["exodus", "start"], &["--print"]);
     assert!(printed.contains(&contract) && printed.contains("data   0x"), "{printed}");
     user.ok(&["exodus", "start"], &from);
@@ -241,11 +267,13 @@ fn users_leave_by_themselves_on_a_real_node() {
 
     // Dave sends for everybody: owners are paid, not he.
     for owner in [&operator, &alice, &carol] {
-        user.ok(&["exit", "--owner", owner], &from);
+        let told = user.ok(&["exit", "--owner", owner], &from);
+        assert!(told.contains("pending now: `millrace rollup withdraw`"), "{told}");
         user.fails(2, "no such balance", &["exit", "--owner", owner], &from);
     }
     for owner in [&alice, &bob, &carol, &dave] {
-        user.ok(&["refund", "--owner", owner], &from);
+        let told = user.ok(&["refund", "--owner", owner], &from);
+        assert!(told.contains("pending now: `millrace rollup withdraw`"), "{told}");
         user.fails(2, "no such entry", &["refund", "--owner", owner], &from);
     }
     let pending = user.json(&["balance", &alice], &[]);
@@ -269,6 +297,49 @@ fn users_leave_by_themselves_on_a_real_node() {
     );
     drop(node);
     user.fails(14, "no connection", &["restore"], &[]);
+}
+
+/// The calls that `restore` prints are all that anybody needs: Dave sends each in its place, and the owners' wallets hold everything. Then the chain is as it was.
+/// `early` are Alice's, printed before the exodus was due.
+fn printed_calls_pay_everybody(user: &User, token: &str, cast: [&String; 5], early: &Value) {
+    let url = user.url;
+    let [operator, alice, bob, carol, dave] = cast;
+    let number = |hex: Value| U256::from_str_radix(&hex.as_str().expect("hex")[2..], 16).expect("a number");
+    let ether = |of: &str| number(ask(url, "eth_getBalance", serde_json::json!([of, "latest"])));
+    let units = |of: &str| {
+        let data = format!("0x70a08231{:0>64}", of.trim_start_matches("0x").to_lowercase());
+        number(ask(url, "eth_call", serde_json::json!([{ "to": token, "data": data }, "latest"])))
+    };
+    let as_it_was = ask(url, "evm_snapshot", serde_json::json!([]));
+    let calls: Vec<Value> = [operator, alice, bob, carol, dave]
+        .map(|owner| user.json(&["restore"], &["--owner", owner]))
+        .map(|mut restored| {
+            assert_eq!(restored["in_exodus"], true);
+            restored["calls"].take()
+        })
+        .into();
+    assert_eq!(&calls[1], early, "what was printed before stays true while no batch is accepted");
+    let mut gained = Vec::new();
+    for (owner, calls) in cast.into_iter().zip(&calls) {
+        let (coins, tokens, mut gas) = (ether(owner), units(owner), U256::ZERO);
+        for call in calls.as_array().expect("calls") {
+            assert_eq!(call["value_wei"], "0");
+            let sent = serde_json::json!([{ "from": dave, "to": call["to"], "data": call["data"] }]);
+            let hash = ask(url, "eth_sendTransaction", sent);
+            let mut receipt = receipt(url, &hash);
+            assert_eq!(receipt["status"], "0x1", "{}", call["what"]);
+            gas += number(receipt["gasUsed"].take()) * number(receipt["effectiveGasPrice"].take());
+        }
+        // What Dave is paid he has paid from.
+        let gas = if owner == dave { gas } else { U256::ZERO };
+        gained.push([ether(owner) + gas - coins, units(owner) - tokens]);
+    }
+    // The demonstration's last account (its `IN_THE_END`) without what Alice and Bob have withdrawn before, in ten-thousandths.
+    let expected = [[1_027, 0], [14_981, 1_200_000], [10_001, 0], [1, 4_300_000], [2_501, 0]];
+    let unit = U256::from(10).pow(U256::from(14));
+    assert_eq!(gained, expected.map(|each| each.map(|amount: u64| U256::from(amount) * unit)));
+    assert_eq!(ether(&user.contract), U256::ZERO);
+    ask(url, "evm_revert", serde_json::json!([as_it_was]));
 }
 
 #[test]

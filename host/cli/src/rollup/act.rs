@@ -14,10 +14,11 @@ use millrace_state::builder::QueueEntry;
 
 use super::{
     place::{Call, PlaceArgs, SendArgs, amount, print_or_send},
-    restore::{holding, leave_calls},
+    restore::{exodus_calls, holding},
 };
 use crate::{
     exit::{Code, Failure},
+    output::say,
     submit::submit_failure,
 };
 
@@ -40,7 +41,7 @@ pub(crate) struct LeaveArgs {
     place: PlaceArgs,
     #[command(flatten)]
     send: SendArgs,
-    /// Whose; else the sender's own. Anybody may send: the owner is paid.
+    /// Whose; else the sender's own. Anybody may send: the money is the owner's, never the sender's. Only a withdrawal pays it out.
     #[arg(long, value_name = "ADDR")]
     owner: Option<Address>,
     /// Only this token's.
@@ -123,11 +124,14 @@ fn leave(args: &LeaveArgs, nothing: &str, keep: impl FnOnce(&mut Holding)) -> Re
     let restored = args.place.restore(&mut node, BlockTag::Latest)?;
     let mut holding = holding(&restored, &mut node, owner)?;
     keep(&mut holding);
-    let calls = leave_calls(&restored, &holding);
+    let calls = exodus_calls(&restored, &holding);
     if calls.is_empty() {
         return Err(Failure::new(Code::Usage, format!("{owner} has {nothing}")));
     }
-    print_or_send(&mut node, &args.send, &calls)
+    print_or_send(&mut node, &args.send, &calls)?;
+    let when = if args.send.print { "pending then" } else { "pending now" };
+    say!("{when}: `millrace rollup withdraw` pays it to {owner}");
+    Ok(())
 }
 
 pub(crate) fn exit(args: &LeaveArgs) -> Result<(), Failure> {

@@ -76,6 +76,7 @@ impl SendArgs {
 }
 
 /// A call of the contract.
+#[derive(Clone)]
 pub(crate) struct Call {
     /// In words, for a line of its own.
     pub(crate) what: String,

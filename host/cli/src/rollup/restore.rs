@@ -28,7 +28,7 @@ use crate::{
 pub(crate) struct RestoreArgs {
     #[command(flatten)]
     place: PlaceArgs,
-    /// Also print the calls with which this owner leaves.
+    /// Also print the calls with which this owner leaves, and that pay it; anybody may send them, in their order.
     #[arg(long, value_name = "ADDR", conflicts_with = "account")]
     owner: Option<Address>,
     /// The same, for the owner of this account.
@@ -61,7 +61,10 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<(), Failure> {
         (None, None) => None,
     };
     let calls = match owner {
-        Some(owner) => leave_calls(&restored, &holding(&restored, &mut node, owner)?),
+        Some(owner) => {
+            let holding = holding(&restored, &mut node, owner)?;
+            [exodus_calls(&restored, &holding), withdrawals(&restored, &holding)].concat()
+        }
         None => Vec::new(),
     };
     if args.json {
@@ -76,15 +79,7 @@ pub(crate) fn run(args: &RestoreArgs) -> Result<(), Failure> {
     say!("");
     table(&restored).lines().for_each(|line| say!("{}", line.trim_end()));
     if let Some(owner) = owner {
-        let nothing = "nothing is there for this owner";
-        say!(
-            "\n{owner} leaves with {}:",
-            if calls.is_empty() {
-                nothing
-            } else {
-                "these calls, by anybody, in any order (withdrawals last)"
-            }
-        );
+        say!("\n{}", leaving(&restored, owner, calls.is_empty()));
         calls.iter().for_each(|call| say!("\n{}", call.text()));
     }
     Ok(())
@@ -154,28 +149,59 @@ fn accounts(restored: &Restored) -> impl Iterator<Item = (AccountId, Address)> {
     owners.zip(1..).map(|(owner, id)| (AccountId::new(id).expect("the contract hands out 24 bits"), *owner))
 }
 
-/// The exits, refunds and withdrawals of an owner.
-pub(crate) fn leave_calls(restored: &Restored, holding: &Holding) -> Vec<Call> {
+/// What stands above an owner's calls.
+fn leaving(restored: &Restored, owner: Address, nothing: bool) -> String {
+    if nothing {
+        return format!("nothing is there for {owner}");
+    }
+    let mut text = format!(
+        "{owner} leaves with these calls, by anybody, in this order.\n\
+         Exits and refunds make money pending, the withdrawals at the end pay all of it to the owner.\n\
+         Amounts are those of block {}: where one has changed, take new calls.",
+        restored.block.number,
+    );
+    if !restored.in_exodus {
+        text += "\n\n\
+            NOT IN EXODUS: until then exits, refunds, and withdrawals after them are refused.\n\
+            A balance leaves now by `millrace rollup force-exit`, which its owner sends. If the operator\n\
+            does not take that within seven days, anybody sends `millrace rollup exodus start`.\n\
+            What is pending already: `millrace rollup withdraw`, at any time.";
+    }
+    text
+}
+
+/// The exits and refunds of an owner: they make money pending, and are for exodus only.
+pub(crate) fn exodus_calls(restored: &Restored, holding: &Holding) -> Vec<Call> {
     let (to, value) = (restored.contract, U256::ZERO);
     let exits = holding.balances.iter().map(|proof| Call {
-        what: format!("exit of {}, in exodus", amount(proof.token.0, U256::from(proof.balance))),
+        what: format!("exit of {}, only in exodus", amount(proof.token.0, U256::from(proof.balance))),
         to,
         value,
         data: exit_call(proof).abi_encode(),
     });
     let refunds = holding.queued.iter().map(|(index, queued)| Call {
-        what: format!("refund of queue entry {index}, {}, in exodus", entry_words(&queued.entry)),
+        what: format!("refund of queue entry {index}, {}, only in exodus", entry_words(&queued.entry)),
         to,
         value,
         data: refund_call(*index, holding.owner).abi_encode(),
     });
-    let withdrawals = holding.pending.iter().map(|(token, units)| Call {
-        what: format!("withdrawal of {}, at any time", amount(*token, *units)),
-        to,
-        value,
-        data: withdraw_call(holding.owner, *token, holding.owner, *units).abi_encode(),
-    });
-    exits.chain(refunds).chain(withdrawals).collect()
+    exits.chain(refunds).collect()
+}
+
+/// The withdrawals that pay an owner everything: one for each token, of what is pending after the [`exodus_calls`] of the same holding.
+fn withdrawals(restored: &Restored, holding: &Holding) -> Vec<Call> {
+    let owner = holding.owner;
+    let call = |(token, units): (u8, U256)| {
+        let when =
+            if holding.pending.contains(&(token, units)) { "at any time" } else { "after the calls above" };
+        Call {
+            what: format!("withdrawal of {} to {owner}, {when}", amount(token, units)),
+            to: restored.contract,
+            value: U256::ZERO,
+            data: withdraw_call(owner, token, owner, units).abi_encode(),
+        }
+    };
+    holding.pending_after_leaving().into_iter().map(call).collect()
 }
 
 /// A queue entry in words.

@@ -312,7 +312,7 @@ impl Books {
     }
 }
 
-fn fee_wei(gwei: u64) -> U256 {
+pub(super) fn fee_wei(gwei: u64) -> U256 {
     U256::from(gwei) * U256::from(GWEI)
 }
 

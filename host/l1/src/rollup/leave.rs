@@ -1,12 +1,15 @@
 //! What an owner can take out of a rollup by its own power, and the calls for it.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, U256};
+use millrace_state::builder::QueueEntry;
 use millrace_state::exit::ExitProof;
 use millrace_state::types::{AccountId, TokenId};
 
 use super::abi::IRollup;
-use super::books::{Books, Queued};
-use super::{address, word};
+use super::books::{Books, Queued, fee_wei};
+use super::{NATIVE, address, word};
 
 /// Everything that an owner has in a rollup.
 #[derive(Clone, Debug)]
@@ -27,6 +30,24 @@ impl Holding {
     /// Whether there is nothing at all.
     pub fn is_empty(&self) -> bool {
         self.balances.is_empty() && self.queued.is_empty() && self.pending.is_empty()
+    }
+
+    /// What is pending for the owner, by token, once every balance here has left and every entry here is refunded with its fee: whoever is not the owner must
+    /// withdraw exactly this. Tokens of which there is nothing are left out.
+    pub fn pending_after_leaving(&self) -> BTreeMap<u8, U256> {
+        let pending = self.pending.iter().copied();
+        let exits = self.balances.iter().map(|proof| (proof.token.0, U256::from(proof.balance)));
+        let deposits = self.queued.iter().filter_map(|(_, queued)| match queued.entry {
+            QueueEntry::Deposit { token, amount, .. } => Some((token.0, U256::from(amount))),
+            QueueEntry::FullExit { .. } | QueueEntry::SetKey { .. } => None,
+        });
+        let fees = self.queued.iter().map(|(_, queued)| (NATIVE, fee_wei(queued.fee_gwei)));
+        let mut sums = BTreeMap::new();
+        for (token, units) in pending.chain(exits).chain(deposits).chain(fees) {
+            *sums.entry(token).or_insert(U256::ZERO) += units;
+        }
+        sums.retain(|_, units| !units.is_zero());
+        sums
     }
 }
 
