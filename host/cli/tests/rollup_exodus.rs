@@ -251,8 +251,18 @@ fn users_leave_by_themselves_on_a_real_node() {
         println!("skipped: audit with --key needs solc (make setup)");
     }
 
-    // Too early; then not.
+    // What a queue entry costs is said, and bounded.
     let from = ["--from", dave.as_str()];
+    let as_it_was = ask(url, "evm_snapshot", serde_json::json!([]));
+    for words in [&["deposit", "--amount", "5"][..], &["force-exit"]] {
+        let dear = [&from[..], &["--max-fee", "99999999999999"]].concat();
+        user.fails(2, "expected a queue fee of at most 0.000099999999999999 ETH", words, &dear);
+        let told = user.ok(words, &from);
+        assert!(told.contains("queue fee 0.0001 ETH: transaction 0x"), "{told}");
+    }
+    ask(url, "evm_revert", serde_json::json!([as_it_was]));
+
+    // Too early; then not.
     user.fails(13, "NotInExodus: ", &["exodus", "start"], &from);
     user.fails(13, "NotInExodus: ", &["exit", "--owner", &alice], &from);
     ask(url, "evm_increaseTime", serde_json::json!([WEEK]));

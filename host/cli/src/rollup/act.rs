@@ -22,6 +22,10 @@ use crate::{
     submit::submit_failure,
 };
 
+/// Base fees that a queue entry may cost where the user names no bound.
+const MAX_BASE_FEES: u64 = 10;
+const GWEI: u64 = 1_000_000_000;
+
 /// `millrace rollup exodus`
 #[derive(Subcommand)]
 pub(crate) enum ExodusCommand {
@@ -69,6 +73,30 @@ pub(crate) struct WithdrawArgs {
     to: Option<Address>,
 }
 
+/// What a queue entry may cost.
+#[derive(Args)]
+pub(crate) struct FeeArgs {
+    /// The highest queue fee that is paid, in wei; else ten times the contract's base fee. Fees grow with the queue, by a base fee every 64 entries.
+    #[arg(long, value_name = "WEI")]
+    max_fee: Option<U256>,
+}
+
+impl FeeArgs {
+    /// The fee, if it is not too high.
+    fn accept(&self, fee: U256, base_gwei: U256) -> Result<U256, Failure> {
+        let default = || base_gwei.saturating_mul(U256::from(MAX_BASE_FEES * GWEI));
+        let max = self.max_fee.unwrap_or_else(default);
+        if fee <= max {
+            return Ok(fee);
+        }
+        let (fee, max) = (amount(0, fee), amount(0, max));
+        let message = format!(
+            "expected a queue fee of at most {max}, the node names {fee} (--max-fee WEI accepts more)"
+        );
+        Err(Failure::new(Code::Usage, message))
+    }
+}
+
 /// `millrace rollup deposit`
 #[derive(Args)]
 pub(crate) struct DepositArgs {
@@ -76,6 +104,8 @@ pub(crate) struct DepositArgs {
     place: PlaceArgs,
     #[command(flatten)]
     send: SendArgs,
+    #[command(flatten)]
+    fee: FeeArgs,
     /// Who gets it; else the sender. Its first deposit makes its account.
     #[arg(long, value_name = "ADDR")]
     owner: Option<Address>,
@@ -94,6 +124,8 @@ pub(crate) struct ForceExitArgs {
     place: PlaceArgs,
     #[command(flatten)]
     send: SendArgs,
+    #[command(flatten)]
+    fee: FeeArgs,
     /// The token whose whole balance leaves.
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     token: u8,
@@ -178,23 +210,29 @@ pub(crate) fn withdraw(args: &WithdrawArgs) -> Result<(), Failure> {
     print_or_send(&mut node, send, &calls)
 }
 
-/// What the next queue entry costs.
-fn queue_fee(node: &mut Node, place: &PlaceArgs) -> Result<U256, Failure> {
+/// What the next queue entry costs, by the node's word.
+fn queue_fee(node: &mut Node, place: &PlaceArgs, bound: &FeeArgs) -> Result<U256, Failure> {
     let block = node.block(BlockTag::Latest).map_err(submit_failure)?;
-    view(node, place.contract, IRollup::queueFeeCall {}, &block).map_err(submit_failure)
+    let fee = view(node, place.contract, IRollup::queueFeeCall {}, &block).map_err(submit_failure)?;
+    let base = view(node, place.contract, IRollup::baseFeeGweiCall {}, &block).map_err(submit_failure)?;
+    bound.accept(fee, base)
 }
 
 pub(crate) fn deposit(args: &DepositArgs) -> Result<(), Failure> {
     let owner = owner(args.owner, &args.send)?;
     let mut node = args.place.open()?;
-    let fee = queue_fee(&mut node, &args.place)?;
+    let fee = queue_fee(&mut node, &args.place, &args.fee)?;
     let coins = if args.token == 0 { args.amount } else { U256::ZERO };
     let value = fee.checked_add(coins).ok_or_else(|| {
         Failure::new(Code::Usage, format!("expected an amount that exists, got {}", args.amount))
     })?;
     let token = U256::from(args.token);
     let call = Call {
-        what: format!("deposit of {} for {owner}", amount(args.token, args.amount)),
+        what: format!(
+            "deposit of {} for {owner}, queue fee {}",
+            amount(args.token, args.amount),
+            amount(0, fee)
+        ),
         to: args.place.contract,
         value,
         data: IRollup::depositCall { owner, token, amount: args.amount }.abi_encode(),
@@ -204,12 +242,33 @@ pub(crate) fn deposit(args: &DepositArgs) -> Result<(), Failure> {
 
 pub(crate) fn force_exit(args: &ForceExitArgs) -> Result<(), Failure> {
     let mut node = args.place.open()?;
-    let value = queue_fee(&mut node, &args.place)?;
+    let value = queue_fee(&mut node, &args.place, &args.fee)?;
     let call = Call {
-        what: format!("full exit of token {}, queued", args.token),
+        what: format!("full exit of token {}, queued, queue fee {}", args.token, amount(0, value)),
         to: args.place.contract,
         value,
         data: IRollup::requestFullExitCall { token: U256::from(args.token) }.abi_encode(),
     };
     print_or_send(&mut node, &args.send, &[call])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fees_have_a_bound() {
+        let (base_gwei, wei) = (U256::from(100_000), |gwei: u64| U256::from(gwei) * U256::from(GWEI));
+        let default = FeeArgs { max_fee: None };
+        assert_eq!(default.accept(wei(1_000_000), base_gwei).expect("ten base fees"), wei(1_000_000));
+        let refused = default.accept(wei(1_000_000) + U256::ONE, base_gwei).expect_err("more");
+        assert_eq!(refused.code, Code::Usage);
+        assert!(refused.to_string().contains("at most 0.001 ETH"), "{refused}");
+        let named = FeeArgs { max_fee: Some(wei(5)) };
+        assert_eq!(named.accept(wei(5), base_gwei).expect("as named"), wei(5));
+        assert!(named.accept(wei(5) + U256::ONE, base_gwei).is_err());
+        // A node may name anything.
+        assert!(default.accept(U256::MAX, U256::ZERO).is_err());
+        assert!(default.accept(U256::MAX, U256::MAX).is_ok(), "the base fee is the node's word, too");
+    }
 }
