@@ -1,10 +1,11 @@
 //! Audits of right and of tampered contracts.
 
-use alloy_primitives::{Address, U256};
-use millrace_l1::chain::{BlockTag, Chain as _, TestChain};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use millrace_l1::chain::embedded::Embedded;
+use millrace_l1::chain::{Block, BlockTag, Chain as _, Creation, LogPage, TestChain};
 use millrace_l1::rollup::audit::{Audit, Expected, KnownVerifier, Verdict, audit};
 
-use millrace_l1::rpc::Sender;
+use millrace_l1::rpc::{Receipt, Sender, SubmitError};
 
 use crate::chain::{Chain, PROPOSER};
 use crate::operator::Operator;
@@ -146,4 +147,77 @@ fn storage_that_another_constructor_wrote_is_found() {
     let audited = run(&mut chain, &Expected { deployment: named, ..Expected::default() });
     let row = audited.rows.iter().find(|row| row.what == "storage at the start").expect("a line");
     assert_eq!(row.verdict, Verdict::NotCompared);
+    assert!(row.note.starts_with("the named transaction did not make it"), "{}", row.note);
+}
+
+/// A provider that does not serve old states, and says so in its own way.
+struct Forgetful<'a>(&'a mut Embedded, fn() -> SubmitError);
+
+impl millrace_l1::chain::Chain for Forgetful<'_> {
+    fn chain_id(&mut self) -> Result<u64, SubmitError> {
+        self.0.chain_id()
+    }
+
+    fn block(&mut self, tag: BlockTag) -> Result<Block, SubmitError> {
+        self.0.block(tag)
+    }
+
+    fn code(&mut self, address: Address, at: &Block) -> Result<Bytes, SubmitError> {
+        self.0.code(address, at)
+    }
+
+    fn balance(&mut self, address: Address, at: &Block) -> Result<U256, SubmitError> {
+        self.0.balance(address, at)
+    }
+
+    fn call(&mut self, to: Address, data: &[u8], at: &Block) -> Result<Bytes, SubmitError> {
+        self.0.call(to, data, at)
+    }
+
+    fn logs(&mut self, contract: Address, from_block: u64, to: &Block) -> Result<LogPage, SubmitError> {
+        self.0.logs(contract, from_block, to)
+    }
+
+    fn creation(&mut self, _: Address, _: &Block, _: Option<B256>) -> Result<Option<Creation>, SubmitError> {
+        Err((self.1)())
+    }
+
+    fn send(&mut self, _: &Sender, _: Option<Address>, _: U256, _: &[u8]) -> Result<Receipt, SubmitError> {
+        unreachable!("nothing is sent by an audit")
+    }
+}
+
+#[test]
+fn a_provider_without_old_states_costs_one_line_and_not_the_audit() {
+    let Some(operator) = Operator::new() else { return };
+    let mut chain = Chain::new(&operator, &[ALICE, BOB]);
+    let contract = chain.rollup();
+    let whole = run(&mut chain, &Expected::default()).rows.len();
+    let answers: [fn() -> SubmitError; 4] = [
+        || SubmitError::Http { host: "http://node".to_owned(), method: "eth_getCode", status: 400 },
+        || SubmitError::AnswerTooLong { method: "eth_getBlockByNumber", max_bytes: 1 },
+        || SubmitError::Refused {
+            method: "eth_getCode",
+            code: -32_000,
+            message: "missing trie node".to_owned(),
+        },
+        || SubmitError::BadAnswer { method: "eth_getBlockByNumber", message: "a kind".to_owned() },
+    ];
+    for answer in answers {
+        for (deployment, words) in [(None, "name the deploying"), (Some(B256::ZERO), "the named transaction")]
+        {
+            let mut forgetful = Forgetful(&mut chain.evm, answer);
+            let expected = Expected { deployment, ..Expected::default() };
+            let audited = audit(&mut forgetful, contract, BlockTag::Latest, &expected).expect("an audit");
+            let row = audited.rows.iter().find(|row| row.what == "storage at the start").expect("a line");
+            assert_eq!(row.verdict, Verdict::NotCompared);
+            assert!(row.note.starts_with(words), "{}", row.note);
+            assert_eq!(audited.rows.len(), whole, "everything else is looked at");
+        }
+    }
+    // No answer at all ends it.
+    let gone = || SubmitError::NoConnection { host: "http://node".to_owned(), reason: "refused".to_owned() };
+    let audited =
+        audit(&mut Forgetful(&mut chain.evm, gone), contract, BlockTag::Latest, &Expected::default());
+    assert!(audited.is_err());
 }

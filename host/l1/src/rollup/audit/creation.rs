@@ -26,9 +26,17 @@ pub(super) fn row(
     let what = "storage at the start";
     let creation = match chain.creation(contract, &block, expected.deployment) {
         Ok(creation) => creation,
-        // A node without old states, or with transactions of a kind that is not known here.
-        Err(error @ (SubmitError::Refused { .. } | SubmitError::BadAnswer { .. })) => {
-            let note = format!("name the deploying transaction with --deployment: {error}");
+        // A node without old states, that answers such questions with HTTP errors or too much, or with transactions of a kind that is not known here.
+        Err(
+            error @ (SubmitError::Refused { .. }
+            | SubmitError::BadAnswer { .. }
+            | SubmitError::Http { .. }
+            | SubmitError::AnswerTooLong { .. }),
+        ) => {
+            let note = match expected.deployment {
+                Some(_) => format!("the named transaction cannot be looked at: {error}"),
+                None => format!("name the deploying transaction with --deployment: {error}"),
+            };
             audit.row(what, "not found", Verdict::NotCompared, &note);
             return Ok(None);
         }
@@ -36,7 +44,10 @@ pub(super) fn row(
     };
     let Some(creation) = creation.filter(|creation| creation.sender.create(creation.nonce) == contract)
     else {
-        let note = "no transaction made it directly: nobody can tell what was written into it";
+        let note = match expected.deployment {
+            Some(_) => "the named transaction did not make it, on this chain, by that block",
+            None => "no transaction made it directly: nobody can tell what was written into it",
+        };
         audit.row(what, "not found", Verdict::NotCompared, note);
         return Ok(None);
     };
