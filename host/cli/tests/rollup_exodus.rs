@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millrace_l1::U256;
+use millrace_l1::{Address, U256};
 use serde_json::Value;
 
 /// Development keys are made once for all runs of the tests.
@@ -233,6 +233,8 @@ fn users_leave_by_themselves_on_a_real_node() {
     user.fails(12, "not the contract it should be", &["audit"], &["--block", "latest", "--dev"]);
     ask(url, "anvil_setCode", serde_json::json!([contract, code]));
 
+    only_a_mined_creation_of_this_chain_counts(&user);
+
     // The verifier is that of the demonstration's key, and of no other.
     if millrace_l1::tools::node_modules().is_ok() {
         let key = std::fs::read_dir(keys()).expect("the cache").map(|entry| entry.expect("readable").path());
@@ -307,6 +309,53 @@ fn users_leave_by_themselves_on_a_real_node() {
     );
     drop(node);
     user.fails(14, "no connection", &["restore"], &[]);
+}
+
+/// The line on how the contract came to be: its verdict, what was found, and the note.
+fn start(user: &User, more: &[&str]) -> [String; 3] {
+    let output = user.run(&["audit"], &[&["--block", "latest", "--dev", "--json"], more].concat());
+    let audit: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rows = audit["rows"].as_array().expect("rows");
+    let row = rows.iter().find(|row| row["what"] == "storage at the start").expect("a line");
+    ["verdict", "found", "note"].map(|key| row[key].as_str().expect("words").to_owned())
+}
+
+/// A transaction that was signed for another chain, waits, or failed has made nothing, though code like the committed lies where it would have put it.
+fn only_a_mined_creation_of_this_chain_counts(user: &User) {
+    let url = user.url;
+    let as_it_was = ask(url, "evm_snapshot", serde_json::json!([]));
+    let [verdict, hash, _] = start(user, &[]);
+    assert_eq!(verdict, "same");
+    let unknown = |user: &User, hash: &str| {
+        let [verdict, _, note] = start(user, &["--deployment", hash]);
+        assert_eq!(verdict, "unknown", "{note}");
+        assert!(note.starts_with("the named transaction did not make it"), "{note}");
+    };
+    unknown(user, &format!("0x{}", "77".repeat(32)));
+    ask(url, "anvil_setChainId", serde_json::json!([31_338]));
+    unknown(user, &hash);
+    assert_eq!(start(user, &[])[0], "unknown");
+    ask(url, "anvil_setChainId", serde_json::json!([31_337]));
+
+    let made = ask(url, "eth_getTransactionByHash", serde_json::json!([hash]));
+    let sender = made["from"].as_str().expect("a sender");
+    let nonce = ask(url, "eth_getTransactionCount", serde_json::json!([sender, "latest"]));
+    let nonce = u64::from_str_radix(&nonce.as_str().expect("hex")[2..], 16).expect("a number");
+    let contract = sender.parse::<Address>().expect("an address").create(nonce).to_string();
+    let code = ask(url, "eth_getCode", serde_json::json!([user.contract, "latest"]));
+    ask(url, "evm_setAutomine", serde_json::json!([false]));
+    let sent = serde_json::json!([{ "from": sender, "data": made["input"], "gas": made["gas"] }]);
+    let waiting = ask(url, "eth_sendTransaction", sent);
+    let waiting = waiting.as_str().expect("a hash");
+    ask(url, "anvil_setCode", serde_json::json!([contract, code]));
+    let there = User { url, contract };
+    unknown(&there, waiting);
+    ask(url, "evm_mine", serde_json::json!([]));
+    let receipt = receipt(url, &waiting.into());
+    assert_eq!(receipt["status"], "0x0", "no contract is made where code lies");
+    unknown(&there, waiting);
+    ask(url, "evm_setAutomine", serde_json::json!([true]));
+    ask(url, "evm_revert", serde_json::json!([as_it_was]));
 }
 
 /// The calls that `restore` prints are all that anybody needs: Dave sends each in its place, and the owners' wallets hold everything. Then the chain is as it was.

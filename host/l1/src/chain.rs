@@ -76,7 +76,8 @@ pub trait Chain {
     /// The logs that a contract emitted in the blocks from `from_block` on, as many blocks as fit a page and none after `to`.
     fn logs(&mut self, contract: Address, from_block: u64, to: &Block) -> Result<LogPage, SubmitError>;
 
-    /// The transaction that made a contract, searched up to a block, or the one that is named. `None` where none did directly.
+    /// The transaction that made a contract, searched up to a block, or the one that is named. `None` where none did directly, where it is not carried out
+    /// by that block, and where its signature is not for this chain alone. That it lies in a block is the node's word.
     fn creation(
         &mut self,
         contract: Address,

@@ -84,6 +84,33 @@ fn creation_of(transaction: &Transaction, contract: Address) -> Option<Creation>
     Some(Creation { transaction: hash, sender, nonce, input: signed.input().clone() })
 }
 
+impl Node {
+    /// What the transaction created, if it is the contract, for this chain alone, and carried out in a block up to `at`. That it lies there is the node's word.
+    fn mined_creation(
+        &self,
+        transaction: &Transaction,
+        contract: Address,
+        at: &Block,
+    ) -> Result<Option<Creation>, SubmitError> {
+        let Some(creation) = creation_of(transaction, contract) else { return Ok(None) };
+        let chain_id = self.runtime.block_on(self.client.chain_id())?;
+        if transaction.inner.inner().chain_id() != Some(chain_id) {
+            return Ok(None);
+        }
+        let (method, hash) = ("eth_getTransactionReceipt", creation.transaction);
+        let answer = self.client.provider().get_transaction_receipt(hash);
+        let receipt = self.runtime.block_on(answer).map_err(|error| self.client.error(method, error))?;
+        let made = receipt.is_some_and(|receipt| {
+            receipt.transaction_hash == hash
+                && receipt.status()
+                && receipt.contract_address == Some(contract)
+                && receipt.block_number.is_some_and(|number| number <= at.number)
+                && receipt.block_number == transaction.block_number
+        });
+        Ok(made.then_some(creation))
+    }
+}
+
 impl Chain for Node {
     fn chain_id(&mut self) -> Result<u64, SubmitError> {
         self.runtime.block_on(self.client.chain_id())
@@ -152,7 +179,8 @@ impl Chain for Node {
             let answer = self.client.provider().get_transaction_by_hash(hash);
             let answer = self.runtime.block_on(answer);
             let transaction = answer.map_err(|error| self.client.error("eth_getTransactionByHash", error))?;
-            return Ok(transaction.and_then(|transaction| creation_of(&transaction, contract)));
+            let Some(transaction) = transaction else { return Ok(None) };
+            return self.mined_creation(&transaction, contract, at);
         }
         let (mut without, mut with) = (0, at.number);
         while with - without > 1 {
@@ -167,8 +195,11 @@ impl Chain for Node {
         let answer = self.client.provider().get_block_by_number(with.into()).full();
         let block = self.runtime.block_on(async { answer.await });
         let block = block.map_err(|error| self.client.error("eth_getBlockByNumber", error))?;
-        let transactions = block.into_iter().flat_map(|block| block.transactions.into_transactions());
-        Ok(transactions.into_iter().find_map(|transaction| creation_of(&transaction, contract)))
+        let mut transactions = block.into_iter().flat_map(|block| block.transactions.into_transactions());
+        match transactions.find(|transaction| creation_of(transaction, contract).is_some()) {
+            Some(transaction) => self.mined_creation(&transaction, contract, at),
+            None => Ok(None),
+        }
     }
 
     fn send(
