@@ -4,14 +4,18 @@
 mod common;
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output},
     time::{Duration, Instant},
 };
 
+use common::anvil::node;
 use millrace_l1::{Address, U256};
 use serde_json::Value;
+
+/// A chain with the hard fork that knows EIP-7702.
+const PRAGUE: &[&str] = &["--hardfork", "prague"];
 
 /// Development keys are made once for all runs of the tests.
 fn keys() -> PathBuf {
@@ -40,7 +44,7 @@ fn the_demonstration_pays_everybody_in_this_process() {
 
 #[test]
 fn the_demonstration_pays_everybody_on_a_real_node() {
-    let Some(node) = node() else { return };
+    let Some(node) = node(PRAGUE) else { return };
     whole_story(&told(&demo(&["--ops", "1", "--rpc", &node.1])));
 }
 
@@ -58,37 +62,6 @@ fn the_demonstration_wants_a_node_that_lets_time_pass() {
     assert_eq!(output.status.code(), Some(14));
     assert_eq!(demo(&["--ops", "3"]).status.code(), Some(2));
     assert_eq!(demo(&["--stop"]).status.code(), Some(2));
-}
-
-/// anvil on a free port, ended with the test.
-struct Node(Child, String);
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It may have ended by itself; either way it is gone afterwards.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn node() -> Option<Node> {
-    let Some(program) = millrace_l1::tools::anvil() else {
-        println!("skipped: anvil is not installed (make setup)");
-        return None;
-    };
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-    let mut command = Command::new(program);
-    let arguments = ["--port", &port.to_string(), "--silent", "--hardfork", "prague"];
-    let node = Node(
-        command.args(arguments).stdout(Stdio::null()).spawn().expect("anvil starts"),
-        format!("http://127.0.0.1:{port}"),
-    );
-    let started = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(60), "anvil does not listen");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Some(node)
 }
 
 /// A user: knows a node and a contract, and has nothing else.
@@ -177,7 +150,7 @@ const WEEK: u64 = 7 * 86_400;
 
 #[test]
 fn users_leave_by_themselves_on_a_real_node() {
-    let Some(node) = node() else { return };
+    let Some(node) = node(PRAGUE) else { return };
     let url = &node.1.clone();
     let text = told(&demo(&["--ops", "1", "--rpc", url, "--stop"]));
     let [contract, token, operator, alice, bob, carol, dave] =
@@ -404,7 +377,7 @@ fn printed_calls_pay_everybody(user: &User, token: &str, cast: [&String; 5], ear
 
 #[test]
 fn what_is_no_rollup_is_named() {
-    let Some(node) = node() else { return };
+    let Some(node) = node(PRAGUE) else { return };
     let nobody = User { url: &node.1, contract: "0x00000000000000000000000000000000000000aa".to_owned() };
     for words in [&["restore"][..], &["balance", "0x00000000000000000000000000000000000000bb"], &["audit"]] {
         nobody.fails(14, "no contract at", words, &["--block", "latest"]);

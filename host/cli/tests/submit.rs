@@ -2,13 +2,7 @@
 
 mod common;
 
-use std::{
-    net::{TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
-
-use common::{Job, fails, ok, vectors};
+use common::{Job, anvil::node, fails, ok, vectors};
 
 /// An account that anvil always unlocks.
 const FROM: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
@@ -41,36 +35,9 @@ fn the_embedded_evm_judges() {
     fails(15, &["submit", &public, &proof, "--embedded", &dev]);
 }
 
-struct Node(Child, String);
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It may have ended by itself; either way it is gone afterwards.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn node() -> Option<Node> {
-    let Some(program) = millrace_l1::tools::anvil() else {
-        println!("skipped: anvil is not installed (make setup)");
-        return None;
-    };
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-    let mut command = Command::new(program);
-    command.args(["--port", &port.to_string(), "--silent"]).stdout(Stdio::null());
-    let node = Node(command.spawn().expect("anvil starts"), format!("http://127.0.0.1:{port}"));
-    let started = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(60), "anvil does not listen");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Some(node)
-}
-
 #[test]
 fn a_real_node_judges() {
-    let (Some((job, key)), Some(node)) = (proof(), node()) else { return };
+    let (Some((job, key)), Some(node)) = (proof(), node(&[])) else { return };
     let (public, wrong, proof) = (job.path("public.json"), job.path("wrong.json"), job.path("proof.json"));
     let rpc = ["--rpc", &node.1, "--from", FROM];
     let text = ok(&[&["submit", &public, &proof, "--deploy", &key], &rpc[..]].concat());

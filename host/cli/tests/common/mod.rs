@@ -3,6 +3,8 @@
 // Each test file is a program of its own and uses its own part of this.
 #![allow(dead_code)]
 
+pub(crate) mod anvil;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
