@@ -4,33 +4,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/.tools/arm64
-root=$tools/root
-mirror=${MILLRACE_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+source sim/tools/debian.sh
 
-say() { printf 'setup: %s\n' "$*" >&2; }
-skip() { printf 'skipped: %s\n' "$*"; exit 77; }
+need "a cross compiler is fetched" rustup
 
-[ "$(uname -m)" = x86_64 ] || skip "a cross compiler is fetched for x86-64 only, this is $(uname -m)"
-for tool in apt-get dpkg-deb rustup; do command -v $tool >/dev/null || skip "$tool is missing"; done
-[ -r $keyring ] || skip "$keyring is missing (debian-archive-keyring)"
-
-wanted=$(sha256sum sim/arm64/setup.sh)
+wanted=$(made_by sim/arm64/setup.sh)
 [ "$(cat "$tools/stamp" 2>/dev/null)" = "$wanted" ] && exit 0
 rustup target add aarch64-unknown-linux-gnu >/dev/null 2>&1 || skip "rustup has no target aarch64-unknown-linux-gnu"
-rm -rf "$tools"
-mkdir -p "$tools"/{lists/partial,cache/archives/partial,etc,root}
-
-echo "deb [signed-by=$keyring] $mirror bookworm main" > "$tools/etc/sources.list"
-: > "$tools/etc/status"
-apt=(-qq -o "Dir::Etc::SourceList=$tools/etc/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Parts=/dev/null
-  -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
-  -o "Dir::State::Lists=$tools/lists" -o "Dir::State::status=$tools/etc/status" -o "Dir::State::extended_states=$tools/etc/extended"
-  -o "Dir::Cache=$tools/cache" -o "Dir::Cache::Archives=$tools/cache/archives" -o Debug::NoLocking=1 -o APT::Sandbox::User="$(id -un)"
-  -o APT::Install-Recommends=0 -o Acquire::Languages=none -o Acquire::Retries=3)
+lists bookworm
 
 say "linker, C library and emulator for arm64 from $mirror into .tools/arm64"
-apt-get "${apt[@]}" update || skip "no package lists from $mirror"
+update
 (cd "$tools/cache/archives"
  apt-get "${apt[@]}" download binutils-aarch64-linux-gnu libc6-arm64-cross libc6-dev-arm64-cross libgcc-12-dev-arm64-cross libgcc-s1-arm64-cross \
    qemu-user-static >/dev/null) || skip "packages for arm64 could not be fetched"

@@ -5,36 +5,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/.tools/qemu
-root=$tools/root
-mirror=${MILLRACE_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+source sim/tools/debian.sh
 
-say() { printf 'setup: %s\n' "$*" >&2; }
-skip() { printf 'skipped: %s\n' "$*"; exit 77; }
+need "QEMU and kernel are fetched" gzip
 
-[ "$(uname -m)" = x86_64 ] || skip "QEMU and kernel are fetched for x86-64 only, this is $(uname -m)"
-for tool in apt-get dpkg-deb gzip; do command -v $tool >/dev/null || skip "$tool is missing"; done
-[ -r $keyring ] || skip "$keyring is missing (debian-archive-keyring)"
-
-wanted=$(sha256sum sim/qemu/setup.sh)
+wanted=$(made_by sim/qemu/setup.sh)
 [ "$(cat "$tools/stamp" 2>/dev/null)" = "$wanted" ] && exit 0
-rm -rf "$tools"
-mkdir -p "$tools"/{lists/partial,cache/archives/partial,etc,root,kernel}
-
-cat > "$tools/etc/sources.list" <<SOURCES
-deb [signed-by=$keyring] $mirror bookworm main
-deb [signed-by=$keyring] $mirror trixie main
-deb [signed-by=$keyring] $mirror trixie-backports main
-SOURCES
-: > "$tools/etc/status"
-apt=(-qq -o "Dir::Etc::SourceList=$tools/etc/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::Etc::Parts=/dev/null
-  -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null
-  -o "Dir::State::Lists=$tools/lists" -o "Dir::State::status=$tools/etc/status" -o "Dir::State::extended_states=$tools/etc/extended"
-  -o "Dir::Cache=$tools/cache" -o "Dir::Cache::Archives=$tools/cache/archives" -o Debug::NoLocking=1 -o APT::Sandbox::User="$(id -un)"
-  -o APT::Install-Recommends=0 -o Acquire::Languages=none -o Acquire::Retries=3)
+lists bookworm trixie trixie-backports
+mkdir "$tools/kernel"
 
 say "QEMU, kernel and busybox from $mirror into .tools/qemu (about 150 MB)"
-apt-get "${apt[@]}" update || skip "no package lists from $mirror"
+update
 apt-get "${apt[@]}" -d -y -t trixie-backports install qemu-system-x86 >/dev/null || skip "qemu-system-x86 could not be fetched"
 (cd "$tools/cache/archives"
  kernel=$(apt-cache "${apt[@]}" -t bookworm depends linux-image-amd64/bookworm | sed -n 's/ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -1)
