@@ -10,18 +10,20 @@ const ALIGN_BYTES: u64 = 4096;
 /// First fit over an address space that starts at 0.
 #[derive(Clone)]
 pub(crate) struct DeviceMemory {
+    len_bytes: u64,
     /// Free ranges, start → length; neighbours are merged.
     free: Arc<Mutex<BTreeMap<u64, u64>>>,
 }
 
 impl DeviceMemory {
     pub(crate) fn new(len_bytes: u64) -> Self {
-        Self { free: Arc::new(Mutex::new(BTreeMap::from([(0, len_bytes)]))) }
+        let len_bytes = len_bytes - len_bytes % ALIGN_BYTES;
+        Self { len_bytes, free: Arc::new(Mutex::new(BTreeMap::from([(0, len_bytes)]))) }
     }
 
-    /// Bytes that are free in one piece.
-    pub(crate) fn largest_free(&self) -> u64 {
-        self.free.lock().values().copied().max().unwrap_or(0)
+    /// Bytes that a region has at most, when all is free.
+    pub(crate) fn largest_piece(&self) -> u64 {
+        self.len_bytes
     }
 
     /// A region of so many bytes, or how many are free at most in one piece.

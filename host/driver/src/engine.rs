@@ -1,10 +1,7 @@
 //! [`DeviceEngine`]: a device as a `millrace_job::Engine`.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -70,9 +67,9 @@ impl DeviceEngine {
             threads: Threads::new(),
             ended: device.queues.iter().map(|_| Condvar::new()).collect(),
             memory: DeviceMemory::new(identity.memory_bytes),
+            placed: Mutex::default(),
             residents: Mutex::default(),
             next_buffer: AtomicU64::new(1),
-            pins: Arc::default(),
             uses: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
             name,

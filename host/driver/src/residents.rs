@@ -1,7 +1,7 @@
 //! Bases that are resident, and where they lie: those of which nobody makes use make room for others.
 
 use std::sync::{
-    Arc,
+    Arc, Weak,
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
@@ -42,9 +42,11 @@ struct Place {
 /// Keeps bases where they lie: they are not moved and nothing else comes there while this lives.
 pub(crate) struct Pin {
     place: Arc<Place>,
-    /// Of the whole engine.
-    live: Arc<AtomicUsize>,
 }
+
+/// Bases that have a place. Looked at and changed under one lock, together with the device memory's free ranges: whoever finds no room finds here who has it.
+#[derive(Default)]
+pub(crate) struct Placed(Vec<(Weak<Bases>, Arc<Place>)>);
 
 /// Where bases lay when a job used them; keeps nothing.
 pub(crate) struct Trace(Arc<Place>);
@@ -57,10 +59,9 @@ impl Trace {
 }
 
 impl Pin {
-    fn new(place: &Arc<Place>, live: &Arc<AtomicUsize>) -> Self {
-        live.fetch_add(1, Ordering::AcqRel);
+    fn new(place: &Arc<Place>) -> Self {
         place.pins.fetch_add(1, Ordering::AcqRel);
-        Self { place: place.clone(), live: live.clone() }
+        Self { place: place.clone() }
     }
 
     /// To remember the place by.
@@ -93,7 +94,6 @@ impl Pin {
 impl Drop for Pin {
     fn drop(&mut self) {
         self.place.pins.fetch_sub(1, Ordering::AcqRel);
-        self.live.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -108,12 +108,9 @@ impl Bases {
 
     /// Leaves the device, if no job needs them there; they are sent again when one does. A pin is made under the same lock, so none comes between.
     fn evict(&self) -> bool {
-        // Whoever holds the lock is looking for a place, or found one: no wait for each other.
+        // Whoever holds the lock is about to use the place: no wait for each other.
         let Some(mut place) = self.place.try_lock() else { return false };
-        match place.take_if(|place| place.pins.load(Ordering::Acquire) == 0) {
-            Some(place) => place.region.lock().take().is_some(),
-            None => false,
-        }
+        place.take_if(|place| place.pins.load(Ordering::Acquire) == 0).is_some()
     }
 }
 
@@ -126,9 +123,34 @@ impl Drop for Bases {
     }
 }
 
+impl Placed {
+    /// Forgets those that nobody has any more, with the room of whoever has not come to give it back.
+    fn forget_dropped(&mut self) {
+        self.0.retain(|(bases, place)| {
+            let kept = bases.strong_count() != 0;
+            if !kept {
+                place.region.lock().take();
+            }
+            kept
+        });
+    }
+
+    /// Takes those from the device whose last use is longest ago and that no job needs, and gives their room back; `false` if jobs need all.
+    fn evict_one(&mut self) -> bool {
+        self.0.sort_by_cached_key(|(bases, _)| {
+            bases.upgrade().map(|bases| bases.last_use.load(Ordering::Relaxed))
+        });
+        let may_go = |(bases, _): &(Weak<Bases>, _)| bases.upgrade().is_some_and(|bases| bases.evict());
+        let Some(i) = self.0.iter().position(may_go) else { return false };
+        let (_, place) = self.0.remove(i);
+        place.region.lock().take();
+        true
+    }
+}
+
 impl Shared {
     /// Bases in device memory, sent there if they are not.
-    pub(crate) fn pin(&self, bases: &Bases) -> Result<Pin, EngineError> {
+    pub(crate) fn pin(&self, bases: &Arc<Bases>) -> Result<Pin, EngineError> {
         bases.last_use.store(self.uses.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
         let pin = self.place(bases)?;
         self.ensure_resident(bases, &pin)?;
@@ -136,53 +158,45 @@ impl Shared {
     }
 
     /// A place for bases: the one they have, or a new one. Others make room, those first whose last use is longest ago; where jobs need theirs, in
-    /// flight or about to be sent, this waits until they have ended.
-    fn place(&self, bases: &Bases) -> Result<Pin, EngineError> {
-        let mut place = bases.place.lock();
-        if let Some(place) = &*place {
-            return Ok(Pin::new(place, &self.pins));
+    /// flight or about to be sent, this waits until they have ended. Whoever waits here has no pin, so those who have one never wait for each other.
+    fn place(&self, bases: &Arc<Bases>) -> Result<Pin, EngineError> {
+        let mut mine = bases.place.lock();
+        if let Some(place) = &*mine {
+            return Ok(Pin::new(place));
         }
         let needed_bytes = bases.len() as u64 * BASE_BYTES as u64;
-        let none = |free_bytes| EngineError::OutOfMemory {
-            engine: self.name.clone(),
-            what: "device memory",
-            needed_bytes,
-            free_bytes,
-        };
-        if needed_bytes > self.device.identity.memory_bytes {
-            // Nobody is sent away for what fits in no case.
-            return Err(none(self.memory.largest_free()));
-        }
         loop {
-            match self.memory.alloc(needed_bytes) {
+            let mut placed = self.placed.lock();
+            placed.forget_dropped();
+            let free_bytes = match self.memory.alloc(needed_bytes) {
                 Ok(region) => {
-                    let made = Arc::new(Place {
+                    let place = mine.insert(Arc::new(Place {
                         start: region.start(),
                         region: Mutex::new(Some(region)),
                         pins: AtomicUsize::new(0),
                         sent_at: AtomicU64::new(NEVER),
                         was_sent: AtomicBool::new(false),
-                    });
-                    return Ok(Pin::new(place.insert(made), &self.pins));
+                    }));
+                    placed.0.push((Arc::downgrade(bases), place.clone()));
+                    return Ok(Pin::new(place));
                 }
-                Err(free_bytes) => {
-                    // Looked at before: a pin that ends between makes room that was not there for the look at the others.
-                    let pinned = self.pins.load(Ordering::Acquire) != 0;
-                    if !self.evict_one(bases) && !self.let_some_job_end(pinned)? {
-                        return Err(none(free_bytes));
-                    }
-                }
+                Err(free_bytes) => free_bytes,
+            };
+            // Nobody is sent away for what fits in no case.
+            if needed_bytes > self.memory.largest_piece() {
+                return Err(EngineError::OutOfMemory {
+                    engine: self.name.clone(),
+                    what: "device memory",
+                    needed_bytes,
+                    free_bytes,
+                });
             }
+            if placed.evict_one() {
+                self.evictions.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
+            drop(placed);
+            self.let_some_job_end()?;
         }
-    }
-
-    /// Takes the bases from the device whose last use is longest ago and that no job needs; `false` if there are none.
-    fn evict_one(&self, wanted: &Bases) -> bool {
-        let mut others: Vec<Arc<Bases>> = self.residents.lock().values().cloned().collect();
-        others.retain(|other| !std::ptr::eq(&**other, wanted));
-        others.sort_by_key(|other| other.last_use.load(Ordering::Relaxed));
-        let evicted = others.iter().any(|other| other.evict());
-        self.evictions.fetch_add(u64::from(evicted), Ordering::Relaxed);
-        evicted
     }
 }

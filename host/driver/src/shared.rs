@@ -20,7 +20,7 @@ use crate::{
     device::Device,
     flight::{Purpose, Tracked},
     queue::{Need, Queue, Refused},
-    residents::Bases,
+    residents::{Bases, Placed},
     tickets::queue_of,
 };
 
@@ -35,10 +35,9 @@ pub(crate) struct Shared {
     /// For each queue: a job of it may have ended.
     pub(crate) ended: Vec<Condvar>,
     pub(crate) memory: DeviceMemory,
+    pub(crate) placed: Mutex<Placed>,
     pub(crate) residents: Mutex<HashMap<u64, Arc<Bases>>>,
     pub(crate) next_buffer: AtomicU64,
-    /// Pins that live: of jobs that are staged, sent or in flight. Whoever wants room holds none.
-    pub(crate) pins: Arc<AtomicUsize>,
     /// Counts uses of bases.
     pub(crate) uses: AtomicU64,
     /// Bases that made room for others.
@@ -121,14 +120,10 @@ impl Shared {
         }
     }
 
-    /// Waits a little for any job to end, and watches the device meanwhile; `false` when none was in flight and, as far as the caller saw, none of
-    /// another thread is about to be (`pinned`).
-    pub(crate) fn let_some_job_end(&self, pinned: bool) -> Result<bool, EngineError> {
-        let mut some = pinned || self.pins.load(Ordering::Acquire) != 0;
+    /// Waits a little for any job to end, of this thread or another, and watches the device meanwhile.
+    pub(crate) fn let_some_job_end(&self) -> Result<(), EngineError> {
         for number in 0..self.device.queues.len() {
             let mut queue = self.device.queues[number].lock();
-            // Also one that is found to have ended just now has made room.
-            some |= !queue.flights.is_empty();
             let mut need = queue.service();
             if matches!(need, Need::Nothing) {
                 need = queue.watch();
@@ -136,10 +131,8 @@ impl Shared {
             drop(queue);
             self.meet(number, need)?;
         }
-        if some {
-            thread::sleep(self.device.common.config.poll_interval);
-        }
-        Ok(some)
+        thread::sleep(self.device.common.config.poll_interval);
+        Ok(())
     }
 
     /// Does what a queue needs that holds nobody's lock; tells a lost device.

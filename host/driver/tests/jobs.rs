@@ -189,6 +189,36 @@ fn room_that_another_threads_job_needs_is_waited_for() {
 }
 
 #[test]
+fn room_that_another_threads_load_takes_is_waited_for() {
+    const THREADS: usize = 3;
+    const ROUNDS: usize = 50;
+    // Room for one of three: what another thread just loads, or just drops, is no reason to refuse.
+    let (_device, engine) = start(ModelConfig { log_memory_bytes: 20, ..small() }, patient());
+    let bases = points(8, &mut rng()).repeat(1500);
+    let failed = std::sync::Mutex::new(Vec::new());
+    let together = std::sync::Barrier::new(THREADS);
+    on_threads(THREADS, |i| {
+        let factors = scalars(3, &mut rng());
+        let answer = msm_answer(&bases[..3], &factors);
+        for round in 0..ROUNDS {
+            together.wait();
+            let output = load(&engine, &bases).and_then(|id| {
+                let output = run(&engine, msm_job(id, 0, &factors));
+                engine.unload(id);
+                output
+            });
+            match output {
+                Ok(output) if output.value == answer => {}
+                other => failed.lock().unwrap().push(format!("thread {i}, round {round}: {other:?}")),
+            }
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {}: {}", failed.len(), THREADS * ROUNDS, failed[0]);
+    load(&engine, &bases).expect("all room is free again");
+}
+
+#[test]
 fn bases_that_are_used_least_make_room_and_come_back() {
     // Room for two of three.
     let (device, engine) = start(ModelConfig { log_memory_bytes: 14, ..small() }, patient());
