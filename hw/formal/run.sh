@@ -26,7 +26,7 @@ prove() {
     grep -oE 'output logic +(assume|ok)_[a-z0-9_]+' "$file" | awk '{print $3}' |
       sed -E 's/^(assume.*)/add -assume \1/; s/^(ok.*)/add -assert \1/'
     printf 'prep -top %s\n[files]\n%s\n' "$stem" "$file"
-    for rtl in "$root"/hw/ip/{prim,field,curve,ntt,msm,dma}/rtl/*.sv; do
+    for rtl in "$root"/hw/ip/{prim,field,curve,ntt,msm,dma,queue}/rtl/*.sv; do
       [[ $(basename "$rtl") == "$skip" ]] || echo "$rtl"
     done
     [[ -z $skip ]] || ls "$here"/tiny/*.sv
@@ -43,7 +43,7 @@ prove() {
 
 # Packages by name, in an order that reads each after those it names; $1 is replaced by the tiny one of the same name.
 packages() {
-  local names=(mr_field_pkg mr_curve_pkg mr_job_pkg mr_axi_pkg mr_ntt_pkg mr_msm_pkg)
+  local names=(mr_field_pkg mr_curve_pkg mr_job_pkg mr_axi_pkg mr_ntt_pkg mr_msm_pkg mr_layout_pkg mr_queue_pkg)
   printf '%s.sv ' "${names[@]}"
 }
 
