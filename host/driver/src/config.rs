@@ -13,7 +13,7 @@ pub struct DriverConfig {
     pub log_entries: u32,
     /// Largest number of points that one descriptor is given; a larger MSM becomes several, whose results are added.
     pub max_points_per_job: usize,
-    /// Points moved by one descriptor when bases are made resident.
+    /// Points moved by one descriptor when bases are made resident. Several chunks are in flight; together they should not leave the caches.
     pub upload_chunk_points: usize,
     /// How long a thread that waits looks at the ring without pause before it sleeps. For short jobs, where a core is to spare.
     pub spin: Duration,
@@ -40,7 +40,7 @@ impl Default for DriverConfig {
             queues: 15,
             log_entries: 6,
             max_points_per_job: 1 << 22,
-            upload_chunk_points: 1 << 16,
+            upload_chunk_points: 1 << 14,
             spin: Duration::ZERO,
             poll_interval: Duration::from_millis(1),
             progress_interval: Duration::from_millis(100),

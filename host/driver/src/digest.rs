@@ -2,10 +2,15 @@
 
 /// Bytes of a beat.
 const BEAT_BYTES: usize = 64;
+/// Words of a beat.
+const WORDS: usize = 8;
 
 /// d ← rotl(d, 1) ⊕ w0 ⊕ rotl(w1, 8) ⊕ … ⊕ rotl(w7, 56) for every beat. Catches damage on the way; no signature.
+///
+/// A rotation of a sum is the sum of the rotations, so that each of the eight words of a beat is summed by itself, which a compiler does several at a
+/// time; they are turned and come together in [`Digest::value`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Digest(u64);
+pub struct Digest([u64; WORDS]);
 
 impl Digest {
     /// Of these bytes, a whole number of beats; a last part of a beat counts as filled up with zeros.
@@ -28,17 +33,20 @@ impl Digest {
         }
     }
 
-    /// Takes one beat in.
-    #[inline]
-    pub(crate) fn take(&mut self, beat: &[u8; BEAT_BYTES]) {
-        let words = beat.as_chunks::<8>().0.iter().zip((0..).step_by(8));
-        let fold = words.fold(0, |fold, (word, turn)| fold ^ u64::from_le_bytes(*word).rotate_left(turn));
-        self.0 = self.0.rotate_left(1) ^ fold;
+    /// Takes one beat in; its words.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, beat: &[u8; BEAT_BYTES]) -> [u64; WORDS] {
+        let bytes = beat.as_chunks::<8>().0;
+        let words: [u64; WORDS] = std::array::from_fn(|i| u64::from_le_bytes(bytes[i]));
+        for (sum, word) in self.0.iter_mut().zip(words) {
+            *sum = sum.rotate_left(1) ^ word;
+        }
+        words
     }
 
     /// The value in a completion.
     pub fn value(self) -> u64 {
-        self.0
+        self.0.iter().zip((0..).step_by(8)).fold(0, |fold, (sum, turn)| fold ^ sum.rotate_left(turn))
     }
 }
 

@@ -6,7 +6,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use millrace_bn254::G1Mont;
+use ark_ff::PrimeField;
+use millrace_bn254::{Fq, G1Mont};
 use millrace_job::{EngineError, Lent};
 use millrace_regs::{Descriptor, layout};
 
@@ -21,12 +22,30 @@ use crate::{
 /// Chunks on their way at once: some move while the next is written.
 const CHUNKS_IN_FLIGHT: usize = 4;
 /// Points looked at and copied at a time: what one pass read is still in the cache for the next.
-const BLOCK_POINTS: usize = 128;
+const BLOCK_POINTS: usize = 64;
+/// Highest word of the modulus, below 2^63.
+const TOP: u64 = Fq::MODULUS.0[3];
+
 /// A chunk on its way.
 struct Chunk {
     points: Range<usize>,
     ticket: u64,
     attempt: u32,
+}
+
+/// Digests points; the first that is out of range.
+///
+/// Nearly all are seen to be in range by the highest word of each coordinate alone: below that of the modulus. Two sign bits, without a branch, tell
+/// that of a whole block; the others are looked at one by one.
+fn look(block: &[G1Mont], digest: &mut Digest) -> Option<usize> {
+    let mut suspect = 0;
+    for point in block {
+        let words = digest.take(&point.0);
+        for top in [words[3], words[7]] {
+            suspect |= top | (TOP - 1).wrapping_sub(top);
+        }
+    }
+    if suspect >> 63 == 0 { None } else { block.iter().position(|point| !point.is_in_range()) }
 }
 
 impl Shared {
@@ -83,10 +102,7 @@ impl Shared {
         let staging = self.device.pool.lease_public(len).map_err(|e| no_memory(&self.name, len, &e))?;
         let mut digest = Digest::default();
         for (i, block) in part.chunks(BLOCK_POINTS).enumerate() {
-            for point in block {
-                digest.take(&point.0);
-            }
-            if let Some(bad) = block.iter().position(|point| !point.is_in_range()) {
+            if let Some(bad) = look(block, &mut digest) {
                 let position = (points.start + i * BLOCK_POINTS + bad) as u64;
                 return Err(EngineError::BadValue { what: "base coordinate", position });
             }
@@ -140,5 +156,40 @@ impl Shared {
         let bases = Arc::new(Bases::new(data));
         self.pin(&bases)?;
         Ok(bases)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_finds_what_the_slow_check_finds() {
+        let point = |x: [u64; 4], y: [u64; 4]| {
+            let mut bytes = [0; 64];
+            for (to, word) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(x.into_iter().chain(y)) {
+                *to = word.to_le_bytes();
+            }
+            G1Mont(bytes)
+        };
+        let q = Fq::MODULUS.0;
+        let last = [q[0] - 1, q[1], q[2], q[3]];
+        let tops = [0, 1, TOP - 1, TOP, TOP + 1, 1 << 63, u64::MAX - TOP, u64::MAX];
+        let mut cases = vec![[0; 4], last, q, [q[0] + 1, q[1], q[2], q[3]], [u64::MAX; 4]];
+        cases.extend(tops.map(|top| [7, 8, 9, top]));
+        for bad in &cases {
+            for at in [0, 1, 62, 63] {
+                for other in [[1, 2, 3, 4], last] {
+                    for odd in [point(*bad, other), point(other, *bad)] {
+                        let mut block = vec![point(other, other); 64];
+                        block[at] = odd;
+                        let mut digest = Digest::default();
+                        let found = look(&block, &mut digest);
+                        assert_eq!(found, block.iter().position(|p| !p.is_in_range()), "{bad:?} at {at}");
+                        assert_eq!(digest, Digest::of(bytemuck::cast_slice(&block)));
+                    }
+                }
+            }
+        }
     }
 }
