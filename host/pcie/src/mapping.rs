@@ -94,13 +94,14 @@ impl Mapping {
         unsafe { AtomicU8::from_ptr(self.map.as_mut_ptr().add(at)) }
     }
 
-    fn word(&self, at: usize) -> &AtomicU64 {
-        self.check(at, 8);
+    /// So many words in a row.
+    fn words(&self, at: usize, count: usize) -> &[AtomicU64] {
+        self.check(at, count.saturating_mul(8));
         assert!(at.is_multiple_of(8), "a word at {at} is not aligned");
-        // SAFETY: 1. in bounds and 2. aligned, just checked (a mapping begins at a page); 3. alive as long as `self`; 4. others may write it at any
-        // time, which an atomic allows. Bytes of it are written by other atomics of this file only where the lengths differ, never at
-        // once by this process's two sides: a range has one writer by the ring protocol.
-        unsafe { AtomicU64::from_ptr(self.map.as_mut_ptr().add(at).cast()) }
+        // SAFETY: 1. in bounds and 2. aligned, just checked (a mapping begins at a page and is no longer than `isize::MAX`); 3. alive as long as
+        // `self`; 4. others may write them at any time, which an atomic allows. Bytes of them are written by other atomics of this file only where
+        // the lengths differ, never at once by this process's two sides: a range has one writer by the ring protocol.
+        unsafe { std::slice::from_raw_parts(self.map.as_mut_ptr().add(at).cast::<AtomicU64>(), count) }
     }
 
     /// Copies out, in rising order of address, each aligned 8-byte unit at once.
@@ -116,12 +117,15 @@ impl Mapping {
             *byte = self.byte(at).load(Ordering::Acquire);
             at += 1;
         }
-        let mut words = rest.chunks_exact_mut(8);
-        for word in &mut words {
-            word.copy_from_slice(&self.word(at).load(Ordering::Acquire).to_le_bytes());
-            at += 8;
+        let (words, tail) = rest.as_chunks_mut::<8>();
+        if !words.is_empty() {
+            let from = self.words(at, words.len());
+            at += words.len() * 8;
+            for (word, from) in words.iter_mut().zip(from) {
+                *word = from.load(Ordering::Acquire).to_le_bytes();
+            }
         }
-        for byte in words.into_remainder() {
+        for byte in tail {
             *byte = self.byte(at).load(Ordering::Acquire);
             at += 1;
         }
@@ -140,9 +144,11 @@ impl Mapping {
             at += 1;
         }
         let (words, tail) = rest.as_chunks::<8>();
-        for word in words {
-            self.word(at).store(u64::from_le_bytes(*word), Ordering::Release);
-            at += 8;
+        if !words.is_empty() {
+            for (to, word) in self.words(at, words.len()).iter().zip(words) {
+                to.store(u64::from_le_bytes(*word), Ordering::Release);
+            }
+            at += words.len() * 8;
         }
         for byte in tail {
             self.byte(at).store(*byte, Ordering::Release);
@@ -152,15 +158,15 @@ impl Mapping {
 
     /// Overwrites with zeros. Atomic stores that another process may see are not optimised away.
     pub(crate) fn wipe(&self) {
-        for at in (0..self.len_bytes()).step_by(8) {
-            self.word(at).store(0, Ordering::Release);
+        for word in self.words(0, self.len_bytes() / 8) {
+            word.store(0, Ordering::Release);
         }
     }
 
     fn half(&self, at: usize) -> &AtomicU32 {
         self.check(at, 4);
         assert!(at.is_multiple_of(4), "a word at {at} is not aligned");
-        // SAFETY: as for `word`, with an alignment of 4.
+        // SAFETY: as for `words`, with an alignment of 4.
         unsafe { AtomicU32::from_ptr(self.map.as_mut_ptr().add(at).cast()) }
     }
 
