@@ -99,6 +99,13 @@ fn parse_seed(text: &str) -> Result<[u8; 32], String> {
     Ok(seed)
 }
 
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.001..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err(format!("expected seconds from 0.001 to 3600, got {text}")),
+    }
+}
+
 fn parse_clock(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(mhz) if mhz > 0.0 && mhz < 1e5 => Ok(mhz),
@@ -363,6 +370,8 @@ pub(crate) enum DeviceCommand {
         #[arg(long, value_name = "N", default_value_t = 10_000)]
         completions: u32,
     },
+    /// Measure a device: an empty job polled and by interrupt, copies and uploads, MSMs, transforms, jobs a second by queue.
+    Bench(DeviceBenchArgs),
     /// Reset a card (function-level reset) that nobody uses.
     Reset {
         /// Which: vfio:ADDRESS.
@@ -383,6 +392,20 @@ pub(crate) enum DeviceCommand {
     },
     /// Serve a device on a socket by the vfio-user protocol: for QEMU's vfio-user-pci, or for `--device vfio-user:SOCKET`.
     Serve(ServeArgs),
+}
+
+/// `millrace device bench`
+#[derive(Args)]
+pub(crate) struct DeviceBenchArgs {
+    /// Which. Nobody else may use it meanwhile.
+    #[arg(long, value_name = DEVICES, default_value = "sim")]
+    pub(crate) device: DeviceName,
+    /// How long each line is measured, in seconds; the larger sizes of jobs end where one takes longer.
+    #[arg(long, value_name = "S", default_value = "1", value_parser = parse_seconds)]
+    pub(crate) seconds: f64,
+    /// The same as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// `millrace device serve`

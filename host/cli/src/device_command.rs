@@ -6,6 +6,7 @@ use millrace_pcie::{PciAddress, PciFunction, PciTree, reset_vfio};
 use crate::{
     args::{DeviceCommand, ServeArgs},
     device::{self, DeviceName, OpenOptions},
+    device_bench,
     exit::{Code, Failure, OrFail},
     output::say,
     simulation,
@@ -21,6 +22,7 @@ pub(crate) fn run(command: &DeviceCommand) -> Result<(), Failure> {
         DeviceCommand::List => list(),
         DeviceCommand::Info { device } => info(device),
         DeviceCommand::Exercise { device, completions } => exercise_device(device, *completions),
+        DeviceCommand::Bench(args) => device_bench::run(args),
         DeviceCommand::Reset { device } => {
             let address = card(device)?;
             reset_vfio(address).or_fail(Code::DeviceOpen)?;

@@ -8,6 +8,7 @@
 mod args;
 mod bench;
 mod device;
+mod device_bench;
 mod device_command;
 mod doctor;
 mod exit;

@@ -67,6 +67,56 @@ fn a_served_device_gives_the_same_proof() {
     }
 }
 
+/// What an operator sees of a device's speed, on every kind of device that runs here.
+#[test]
+fn a_device_is_measured() {
+    let job = Job::new();
+    let served = Served::new(&job, "model");
+    for device in ["model".to_owned(), "sim".to_owned(), served.device()] {
+        let json = job.path("bench.json");
+        let shown = ok(&["device", "bench", "--device", &device, "--seconds", "0.01", "--json", &json]);
+        for line in [
+            "empty job, polled",
+            "empty job, by interrupt",
+            "COPY from device",
+            "MSM over G1",
+            "on several queues",
+        ] {
+            assert!(shown.contains(line), "{line} of {device}: {shown}");
+        }
+        let report: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+        let measured = report["measured"].as_array().unwrap();
+        let of = |name: &str| measured.iter().filter(|line| line["name"] == name).collect::<Vec<_>>();
+        for name in [
+            "empty_job_polled",
+            "empty_job_interrupt",
+            "copy_to_device",
+            "copy_to_host",
+            "upload",
+            "msm_g1",
+            "ntt",
+        ] {
+            let lines = of(name);
+            assert!(
+                !lines.is_empty() && lines.iter().all(|line| line["value"].as_f64() > Some(0.0)),
+                "{report:#}"
+            );
+        }
+        assert!(of("msm_g1")[0]["cycles"].as_u64() > Some(0), "{report:#}");
+        let queues: Vec<_> = of("short_jobs").iter().map(|line| line["size"].as_u64().unwrap()).collect();
+        assert_eq!(queues, (1..=report["queues"].as_u64().unwrap()).collect::<Vec<_>>());
+        // The same on the screen, and nothing else with it.
+        let shown =
+            ok(&["device", "bench", "--device", &device, "--seconds", "0.001", "--json", "/dev/stdout"]);
+        assert!(serde_json::from_str::<serde_json::Value>(&shown).is_ok(), "{shown}");
+    }
+    let error = fails(2, &["device", "bench", "--device", "cpu"]);
+    assert!(error.contains("expected a device, got cpu"), "{error}");
+    let error = fails(9, &["device", "bench", "--device", "model", "--json", "/nowhere/bench.json"]);
+    assert!(error.contains("/nowhere"), "{error}");
+}
+
 /// Two served devices share a proof; then one of them is killed while it proves, and the proof is the same.
 #[test]
 fn devices_share_a_proof_and_one_may_die() {

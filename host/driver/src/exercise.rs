@@ -3,6 +3,7 @@
 //! It drives queue 0 by hand, so that what is seen is the way and not the engine's own recovery; the last two steps use [`DeviceEngine`]. Nobody
 //! else may use the device meanwhile.
 
+mod probe;
 mod queue;
 
 use std::{
@@ -16,6 +17,7 @@ use millrace_pcie::{DmaBuffer, Function, Iova, ResetError};
 use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
 use thiserror::Error;
 
+pub use self::probe::{ProbePlan, ProbeReport, probe};
 use self::queue::{HandQueue, LOG_ENTRIES};
 use crate::{DeviceEngine, DriverConfig, Identity, OpenError, registers::LinkDown};
 

@@ -14,7 +14,7 @@
 //! | `residents` | bases in device memory, evicted by use |
 //! | `judge` | what comes back, believed only after a look |
 //! | `shared`, `engine` | waiting, and [`DeviceEngine`]: all of it as a `millrace_job::Engine` |
-//! | `exercise` | an acceptance test of the way to a device |
+//! | `exercise` | an acceptance test of the way to a device, and how quick the way is |
 //!
 //! The protocol is drawn in `docs/spec/rings.md`.
 
@@ -49,7 +49,7 @@ mod watchdog;
 pub use config::DriverConfig;
 pub use digest::Digest;
 pub use engine::DeviceEngine;
-pub use exercise::{ExerciseError, ExercisePlan, ExerciseReport, exercise};
+pub use exercise::{ExerciseError, ExercisePlan, ExerciseReport, ProbePlan, ProbeReport, exercise, probe};
 pub use identity::{Identity, OpenError};
 pub use registers::BAR0_BYTES;
 pub use statistics::{Anomalies, DeviceStatistics};
