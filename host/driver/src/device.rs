@@ -18,8 +18,9 @@ use crate::{
     tickets::queue_of,
 };
 
-/// How often an engine is reset for jobs that it does not let go of before whole queues are.
-pub(crate) const CANCEL_ROUNDS: u32 = 32;
+/// How often an engine is reset for a cancelled job. The first takes it from the engine, the second from the head of its ring; behind other jobs it is
+/// taken with its queue, as every reset of the engine costs the jobs of all queues that it has.
+const CANCEL_RESETS: u32 = 2;
 
 /// What stands above the queues.
 pub(crate) struct Device {
@@ -49,7 +50,7 @@ impl Device {
         // A vector each, so that a queue's owner is woken for its own jobs only.
         let vectors = if function.irqs.is_empty() { usize::MAX } else { function.irqs.len() };
         let count = (identity.queues as usize).min(config.queues).min(vectors).max(1);
-        let common = Arc::new(Common::new(config));
+        let common = Arc::new(Common::new(config, count));
         let registers = Registers::new(function.bar0.clone(), 0);
         let queue = |number| {
             let registers = registers.of_queue(number as u32);
@@ -77,6 +78,7 @@ impl Device {
                     match from {
                         Trouble::Queue => world.recover(Level::Function, &why),
                         Trouble::Engine(opcode) => world.unstick(queue, opcode, &why),
+                        Trouble::Overtaken(opcode) => world.overtaken(queue, opcode, &why),
                         Trouble::Forgotten => world.forget(queue, &why),
                     }
                 }
@@ -159,10 +161,10 @@ impl World<'_> {
     }
 
     /// An engine reset takes the jobs that the engine has; a descriptor that was not fetched yet comes later, so the
-    /// reset is repeated while some are left.
+    /// reset is repeated once, and then the queue is reset.
     fn let_go(&mut self, number: usize, of_ticket: impl Fn(&Flight) -> bool + Copy) -> Result<(), LinkDown> {
         let is_there = |world: &Self| world.queues[number].flights.values().any(of_ticket);
-        for _ in 0..CANCEL_ROUNDS {
+        for _ in 0..CANCEL_RESETS {
             let flights = self.queues[number].flights.values();
             let Some(bits) =
                 flights.filter(|f| of_ticket(f)).map(|f| crate::recovery::engine_bit(f.opcode)).max()

@@ -40,6 +40,10 @@ pub(crate) struct Common {
     /// For each opcode: expected work of all descriptors that were sent, and of those that have ended.
     work_sent: [AtomicU64; OPCODES],
     work_ended: [AtomicU64; OPCODES],
+    /// For each opcode: jobs that ended well, of any queue.
+    jobs_ended: [AtomicU64; OPCODES],
+    /// More jobs of its engine than this do not end well before the oldest job of a queue does: twice what all rings hold.
+    overtakers_most: u64,
     /// How often the device was brought back.
     pub(crate) recoveries: AtomicUsize,
     /// Rises when device memory may have changed behind the driver's back.
@@ -47,13 +51,15 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn new(config: DriverConfig) -> Self {
+    pub(crate) fn new(config: DriverConfig, queues: usize) -> Self {
         Self {
+            overtakers_most: (2 * queues as u64) << config.log_entries,
             config,
             lost: OnceLock::new(),
             sequence: AtomicU64::new(0),
             work_sent: Default::default(),
             work_ended: Default::default(),
+            jobs_ended: Default::default(),
             recoveries: AtomicUsize::new(0),
             memory_generation: AtomicU64::new(0),
         }
@@ -67,6 +73,8 @@ pub(crate) enum Trouble {
     Queue,
     /// The engine of these jobs stands still with some.
     Engine(u8),
+    /// Many later jobs of this engine have ended, and the oldest of the queue has not.
+    Overtaken(u8),
     /// The device says that it has nothing of this queue any more, and jobs are in flight here.
     Forgotten,
 }
@@ -127,6 +135,8 @@ pub(crate) struct Queue {
     pub(crate) anomalies: Anomalies,
     /// For each opcode, and at that of NOP for a queue that has nothing to do on the device though jobs are in flight here.
     watchdogs: [Watchdog; OPCODES],
+    /// Jobs of each opcode that had ended when its bounds began.
+    jobs_before: [u64; OPCODES],
     next_look: Instant,
     overtaken: Vec<(u32, Flight)>,
 }
@@ -143,6 +153,7 @@ impl Queue {
         let cq = CompletionRing::new(dma, common.config.log_entries)?;
         Ok(Self {
             watchdogs: std::array::from_fn(|_| Watchdog::new(&common.config)),
+            jobs_before: [0; OPCODES],
             next_look: Instant::now(),
             flights: Flights::new(cq.entries()),
             common,
@@ -256,6 +267,11 @@ impl Queue {
     fn touch_watchdog(&mut self, opcode: u8) {
         let ended = self.common.work_ended[usize::from(opcode)].load(Ordering::Relaxed);
         self.watchdogs[usize::from(opcode)].touch(ended);
+        self.jobs_before[usize::from(opcode)] = self.jobs_ended(opcode);
+    }
+
+    fn jobs_ended(&self, opcode: u8) -> u64 {
+        self.common.jobs_ended[usize::from(opcode)].load(Ordering::Relaxed)
     }
 
     /// Whether something right came of the engine of these jobs since the last look.
@@ -298,6 +314,9 @@ impl Queue {
             return;
         };
         self.ended(&flight);
+        if completion.status == Cause::Ok as u8 {
+            self.common.jobs_ended[usize::from(flight.opcode)].fetch_add(1, Ordering::Relaxed);
+        }
         self.touch_watchdog(flight.opcode);
         self.touch_watchdog(layout::OPCODE_NOP);
         let status = DeviceFault::Status { job_id, code: completion.status, position: completion.position };
@@ -368,6 +387,7 @@ impl Queue {
         let Some(tracked) = self.tickets.get_mut(flight.ticket) else { return };
         let part = &mut tracked.parts[flight.part];
         part.resubmitted += u32::from(!flight.collateral);
+        self.anomalies.restarted += u64::from(flight.collateral);
         if part.resubmitted > self.common.config.resubmissions || tracked.abandoned {
             return self.end(flight, PartState::Failed(otherwise));
         }
@@ -420,6 +440,12 @@ impl Queue {
             if head != Some(opcode) {
                 self.touch_watchdog(opcode);
                 continue;
+            }
+            // Engines do their jobs in order: what others' jobs move does not hide that this one was passed over, however busy all are.
+            let overtakers = self.jobs_ended(opcode) - self.jobs_before[usize::from(opcode)];
+            if overtakers > self.common.overtakers_most {
+                let why = format!("{overtakers} later jobs of its engine have ended");
+                return Ok(self.need(Trouble::Overtaken(opcode), why));
             }
             let moved = self.registers.engine_counter(opcode)?;
             let sent = self.common.work_sent[usize::from(opcode)].load(Ordering::Relaxed);

@@ -10,7 +10,8 @@
 //! Which job an engine is stuck with is known while one queue has jobs for it: its oldest. Where several have, the oldest of each is a suspect, and the
 //! engine is given one suspect at a time: that with which it stands still again fails, the others are done.
 //!
-//! A queue of which the device has nothing left, while jobs are in flight here, has lost completions: it is reset by itself.
+//! A queue of which the device has nothing left, while jobs are in flight here, has lost completions: it is reset by itself. So is one whose oldest job
+//! many later jobs of the same engine have overtaken.
 //!
 //! After that the device is lost. A queue's own reset runs under its lock, everything else under the locks of all; each wait in it is bounded.
 
@@ -25,7 +26,7 @@ use millrace_regs::{Descriptor, layout, registers as reg};
 
 use crate::{
     Anomalies, DriverConfig, Identity,
-    device::{CANCEL_ROUNDS, World},
+    device::World,
     fault::DeviceFault,
     flight::PartState,
     flights::Doom,
@@ -38,6 +39,8 @@ use crate::{
 const EPOCH_SHIFT: u32 = 4;
 /// A wait of recovery ends after so many stall times even if `PROGRESS` moves.
 const SETTLE_STALLS: u32 = 30;
+/// Resets of an engine in vain, one after the other, before it is thought not to let go of its jobs.
+const EMPTY_ROUNDS: u32 = 32;
 /// Sleep between two looks in a wait of recovery.
 const SETTLE_POLL: Duration = Duration::from_micros(200);
 
@@ -64,6 +67,20 @@ impl World<'_> {
         let oldest = |opcode| queue.flights.of(opcode).map(|f| f.sequence).min();
         let blamed: Vec<u64> = ENGINES.iter().filter_map(|&opcode| oldest(opcode)).collect();
         for flight in queue.flights.values_mut().filter(|f| blamed.contains(&f.sequence)) {
+            flight.doom.get_or_insert_with(|| Doom::Stuck(waited.to_owned()));
+        }
+        self.recover(Level::Queue, waited);
+    }
+
+    /// Later jobs of an engine have ended, and the oldest of a queue has not: its completion is lost. Nobody else's job has to do with it.
+    pub(crate) fn overtaken(&mut self, queue: usize, opcode: u8, waited: &str) {
+        let queue = &mut *self.queues[queue];
+        queue.harvest();
+        if queue.has_moved(opcode) {
+            return;
+        }
+        let oldest = queue.flights.of(opcode).map(|f| f.sequence).min();
+        for flight in queue.flights.values_mut().filter(|f| Some(f.sequence) == oldest) {
             flight.doom.get_or_insert_with(|| Doom::Stuck(waited.to_owned()));
         }
         self.recover(Level::Queue, waited);
@@ -146,7 +163,7 @@ impl World<'_> {
         let until = Instant::now() + config.stall_time * SETTLE_STALLS;
         let mut in_vain = 0;
         let mut seen = (self.left(opcode), device.registers.progress()?);
-        while in_vain < CANCEL_ROUNDS && Instant::now() < until {
+        while in_vain < EMPTY_ROUNDS && Instant::now() < until {
             if !self.reset_engines(engine_bit(opcode))? {
                 return Ok(false);
             }

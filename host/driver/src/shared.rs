@@ -77,6 +77,24 @@ impl Threads {
     }
 }
 
+/// The lead of those who wait for a queue; given back also where a transport's wait panics, or nobody would watch the queue again.
+struct Lead<'a, 'q> {
+    queue: &'a mut MutexGuard<'q, Queue>,
+}
+
+impl<'a, 'q> Lead<'a, 'q> {
+    fn take(queue: &'a mut MutexGuard<'q, Queue>) -> Self {
+        queue.has_leader = true;
+        Self { queue }
+    }
+}
+
+impl Drop for Lead<'_, '_> {
+    fn drop(&mut self) {
+        self.queue.has_leader = false;
+    }
+}
+
 impl Shared {
     pub(crate) fn lost(&self, reason: String) -> EngineError {
         EngineError::DeviceLost { engine: self.name.clone(), reason }
@@ -200,9 +218,9 @@ impl Shared {
                 ended.wait_for(&mut queue, nap);
                 continue;
             }
-            queue.has_leader = true;
-            self.look_out(number, &mut queue, nap);
-            queue.has_leader = false;
+            let lead = Lead::take(&mut queue);
+            self.look_out(number, lead.queue, nap);
+            drop(lead);
             let need = queue.watch();
             if !matches!(need, Need::Nothing) {
                 drop(queue);

@@ -72,6 +72,8 @@ pub struct Anomalies {
     pub function_resets: u64,
     /// Resets from outside, because no other helped.
     pub outside_resets: u64,
+    /// Jobs given to the device again because their engine was reset for another job's sake.
+    pub restarted: u64,
     /// Bases sent to device memory again because it could not be trusted.
     pub uploads_again: u64,
 }
@@ -91,6 +93,7 @@ impl Anomalies {
             queue_resets,
             function_resets,
             outside_resets,
+            restarted,
             uploads_again,
         } = other;
         self.unknown_jobs += unknown_jobs;
@@ -104,6 +107,7 @@ impl Anomalies {
         self.queue_resets += queue_resets;
         self.function_resets += function_resets;
         self.outside_resets += outside_resets;
+        self.restarted += restarted;
         self.uploads_again += uploads_again;
     }
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };
 
@@ -327,4 +327,109 @@ fn a_job_behind_anothers_at_the_head_of_its_ring_is_not_its_engines_fault() {
         assert_eq!(engine.wait(sum).unwrap().value, msm_answer(&bases[..4], &factors));
     }
     assert_eq!(engine.anomalies(), Anomalies::default());
+}
+
+#[test]
+fn a_lost_completion_is_found_however_busy_the_engine_is() {
+    // Bounds by time that cannot be meant: what is seen is that others' jobs pass this one.
+    let config = DriverConfig { log_entries: 3, progress_interval: quick().progress_interval, ..patient() };
+    let (device, engine) = start(small(), config);
+    let mut rng = rng();
+    let (bases, factors) = (points(5, &mut rng), scalars(4, &mut rng));
+    let (id, sum) = (load(&engine, &bases).unwrap(), msm_answer(&bases[..4], &factors));
+    let answer = ntt_answer(&factors, NttDirection::Forward, false);
+    device.inject(JobClass::Msm, 0, Fault::LoseCompletion);
+    let lost = engine.submit(msm_job(id, 0, &factors)).unwrap();
+    let over = AtomicBool::new(false);
+    let began = std::time::Instant::now();
+    let busy = |job: &(dyn Fn() -> millrace_job::Job + Sync), answer: &millrace_job::JobValue| {
+        while !over.load(Ordering::Acquire) {
+            if began.elapsed() > std::time::Duration::from_secs(50) {
+                // Ends the wait for what is lost, by a stall.
+                over.store(true, Ordering::Release);
+            }
+            let tickets: Vec<_> = (0..4).map(|_| engine.submit(job()).unwrap()).collect();
+            for ticket in tickets {
+                assert_eq!(engine.wait(ticket).unwrap().value, *answer);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        // The other queue is busy with sums, the lost one's own with transforms.
+        scope.spawn(|| busy(&|| msm_job(id, 0, &factors), &sum));
+        scope.spawn(|| {
+            let error = engine.wait(lost).unwrap_err();
+            over.store(true, Ordering::Release);
+            assert!(
+                matches!(&error, EngineError::Timeout { waited, .. } if waited.contains("later jobs")),
+                "{error}"
+            );
+        });
+        busy(&|| ntt_job(&factors, NttDirection::Forward, false), &answer);
+    });
+    let anomalies = engine.anomalies();
+    assert_eq!((anomalies.queue_resets, anomalies.engine_resets, anomalies.function_resets), (1, 0, 0));
+    works(&engine, &mut rng);
+}
+
+/// A vector whose wait panics once.
+struct Panics(AtomicBool);
+
+impl millrace_pcie::Irq for Panics {
+    fn wait(&self, at_most: std::time::Duration) -> bool {
+        assert!(!self.0.swap(false, Ordering::AcqRel), "a transport that panics");
+        thread::sleep(at_most);
+        false
+    }
+}
+
+#[test]
+fn whoever_leads_and_panics_leaves_the_lead_to_others() {
+    let device = ModelDevice::start(small());
+    let irq = std::sync::Arc::new(Panics(AtomicBool::new(false)));
+    let function = Function { irqs: vec![irq.clone()], ..device.function() };
+    let engine = DeviceEngine::open(function, DriverConfig { queues: 1, ..quick() }).unwrap();
+    let engine = std::sync::Arc::new(engine);
+    let values = scalars(4, &mut rng());
+    let job = || ntt_job(&values, NttDirection::Forward, false);
+    device.inject(JobClass::Ntt, 0, Fault::Slow(std::time::Duration::from_millis(100)));
+    irq.0.store(true, Ordering::Release);
+    let panicked = thread::scope(|scope| scope.spawn(|| run(&engine, job()).map(drop)).join());
+    assert!(panicked.is_err() && !irq.0.load(Ordering::Acquire));
+    // Only who leads looks whether the engine moves.
+    device.inject(JobClass::Ntt, 0, Fault::Stuck(Until::EngineReset));
+    let (sender, end) = std::sync::mpsc::channel();
+    let (another, stuck) = (engine.clone(), job());
+    thread::spawn(move || sender.send(run(&another, stuck).map(drop)));
+    let end = end.recv_timeout(std::time::Duration::from_secs(60)).expect("nobody leads");
+    assert!(matches!(end, Err(EngineError::Timeout { .. })), "{end:?}");
+    works(&engine, &mut rng());
+}
+
+#[test]
+fn a_cancel_restarts_few_jobs_of_others() {
+    let (device, engine) = start(with_slots(), patient());
+    let mut rng = rng();
+    let (bases, factors) = (points(5, &mut rng), scalars(4, &mut rng));
+    let (id, sum) = (load(&engine, &bases).unwrap(), msm_answer(&bases[..4], &factors));
+    (0..12).for_each(|nth| {
+        device.inject(JobClass::Msm, nth, Fault::Slow(std::time::Duration::from_millis(150)))
+    });
+    let submit = || engine.submit(msm_job(id, 0, &factors)).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for ticket in [submit(), submit()] {
+                assert_eq!(engine.wait(ticket).unwrap().value, sum);
+            }
+        });
+        // Behind so many others that no reset of the engine takes the last one soon.
+        let mut tickets: Vec<_> = (0..6).map(|_| submit()).collect();
+        engine.cancel(tickets.pop().unwrap()).unwrap();
+        for ticket in tickets {
+            assert_eq!(engine.wait(ticket).unwrap().value, sum);
+        }
+    });
+    let anomalies = engine.anomalies();
+    assert!(anomalies.restarted <= 12, "{anomalies:?}");
+    assert_eq!((anomalies.queue_resets, anomalies.function_resets), (1, 0), "{anomalies:?}");
 }
