@@ -1,4 +1,5 @@
-//! A device that writes whatever it likes into the completion ring, and answers what it likes from its counters.
+//! A device that writes whatever it likes into the completion rings of all queues, also for another queue's jobs, and answers what it likes from
+//! its counters. `PROPTEST_CASES` says how many of them (`make fuzz-device`).
 
 mod common;
 
@@ -18,6 +19,8 @@ use proptest::prelude::*;
 /// An entry as the hostile device writes it: random bytes, made likelier to be looked at.
 #[derive(Clone, Debug)]
 struct Entry {
+    /// Another queue's ring than that whose doorbell was rung.
+    elsewhere: bool,
     slot: u64,
     bytes: Vec<u8>,
     real_epoch: bool,
@@ -29,6 +32,7 @@ struct Entry {
 fn entry() -> impl Strategy<Value = Entry> {
     let small = |most: u8| prop::option::weighted(0.8, 0..=most);
     (
+        prop::bool::weighted(0.3),
         0..8u64,
         prop::collection::vec(any::<u8>(), 64),
         prop::bool::weighted(0.8),
@@ -36,13 +40,8 @@ fn entry() -> impl Strategy<Value = Entry> {
         small(3),
         small(14),
     )
-        .prop_map(|(slot, bytes, real_epoch, near_job_id, known_opcode, known_status)| Entry {
-            slot,
-            bytes,
-            real_epoch,
-            near_job_id,
-            known_opcode,
-            known_status,
+        .prop_map(|(elsewhere, slot, bytes, real_epoch, near_job_id, known_opcode, known_status)| {
+            Entry { elsewhere, slot, bytes, real_epoch, near_job_id, known_opcode, known_status }
         })
 }
 
@@ -57,6 +56,8 @@ struct Hostile {
     cq_base: [AtomicU64; QUEUES],
     epoch: [AtomicU64; QUEUES],
     next: AtomicU64,
+    /// Entries that were written to each queue's ring.
+    struck: [AtomicU64; QUEUES],
     script: Vec<Entry>,
     /// Whether the real device still hears of descriptors.
     forwards: bool,
@@ -65,10 +66,12 @@ struct Hostile {
 }
 
 impl Hostile {
-    fn strike(&self, queue: usize) {
+    fn strike(&self, rung: usize) {
         for _ in 0..4 {
             let i = self.next.fetch_add(1, Ordering::Relaxed) as usize;
             let Some(entry) = self.script.get(i) else { return };
+            let queue = if entry.elsewhere { (rung + 1) % QUEUES } else { rung };
+            self.struck[queue].fetch_add(1, Ordering::Relaxed);
             let mut bytes = entry.bytes.clone();
             if let Some(id) = entry.near_job_id {
                 bytes[..4].copy_from_slice(&[id, 0, 0, 0]);
@@ -120,13 +123,32 @@ impl Mmio for Hostile {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+/// Cases of a run in CI.
+const CASES: u32 = 24;
 
-    /// Every job ends, with the right answer or an error, and nothing panics.
-    #[test]
-    fn garbage_completions_never_crash_the_driver(
-        script in prop::collection::vec(entry(), 1..60),
+/// Cases so far, and entries written to each queue's ring in all of them.
+static SEEN: [AtomicU64; 1 + QUEUES] = [const { AtomicU64::new(0) }; 1 + QUEUES];
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES)
+}
+
+#[test]
+fn garbage_completions_never_crash_the_driver() {
+    every_job_ends();
+    let [cases, struck @ ..] = SEEN.each_ref().map(|count| count.load(Ordering::Relaxed));
+    println!(
+        "hostile queues: {cases} cases, entries written to each queue's ring: {struck:?}; no panic, no wrong answer"
+    );
+    assert!(struck.iter().all(|&entries| entries > cases), "{struck:?} in {cases} cases");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Every job ends, with the right answer or an error, and nothing panics; each queue has a thread at work.
+    fn every_job_ends(
+        script in prop::collection::vec(entry(), 1..120),
         forwards in any::<bool>(),
         noise in any::<bool>(),
     ) {
@@ -138,6 +160,7 @@ proptest! {
             cq_base: Default::default(),
             epoch: Default::default(),
             next: AtomicU64::new(0),
+            struck: Default::default(),
             script,
             forwards,
             noise,
@@ -153,18 +176,25 @@ proptest! {
         let (bases, factors) = (points(4, &mut rng), scalars(4, &mut rng));
         let id = load(&engine, &bases).expect("not armed yet");
         hostile.armed.store(true, Ordering::Relaxed);
-        let jobs = (0..6).map(|i| {
-            if i % 2 == 0 {
-                (msm_job(id, 0, &factors), msm_answer(&bases, &factors))
-            } else {
-                (ntt_job(&factors, NttDirection::Forward, true), ntt_answer(&factors, NttDirection::Forward, true))
+        on_threads(QUEUES, |thread| {
+            let jobs = (0..6).map(|i| {
+                if (i + thread) % 2 == 0 {
+                    (msm_job(id, 0, &factors), msm_answer(&bases, &factors))
+                } else {
+                    let job = ntt_job(&factors, NttDirection::Forward, true);
+                    (job, ntt_answer(&factors, NttDirection::Forward, true))
+                }
+            });
+            let tickets: Vec<_> = jobs.map(|(job, answer)| (engine.submit(job), answer)).collect();
+            for (ticket, answer) in tickets {
+                if let Ok(output) = ticket.and_then(|ticket| engine.wait(ticket)) {
+                    assert_eq!(output.value, answer);
+                }
             }
         });
-        let tickets: Vec<_> = jobs.map(|(job, answer)| (engine.submit(job), answer)).collect();
-        for (ticket, answer) in tickets {
-            if let Ok(output) = ticket.and_then(|ticket| engine.wait(ticket)) {
-                prop_assert_eq!(output.value, answer);
-            }
+        SEEN[0].fetch_add(1, Ordering::Relaxed);
+        for (seen, struck) in SEEN[1..].iter().zip(&hostile.struck) {
+            seen.fetch_add(struck.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         let _ = (engine.statistics(), engine.anomalies());
     }
