@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use millrace_pcie::{BusMaster, Function, HostMemory, Irq, IrqLine, Mmio};
@@ -22,6 +23,9 @@ use crate::{
     queue::{Doorbell, Queue},
     registers::ModelMmio,
 };
+
+/// Between two looks whether a slow job's engine was reset.
+const LINGER_POLL: Duration = Duration::from_millis(1);
 
 /// A job that an engine has, and what will go wrong with it.
 #[derive(Clone, Copy)]
@@ -61,6 +65,8 @@ pub(crate) struct Counts {
     pub(crate) host_write_beats: u64,
     pub(crate) memory_read_beats: u64,
     pub(crate) memory_write_beats: u64,
+    /// Raised, of all queues; no register tells them.
+    pub(crate) interrupts: u64,
 }
 
 /// All that registers and threads share.
@@ -197,6 +203,11 @@ impl BareModel {
     pub fn inject(&self, class: JobClass, nth: u64, fault: Fault) {
         self.power.0.state.lock().faults.add(class, nth, fault);
     }
+
+    /// Descriptors of a class that were taken so far.
+    pub fn jobs_seen(&self, class: JobClass) -> u64 {
+        self.power.0.state.lock().faults.seen(class)
+    }
 }
 
 impl ModelDevice {
@@ -238,6 +249,11 @@ impl ModelDevice {
         self.power.0.state.lock().faults.poison(class, count, until);
     }
 
+    /// Interrupts that were raised so far, whether or not somebody waited for them.
+    pub fn interrupts_raised(&self) -> u64 {
+        self.power.0.state.lock().counts.interrupts
+    }
+
     /// Descriptors of a class that were taken so far.
     pub fn jobs_seen(&self, class: JobClass) -> u64 {
         self.power.0.state.lock().faults.seen(class)
@@ -276,7 +292,7 @@ impl Device {
     pub(crate) fn perform(&self, state: &mut MutexGuard<'_, State>, engine: usize, command: Command) {
         state.engines[engine].running = Some(command);
         let generation = state.engines[engine].generation;
-        let outcome = MutexGuard::unlocked(state, || self.attempt(&command));
+        let outcome = MutexGuard::unlocked(state, || self.attempt(&command, engine, generation));
         if state.engines[engine].generation == generation {
             state.engines[engine].running = None;
             self.finish(state, &command, outcome);
@@ -306,10 +322,18 @@ impl Device {
         self.tell_dispatcher();
     }
 
-    fn attempt(&self, command: &Command) -> Result<Done, (Cause, u64)> {
+    /// Takes its time, unless the engine is reset meanwhile.
+    fn linger(&self, time: Duration, engine: usize, generation: u64) {
+        let until = Instant::now() + time;
+        while Instant::now() < until && self.state.lock().engines[engine].generation == generation {
+            thread::sleep(LINGER_POLL.min(time));
+        }
+    }
+
+    fn attempt(&self, command: &Command, engine: usize, generation: u64) -> Result<Done, (Cause, u64)> {
         match command.fault {
             Some(Fault::Fail { cause, position }) => return Err((cause, position)),
-            Some(Fault::Slow(more)) => thread::sleep(more),
+            Some(Fault::Slow(more)) => self.linger(more, engine, generation),
             Some(Fault::FlipMemory { address, bit }) => {
                 let mut memory = self.memory.lock();
                 if let Ok(old) = memory.read(address, 1) {

@@ -102,9 +102,14 @@ impl Done {
         let whole = beats.checked_mul(BEAT_BYTES).filter(|&n| n <= 1 << 40);
         if in_device {
             self.memory_beats += beats;
-            let bytes = whole.map(|n| device.memory.lock().read(address, n));
-            let bytes = bytes.unwrap_or(Err(crate::memory::BadAddress(address)));
-            return bytes.map_err(|bad| (Cause::MemRead, bad.0));
+            let memory = device.memory.lock();
+            let read = whole.ok_or(crate::memory::BadAddress(address)).and_then(|n| {
+                // Before room is taken: a length is the host's word.
+                memory.check(address, n)?;
+                bytes.resize(n as usize, 0);
+                memory.read_to(address, &mut bytes)
+            });
+            return read.map(|()| bytes).map_err(|bad| (Cause::MemRead, bad.0));
         }
         self.host_beats += beats;
         let whole = whole.ok_or((Cause::HostRead, address))?;

@@ -19,7 +19,7 @@ impl DeviceMemory {
         Self { pages: HashMap::new(), len_bytes: 1 << log_bytes }
     }
 
-    fn check(&self, address: u64, len: u64) -> Result<(), BadAddress> {
+    pub(crate) fn check(&self, address: u64, len: u64) -> Result<(), BadAddress> {
         match address.checked_add(len) {
             Some(end) if end <= self.len_bytes => Ok(()),
             _ => Err(BadAddress(address.max(self.len_bytes))),
@@ -29,19 +29,27 @@ impl DeviceMemory {
     pub(crate) fn read(&self, address: u64, len_bytes: u64) -> Result<Vec<u8>, BadAddress> {
         self.check(address, len_bytes)?;
         let mut bytes = vec![0; len_bytes as usize];
+        self.read_to(address, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Into room that is there.
+    pub(crate) fn read_to(&self, address: u64, to: &mut [u8]) -> Result<(), BadAddress> {
+        self.check(address, to.len() as u64)?;
         let mut at = address;
-        let mut rest = bytes.as_mut_slice();
+        let mut rest = to;
         while !rest.is_empty() {
             let within = (at % PAGE_BYTES) as usize;
             let n = rest.len().min(PAGE_BYTES as usize - within);
             let (now, later) = rest.split_at_mut(n);
-            if let Some(page) = self.pages.get(&(at / PAGE_BYTES)) {
-                now.copy_from_slice(&page[within..within + n]);
+            match self.pages.get(&(at / PAGE_BYTES)) {
+                Some(page) => now.copy_from_slice(&page[within..within + n]),
+                None => now.fill(0),
             }
             rest = later;
             at += n as u64;
         }
-        Ok(bytes)
+        Ok(())
     }
 
     pub(crate) fn write(&mut self, address: u64, from: &[u8]) -> Result<(), BadAddress> {

@@ -294,6 +294,7 @@ impl Device {
         state.counts.host_write_beats += 1;
         state.counts.progress += 1;
         if irq {
+            state.counts.interrupts += 1;
             self.irqs[number].raise();
         }
     }
