@@ -277,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn without_huge_pages_there_is_memory_all_the_same() {
+        // More than anybody reserves for a test, and what is mapped is not touched.
+        let mapping = Mapping::anonymous(HUGE_PAGE_BYTES << 9).unwrap();
+        assert_eq!(mapping.len_bytes(), HUGE_PAGE_BYTES << 9);
+        mapping.write(HUGE_PAGE_BYTES - 1, &[1, 2]);
+        let mut back = [0; 2];
+        mapping.read(HUGE_PAGE_BYTES - 1, &mut back);
+        assert_eq!(back, [1, 2]);
+    }
+
+    #[test]
     fn shared_memory_cannot_be_taken_away() {
         let (_mapping, file) = Mapping::shared("test", 8192).unwrap();
         assert!(file.set_len(4096).is_err());
