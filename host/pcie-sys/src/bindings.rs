@@ -26,6 +26,7 @@ pub const VFIO_IOMMU_INFO_CAPS: u32 = 2;
 pub const VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE: u32 = 1;
 pub const VFIO_DMA_MAP_FLAG_READ: u32 = 1;
 pub const VFIO_DMA_MAP_FLAG_WRITE: u32 = 2;
+pub const IOMMUFD_TYPE: u8 = 59u8;
 pub const PCI_VENDOR_ID: u32 = 0;
 pub const PCI_DEVICE_ID: u32 = 2;
 pub const PCI_COMMAND: u32 = 4;
@@ -66,7 +67,9 @@ pub const PCI_EXP_LNKSTA: u32 = 18;
 pub const PCI_EXP_DEVCTL2: u32 = 40;
 pub const PCI_EXP_LNKCAP2: u32 = 44;
 pub const PCI_EXP_LNKCTL2: u32 = 48;
+pub type __u8 = ::core::ffi::c_uchar;
 pub type __u16 = ::core::ffi::c_ushort;
+pub type __s32 = ::core::ffi::c_int;
 pub type __u32 = ::core::ffi::c_uint;
 pub type __u64 = ::core::ffi::c_ulonglong;
 #[repr(C)]
@@ -90,6 +93,7 @@ pub struct vfio_device_info {
     pub num_regions: __u32,
     pub num_irqs: __u32,
     pub cap_offset: __u32,
+    pub pad: __u32,
 }
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
@@ -129,11 +133,27 @@ pub const VFIO_PCI_NUM_IRQS: _bindgen_ty_2 = 5;
 pub type _bindgen_ty_2 = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
+pub struct vfio_device_bind_iommufd {
+    pub argsz: __u32,
+    pub flags: __u32,
+    pub iommufd: __s32,
+    pub out_devid: __u32,
+}
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct vfio_device_attach_iommufd_pt {
+    pub argsz: __u32,
+    pub flags: __u32,
+    pub pt_id: __u32,
+}
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
 pub struct vfio_iommu_type1_info {
     pub argsz: __u32,
     pub flags: __u32,
     pub iova_pgsizes: __u64,
     pub cap_offset: __u32,
+    pub pad: __u32,
 }
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
@@ -149,4 +169,91 @@ pub struct vfio_iommu_type1_dma_map {
     pub vaddr: __u64,
     pub iova: __u64,
     pub size: __u64,
+}
+pub const IOMMUFD_CMD_BASE: _bindgen_ty_6 = 128;
+pub const IOMMUFD_CMD_DESTROY: _bindgen_ty_6 = 128;
+pub const IOMMUFD_CMD_IOAS_ALLOC: _bindgen_ty_6 = 129;
+pub const IOMMUFD_CMD_IOAS_ALLOW_IOVAS: _bindgen_ty_6 = 130;
+pub const IOMMUFD_CMD_IOAS_COPY: _bindgen_ty_6 = 131;
+pub const IOMMUFD_CMD_IOAS_IOVA_RANGES: _bindgen_ty_6 = 132;
+pub const IOMMUFD_CMD_IOAS_MAP: _bindgen_ty_6 = 133;
+pub const IOMMUFD_CMD_IOAS_UNMAP: _bindgen_ty_6 = 134;
+pub const IOMMUFD_CMD_OPTION: _bindgen_ty_6 = 135;
+pub const IOMMUFD_CMD_VFIO_IOAS: _bindgen_ty_6 = 136;
+pub const IOMMUFD_CMD_HWPT_ALLOC: _bindgen_ty_6 = 137;
+pub const IOMMUFD_CMD_GET_HW_INFO: _bindgen_ty_6 = 138;
+pub const IOMMUFD_CMD_HWPT_SET_DIRTY_TRACKING: _bindgen_ty_6 = 139;
+pub const IOMMUFD_CMD_HWPT_GET_DIRTY_BITMAP: _bindgen_ty_6 = 140;
+pub const IOMMUFD_CMD_HWPT_INVALIDATE: _bindgen_ty_6 = 141;
+pub const IOMMUFD_CMD_FAULT_QUEUE_ALLOC: _bindgen_ty_6 = 142;
+pub type _bindgen_ty_6 = ::core::ffi::c_uint;
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct iommu_ioas_alloc {
+    pub size: __u32,
+    pub flags: __u32,
+    pub out_ioas_id: __u32,
+}
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct iommu_iova_range {
+    pub start: __u64,
+    pub last: __u64,
+}
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct iommu_ioas_iova_ranges {
+    pub size: __u32,
+    pub ioas_id: __u32,
+    pub num_iovas: __u32,
+    pub __reserved: __u32,
+    pub allowed_iovas: __u64,
+    pub out_iova_alignment: __u64,
+}
+pub const IOMMU_IOAS_MAP_FIXED_IOVA: iommufd_ioas_map_flags = 1;
+pub const IOMMU_IOAS_MAP_WRITEABLE: iommufd_ioas_map_flags = 2;
+pub const IOMMU_IOAS_MAP_READABLE: iommufd_ioas_map_flags = 4;
+pub type iommufd_ioas_map_flags = ::core::ffi::c_uint;
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct iommu_ioas_map {
+    pub size: __u32,
+    pub flags: __u32,
+    pub ioas_id: __u32,
+    pub __reserved: __u32,
+    pub user_va: __u64,
+    pub length: __u64,
+    pub iova: __u64,
+}
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct iommu_ioas_unmap {
+    pub size: __u32,
+    pub ioas_id: __u32,
+    pub iova: __u64,
+    pub length: __u64,
+}
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct iommu_hw_info_vtd {
+    pub flags: __u32,
+    pub __reserved: __u32,
+    pub cap_reg: __u64,
+    pub ecap_reg: __u64,
+}
+pub const IOMMU_HW_INFO_TYPE_NONE: iommu_hw_info_type = 0;
+pub const IOMMU_HW_INFO_TYPE_INTEL_VTD: iommu_hw_info_type = 1;
+pub type iommu_hw_info_type = ::core::ffi::c_uint;
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct iommu_hw_info {
+    pub size: __u32,
+    pub flags: __u32,
+    pub dev_id: __u32,
+    pub data_len: __u32,
+    pub data_uptr: __u64,
+    pub out_data_type: __u32,
+    pub out_max_pasid_log2: __u8,
+    pub __reserved: [__u8; 3usize],
+    pub out_capabilities: __u64,
 }

@@ -1,4 +1,4 @@
-//! Numbers of VFIO's ioctls.
+//! Numbers of VFIO's and IOMMUFD's ioctls.
 
 /// A number of VFIO's ioctls, as the header's `_IO(VFIO_TYPE, VFIO_BASE + n)` makes it: they carry neither size nor direction.
 const fn request(n: u64) -> u64 {
@@ -32,4 +32,25 @@ requests! {
     VFIO_IOMMU_GET_INFO = 12,
     VFIO_IOMMU_MAP_DMA = 13,
     VFIO_IOMMU_UNMAP_DMA = 14,
+    VFIO_DEVICE_BIND_IOMMUFD = 18,
+    VFIO_DEVICE_ATTACH_IOMMUFD_PT = 19,
+}
+
+macro_rules! iommufd_requests {
+    ($($name:ident = $command:ident),* $(,)?) => {
+        $(
+            #[doc = concat!("`_IO(IOMMUFD_TYPE, ", stringify!($command), ")`")]
+            pub const $name: u64 = (crate::IOMMUFD_TYPE as u64) << 8 | crate::$command as u64;
+        )*
+        /// Those of `/dev/iommu` by name, with the name of their command: for the comparison with the header.
+        pub const IOMMUFD: &[(&str, &str)] = &[$((stringify!($name), stringify!($command))),*];
+    };
+}
+
+iommufd_requests! {
+    IOMMU_IOAS_ALLOC = IOMMUFD_CMD_IOAS_ALLOC,
+    IOMMU_IOAS_IOVA_RANGES = IOMMUFD_CMD_IOAS_IOVA_RANGES,
+    IOMMU_IOAS_MAP = IOMMUFD_CMD_IOAS_MAP,
+    IOMMU_IOAS_UNMAP = IOMMUFD_CMD_IOAS_UNMAP,
+    IOMMU_GET_HW_INFO = IOMMUFD_CMD_GET_HW_INFO,
 }
