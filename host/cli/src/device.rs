@@ -11,7 +11,7 @@ use millrace_job::Engine;
 use millrace_kernels::CpuEngine;
 use millrace_model::{Drill, Fault, JobClass, ModelConfig, ModelDevice, Trigger, drilled};
 use millrace_oracle::OracleEngine;
-use millrace_pcie::{Function, open_vfio, vfio_user::open_vfio_user};
+use millrace_pcie::{Function, VfioAccess, VfioOptions, open_vfio, vfio_user::open_vfio_user};
 
 pub(crate) use self::name::DeviceName;
 use crate::{
@@ -121,7 +121,9 @@ pub(crate) fn function(name: &DeviceName) -> Result<(Function, Behind), Failure>
             Ok((function, Behind::Sim(simulation)))
         }
         DeviceName::Vfio(address) => {
-            let function = open_vfio(*address, BAR0_BYTES).or_fail(Code::DeviceOpen)?;
+            let options =
+                VfioOptions { bar0_bytes: BAR0_BYTES, access: vfio_access()?, ..VfioOptions::default() };
+            let function = open_vfio(*address, &options).or_fail(Code::DeviceOpen)?;
             Ok((function, Behind::Elsewhere))
         }
         DeviceName::VfioUser(path) => {
@@ -129,6 +131,12 @@ pub(crate) fn function(name: &DeviceName) -> Result<(Function, Behind), Failure>
             Ok((function, Behind::Elsewhere))
         }
     }
+}
+
+/// The way to cards that the environment asks for; `None` leaves the choice.
+pub(crate) fn vfio_access() -> Result<Option<VfioAccess>, Failure> {
+    let usage = |error| Failure::new(Code::Usage, format!("{}: {error}", VfioAccess::VARIABLE));
+    VfioAccess::from_env().map_err(usage)
 }
 
 /// Opens a device by name.

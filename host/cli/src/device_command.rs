@@ -1,7 +1,7 @@
 //! `millrace device`
 
 use millrace_driver::{ExerciseError, ExercisePlan, exercise};
-use millrace_pcie::{PciAddress, PciFunction, PciTree, reset_vfio};
+use millrace_pcie::{PciAddress, PciFunction, PciTree, VfioAccess, reset_vfio};
 
 use crate::{
     args::{DeviceCommand, ServeArgs},
@@ -25,7 +25,7 @@ pub(crate) fn run(command: &DeviceCommand) -> Result<(), Failure> {
         DeviceCommand::Bench(args) => device_bench::run(args),
         DeviceCommand::Reset { device } => {
             let address = card(device)?;
-            reset_vfio(address).or_fail(Code::DeviceOpen)?;
+            reset_vfio(address, device::vfio_access()?).or_fail(Code::DeviceOpen)?;
             say!("{address}: reset");
             Ok(())
         }
@@ -87,6 +87,12 @@ fn info(device: &DeviceName) -> Result<(), Failure> {
     let identity = driver.identity();
     let statistics = driver.statistics().or_fail(Code::DeviceFailed)?;
     say!("device: {}", opened.engine.name());
+    if let DeviceName::Vfio(address) = device {
+        // It was opened a moment ago: what is asked here is what was taken there.
+        let function = PciTree::default().function(*address).or_fail(Code::DeviceOpen)?;
+        let access = device::vfio_access()?.unwrap_or_else(|| VfioAccess::choose(&function));
+        say!("opened by: {access} ({})", access.paths(&function).join(" and "));
+    }
     say!("layout: version {}, hash {:#018x}", identity.version, identity.layout_hash);
     say!("multiplier: {}", if identity.behavioural { "behavioural" } else { "structural" });
     say!("MSM: {} adder(s), {} windows of {} bits", identity.adders, identity.windows, identity.window_bits);
@@ -215,6 +221,7 @@ mod tests {
                 class,
                 driver: Some("nvme".into()),
                 iommu_group: None,
+                cdev: None,
                 numa_node: None,
                 link: None,
                 link_most: None,

@@ -69,6 +69,12 @@ pub(crate) fn no_memory(engine: &str, needed_bytes: usize, error: &DmaError) -> 
             needed_bytes: needed_bytes as u64,
             free_bytes: 0,
         },
+        DmaError::OutOfIova { free_bytes, .. } => EngineError::OutOfMemory {
+            engine,
+            what: "addresses for the device (IOVA)",
+            needed_bytes: needed_bytes as u64,
+            free_bytes: *free_bytes,
+        },
         other => EngineError::DeviceLost { engine, reason: other.to_string() },
     }
 }

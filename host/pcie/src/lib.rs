@@ -7,7 +7,7 @@
 //! | `traits` | the verbs |
 //! | `vfio`, `sysfs` | a card, through the kernel |
 //! | [`vfio_user`] | a device in another process, through a socket |
-//! | `mapping`, `iova`, `mapped`, `event` | what these two are made of |
+//! | `mapping`, `near`, `iova`, `mapped`, `event` | what these two are made of |
 //! | `memory`, `irq`, `fake`, `fault`, `observe` | devices inside the process, and their faults |
 //!
 //! Beside the traits stand what devices inside the process need ([`HostMemory`], [`IrqLine`]), a fake register file
@@ -25,6 +25,7 @@ mod mapped;
 #[allow(unsafe_code)]
 mod mapping;
 mod memory;
+mod near;
 mod observe;
 mod sysfs;
 mod traits;
@@ -43,4 +44,4 @@ pub use sysfs::{Link, PciFunction, PciTree};
 pub use traits::{
     BusMaster, DmaBuffer, DmaError, DmaSpace, Function, FunctionReset, Iova, Irq, Mmio, ResetError,
 };
-pub use vfio::{VfioError, open_vfio, reset_vfio};
+pub use vfio::{AccessError, VfioAccess, VfioError, VfioOptions, open_vfio, reset_vfio};

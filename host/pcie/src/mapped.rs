@@ -39,7 +39,13 @@ impl<M: Mapper + 'static> DmaSpace for MappedSpace<M> {
             Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => return Err(none()),
             Err(error) => return Err(error.into()),
         };
-        let iova = self.iovas.lock().alloc(rounded as u64).ok_or_else(none)?;
+        let iova = {
+            let mut iovas = self.iovas.lock();
+            iovas.alloc(rounded as u64).ok_or_else(|| DmaError::OutOfIova {
+                needed_bytes: len_bytes,
+                free_bytes: iovas.free_bytes(),
+            })?
+        };
         if let Err(error) = self.mapper.map(iova, &memory, &token) {
             self.iovas.lock().free(iova);
             // ENOMEM is what the kernel says when the limit of locked memory is reached (RLIMIT_MEMLOCK), ENOSPC when it has no mappings left.

@@ -13,26 +13,85 @@ use rustix::fs::{MemfdFlags, SealFlags};
 /// 2 MiB: one entry of an IOMMU's second level, and one request to map instead of 512.
 pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
+/// `linux/mempolicy.h`: tell a node and no policy.
+const MPOL_F_NODE: libc::c_ulong = 1 << 0;
+/// `linux/mempolicy.h`: that of an address.
+const MPOL_F_ADDR: libc::c_ulong = 1 << 1;
+
 /// A mapped range. Words are atomics, as in `memory.rs`: both sides may touch the same bytes at once.
 pub struct Mapping {
     map: MmapRaw,
 }
 
 impl Mapping {
-    /// Zeroed memory of this process, in huge pages where they were reserved and the length is a multiple of theirs.
+    /// Zeroed memory of this process.
     ///
     /// # Errors
     /// What the system says.
     pub(crate) fn anonymous(len_bytes: usize) -> io::Result<Self> {
-        if len_bytes.is_multiple_of(HUGE_PAGE_BYTES)
-            && let Ok(map) = MmapOptions::new().len(len_bytes).huge(Some(21)).map_anon()
-        {
-            return Ok(Self { map: map.into() });
-        }
         let map = MmapMut::map_anon(len_bytes)?;
         // Advice: without huge pages everything works, only slower.
         let _ = map.advise(memmap2::Advice::HugePage);
         Ok(Self { map: map.into() })
+    }
+
+    /// Zeroed memory of this process in reserved huge pages; the length is a multiple of theirs.
+    ///
+    /// # Errors
+    /// ENOMEM where none is left.
+    pub(crate) fn huge(len_bytes: usize) -> io::Result<Self> {
+        Ok(Self { map: MmapOptions::new().len(len_bytes).huge(Some(21)).map_anon()?.into() })
+    }
+
+    /// Pages that nobody touched yet come from this NUMA node while it has any.
+    ///
+    /// # Errors
+    /// What the system says: no such node, a kernel without NUMA.
+    pub(crate) fn prefer_node(&self, node: u32) -> io::Result<()> {
+        let mut nodes = [0u64; 16];
+        let word = nodes.get_mut(node as usize / 64).ok_or(io::ErrorKind::InvalidInput)?;
+        *word = 1 << (node % 64);
+        // SAFETY: 1. the range is ours, page-aligned and mapped, as a whole; 2. the kernel reads as many bits of `nodes` as the fifth argument says,
+        // less one, all inside it; 3. a policy changes where pages come from and nothing that Rust relies on.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_mbind,
+                self.map.as_ptr(),
+                self.map.len(),
+                libc::MPOL_PREFERRED,
+                nodes.as_ptr(),
+                nodes.len() * 64 + 1,
+                0,
+            )
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// The NUMA node on which the page of a byte lies.
+    ///
+    /// # Errors
+    /// What the system says: a kernel without NUMA.
+    ///
+    /// # Panics
+    /// If the byte lies outside.
+    pub(crate) fn node_of(&self, offset: usize) -> io::Result<u32> {
+        self.check(offset, 1);
+        let mut node: libc::c_int = 0;
+        let flags = MPOL_F_NODE | MPOL_F_ADDR;
+        // SAFETY: 1. the kernel writes one `int`, to `node`, alive over the call; 2. it is given no mask, and a length of none; 3. the address lies in the
+        // mapping, just checked, and is only looked up.
+        let result = unsafe {
+            let no_mask = std::ptr::null_mut::<libc::c_ulong>();
+            libc::syscall(
+                libc::SYS_get_mempolicy,
+                &mut node,
+                no_mask,
+                0,
+                self.map.as_ptr().add(offset),
+                flags,
+            )
+        };
+        if result == 0 { Ok(node as u32) } else { Err(io::Error::last_os_error()) }
     }
 
     /// Zeroed memory that can be handed to another process by the descriptor.

@@ -45,6 +45,8 @@ pub struct PciFunction {
     pub driver: Option<String>,
     /// Its IOMMU group; none without an IOMMU.
     pub iommu_group: Option<u32>,
+    /// Its own character device, such as `vfio0`: where it is bound to vfio-pci and the kernel has these (`CONFIG_VFIO_DEVICE_CDEV`).
+    pub cdev: Option<String>,
     /// The NUMA node next to it; none where there is one only.
     pub numa_node: Option<u32>,
     /// The link as it is.
@@ -53,6 +55,13 @@ pub struct PciFunction {
     pub link_most: Option<Link>,
     /// Bytes of BAR0.
     pub bar0_bytes: u64,
+}
+
+impl PciFunction {
+    /// Its own character device under `/dev`, where there is one.
+    pub fn cdev_path(&self) -> Option<String> {
+        self.cdev.as_ref().map(|name| format!("/dev/vfio/devices/{name}"))
+    }
 }
 
 impl PciTree {
@@ -104,6 +113,12 @@ impl PciTree {
             let (start, end) = (hex()?, hex()?);
             (end > start).then(|| end - start + 1)
         };
+        let cdev = || {
+            let entries = fs::read_dir(dir.join("vfio-dev")).ok()?;
+            // Kernels from 6.1 on show the device; only where it has a number can it be opened.
+            let mut numbered = entries.flatten().filter(|entry| entry.path().join("dev").exists());
+            numbered.next()?.file_name().into_string().ok()
+        };
         Ok(PciFunction {
             address,
             vendor: number("vendor")? as u16,
@@ -111,6 +126,7 @@ impl PciTree {
             class: number("class")?,
             driver: last_of_link("driver"),
             iommu_group: last_of_link("iommu_group").and_then(|g| g.parse().ok()),
+            cdev: cdev(),
             // -1 where the machine has one node only.
             numa_node: text("numa_node").and_then(|n| n.parse().ok()),
             link: link("current_link_width", "current_link_speed"),

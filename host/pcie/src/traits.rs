@@ -54,11 +54,21 @@ pub trait DmaBuffer: Send + Sync {
 #[non_exhaustive]
 #[derive(Debug, Error)]
 pub enum DmaError {
-    /// No memory or no IOVA left.
+    /// No memory left, or no more of it may be locked.
     #[error("out of DMA memory: needed {needed_bytes} bytes")]
     OutOfMemory {
         /// Bytes needed.
         needed_bytes: usize,
+    },
+    /// There is memory, but no address for it that the IOMMU and the device can use.
+    #[error(
+        "out of addresses for the device (IOVA): needed {needed_bytes} bytes in one piece, {free_bytes} are free in all"
+    )]
+    OutOfIova {
+        /// Bytes needed.
+        needed_bytes: usize,
+        /// Bytes of addresses that are free, together.
+        free_bytes: u64,
     },
     /// The system refused.
     #[error("DMA mapping failed: {0}")]

@@ -36,6 +36,14 @@ pub enum VfioError {
         /// Where.
         address: PciAddress,
     },
+    /// The way by a device of its own was asked for, and there is none.
+    #[error(
+        "{address}: no character device of its own: the kernel was built without VFIO_DEVICE_CDEV; MILLRACE_VFIO=group takes the other way"
+    )]
+    NoCdev {
+        /// Where.
+        address: PciAddress,
+    },
     /// A file that only its owners may open.
     #[error("{address}: cannot open {path}: {source} (`millrace doctor` says who may)")]
     CannotOpen {

@@ -16,7 +16,7 @@ use crate::{Iova, mapping::Mapping};
 ///
 /// # Safety
 /// The two duties.
-unsafe fn ioctl(file: &File, request: u64, arg: u64) -> io::Result<i32> {
+pub(super) unsafe fn ioctl(file: &File, request: u64, arg: u64) -> io::Result<i32> {
     // SAFETY: the caller's duties are those of the system call; the descriptor is open as long as `file` is lent.
     let result = unsafe { libc::ioctl(file.as_raw_fd(), request as _, arg) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
@@ -27,13 +27,13 @@ fn plain(file: &File, request: u64, arg: u64) -> io::Result<i32> {
     unsafe { ioctl(file, request, arg) }
 }
 
-fn with<T>(file: &File, request: u64, arg: &mut T) -> io::Result<i32> {
+pub(super) fn with<T>(file: &File, request: u64, arg: &mut T) -> io::Result<i32> {
     // SAFETY: 1. `arg` is the structure of the request, filled with its own size, and lives over the call; 2. it is lent mutably, whole.
     unsafe { ioctl(file, request, std::ptr::from_mut(arg) as u64) }
 }
 
 /// A structure's own size, as its first field tells the kernel.
-fn argsz<T>() -> u32 {
+pub(super) fn argsz<T>() -> u32 {
     size_of::<T>() as u32
 }
 
@@ -120,7 +120,6 @@ pub(super) fn iommu_info(container: &File) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::InvalidData.into())
 }
 
-/// Lets the device reach a whole mapping. The mapping must outlive this: `mapped.rs` unmaps first, or keeps it for ever.
 pub(super) fn map(container: &File, iova: Iova, memory: &Mapping) -> io::Result<()> {
     let mut map = sys::vfio_iommu_type1_dma_map {
         argsz: argsz::<sys::vfio_iommu_type1_dma_map>(),

@@ -1,0 +1,223 @@
+//! One function that was taken from the kernel: its open files.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
+
+use millrace_pcie_sys as sys;
+
+use super::{
+    CONTAINER, VfioAccess, VfioError, access::IOMMUFD, address_space::AddressSpace, config::ConfigSpace,
+    ioctl, iommufd,
+};
+use crate::{
+    EventIrq, FunctionReset, Iova, Irq, PciAddress, PciFunction, PciTree, ResetError, mapped::Mapper,
+    mapping::Mapping, near::NearMemory,
+};
+
+/// A reset that takes longer hangs in the kernel; PCIe gives a function 100 ms, and the kernel waits up to 60 s for a dead one.
+const RESET_LIMIT: Duration = Duration::from_secs(10);
+/// How long a function that is not used any more may go unnoticed by the thread that watches for its removal.
+const REMOVAL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What was set up with the open files ends when the last one who holds this lets go.
+pub(super) struct Device {
+    pub(super) file: Arc<File>,
+    pub(super) space: AddressSpace,
+    /// By which way it was opened.
+    pub(super) access: VfioAccess,
+    near: NearMemory,
+    config_offset: u64,
+    can_reset: bool,
+    /// A reset hung, or the kernel wants the function back: touching it could hang, or end this process.
+    lost: AtomicBool,
+}
+
+impl Device {
+    /// Opens the way that is asked for, or the one that [`VfioAccess::choose`] takes.
+    pub(super) fn open(address: PciAddress, asked: Option<VfioAccess>) -> Result<Self, VfioError> {
+        let function = PciTree::default()
+            .function(address)
+            .map_err(|source| VfioError::NoFunction { address, source })?;
+        if function.driver.as_deref() != Some("vfio-pci") {
+            let driver = function.driver.unwrap_or_else(|| "none".into());
+            return Err(VfioError::NotBound { address, driver });
+        }
+        let access = asked.unwrap_or_else(|| VfioAccess::choose(&function));
+        let step = |step| move |source| VfioError::Step { address, step, source };
+        let (file, space) = match access {
+            VfioAccess::Group => by_group(&function)?,
+            VfioAccess::Cdev => by_cdev(&function)?,
+        };
+        let info = ioctl::device_info(&file).map_err(step("asking for the device"))?;
+        let config = ioctl::region_info(&file, sys::VFIO_PCI_CONFIG_REGION_INDEX)
+            .map_err(step("asking for the configuration space"))?;
+        tracing::info!(%address, %access, "opened: {}", access.paths(&function).join(" and "));
+        Ok(Self {
+            file: Arc::new(file),
+            space,
+            access,
+            near: NearMemory::new(function.numa_node),
+            config_offset: config.offset,
+            can_reset: info.flags & sys::VFIO_DEVICE_FLAGS_RESET != 0,
+            lost: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn config(&self) -> ConfigSpace<'_> {
+        ConfigSpace { device: &self.file, offset: self.config_offset }
+    }
+
+    /// Whether nothing of it may be touched any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// The kernel asks for a function back when it is unbound or taken out, and waits until it is let go. From then on it answers all-ones here, so
+    /// that its driver gives it up.
+    pub(super) fn watch_for_removal(self: &Arc<Self>) -> io::Result<()> {
+        const REQUEST: u32 = sys::VFIO_PCI_REQ_IRQ_INDEX;
+        // A kernel that does not tell is none to wait for.
+        if !ioctl::irq_info(&self.file, REQUEST).is_ok_and(|info| info.count > 0) {
+            return Ok(());
+        }
+        let asked = EventIrq::new()?;
+        ioctl::set_irqs(&self.file, REQUEST, &[asked.fd()])?;
+        let device = Arc::downgrade(self);
+        let watch = move || {
+            while device.strong_count() > 0 {
+                if asked.wait(REMOVAL_INTERVAL)
+                    && let Some(device) = device.upgrade()
+                {
+                    tracing::warn!("the kernel asks for the device back: it is given up");
+                    device.lost.store(true, Ordering::Release);
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new().name("millrace-removal".into()).spawn(watch).map(drop)
+    }
+}
+
+fn open(address: PciAddress, path: &str) -> Result<File, VfioError> {
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    file.map_err(|source| VfioError::CannotOpen { address, path: path.to_owned(), source })
+}
+
+fn by_group(function: &PciFunction) -> Result<(File, AddressSpace), VfioError> {
+    let address = function.address;
+    let step = |step| move |source| VfioError::Step { address, step, source };
+    let group_number = function.iommu_group.ok_or(VfioError::NoIommu { address })?;
+    let container = open(address, CONTAINER)?;
+    let got = ioctl::api_version(&container).map_err(step("asking for VFIO's version"))?;
+    let has_type1_v2 =
+        ioctl::has_extension(&container, sys::VFIO_TYPE1v2_IOMMU).map_err(step("asking for type 1 v2"))?;
+    if got != sys::VFIO_API_VERSION as i32 || !has_type1_v2 {
+        return Err(VfioError::WrongApi { address, got, has_type1_v2 });
+    }
+    let group = open(address, &format!("/dev/vfio/{group_number}"))?;
+    if !ioctl::is_viable(&group).map_err(step("asking for the group"))? {
+        return Err(VfioError::GroupNotViable { address, group: group_number });
+    }
+    ioctl::set_container(&group, &container).map_err(step("putting the group into a container"))?;
+    ioctl::set_iommu(&container, sys::VFIO_TYPE1v2_IOMMU).map_err(step("setting the IOMMU up"))?;
+    let file = ioctl::device(&group, &address.to_string()).map_err(step("taking the device"))?;
+    Ok((file, AddressSpace::Container { container, _group: group }))
+}
+
+fn by_cdev(function: &PciFunction) -> Result<(File, AddressSpace), VfioError> {
+    let address = function.address;
+    let step = |step| move |source| VfioError::Step { address, step, source };
+    let path = function.cdev_path().ok_or(VfioError::NoCdev { address })?;
+    let file = open(address, &path)?;
+    let iommufd = open(address, IOMMUFD)?;
+    let device = iommufd::bind(&file, &iommufd).map_err(step("taking the device for IOMMUFD"))?;
+    let ioas = iommufd::alloc_ioas(&iommufd).map_err(step("making an address space"))?;
+    iommufd::attach(&file, ioas).map_err(step("putting the device into its address space"))?;
+    Ok((file, AddressSpace::Ioas { iommufd, ioas, device }))
+}
+
+impl FunctionReset for Device {
+    /// The kernel's reset of the function. It cannot be given up once it hangs, so a thread of its own is sacrificed to it.
+    fn reset(&self) -> Result<(), ResetError> {
+        if !self.can_reset {
+            return Err(ResetError::Unsupported);
+        }
+        if self.is_lost() {
+            return Err(ResetError::Hung { after: Duration::ZERO });
+        }
+        let file = self.file.clone();
+        let result = within(RESET_LIMIT, move || ioctl::reset(&file));
+        result.unwrap_or_else(|| {
+            self.lost.store(true, Ordering::Release);
+            Err(ResetError::Hung { after: RESET_LIMIT })
+        })
+    }
+}
+
+/// What `call` gives, unless it takes too long; then its thread is left to itself.
+fn within(
+    limit: Duration,
+    call: impl FnOnce() -> io::Result<()> + Send + 'static,
+) -> Option<Result<(), ResetError>> {
+    let (tell, told) = mpsc::sync_channel(1);
+    let thread = std::thread::Builder::new().name("millrace-reset".into());
+    match thread.spawn(move || tell.send(call())) {
+        Ok(_) => told.recv_timeout(limit).ok().map(|result| result.map_err(ResetError::from)),
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+impl Mapper for Device {
+    type Token = ();
+
+    fn memory(&self, len_bytes: usize) -> io::Result<(Mapping, ())> {
+        self.near.take(len_bytes).map(|memory| (memory, ()))
+    }
+
+    /// The kernel pins the pages here, so that from here on they lie somewhere.
+    fn map(&self, iova: Iova, memory: &Mapping, (): &()) -> io::Result<()> {
+        self.space.map(iova, memory)?;
+        self.near.look(memory);
+        Ok(())
+    }
+
+    fn unmap(&self, iova: Iova, len_bytes: usize) -> io::Result<()> {
+        self.space.unmap(iova, len_bytes)
+    }
+}
+
+impl Drop for Device {
+    /// The function sends nothing afterwards; the kernel undoes the rest when the files close.
+    fn drop(&mut self) {
+        if !self.is_lost() {
+            let _ = self.config().set_bus_master(false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_hangs_is_left_behind() {
+        let (go, stay) = mpsc::channel::<()>();
+        let hung = within(Duration::from_millis(20), move || {
+            let _ = stay.recv();
+            Ok(())
+        });
+        assert!(hung.is_none());
+        drop(go);
+        assert!(matches!(within(RESET_LIMIT, || Ok(())), Some(Ok(()))));
+        let refused = within(RESET_LIMIT, || Err(io::Error::from_raw_os_error(libc::ENOTTY)));
+        assert!(matches!(refused, Some(Err(ResetError::Failed(_)))));
+    }
+}
