@@ -1,11 +1,13 @@
 //! `millrace doctor`: looks at a machine as an operator would, and says what to type.
 
+mod card;
+
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use millrace_pcie::{PciAddress, PciFunction, PciTree};
+use millrace_pcie::{PciAddress, PciTree};
 
 use crate::{
     args::DoctorArgs,
@@ -72,6 +74,11 @@ struct Machine {
 impl Machine {
     fn at(root: impl AsRef<Path>) -> Self {
         Self { root: root.as_ref().to_owned() }
+    }
+
+    /// An absolute path, there.
+    fn under(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
     }
 
     fn text(&self, path: &str) -> Option<String> {
@@ -148,73 +155,6 @@ impl Machine {
             _ => note(
                 "huge pages: none reserved, so buffers are mapped by pages of 4 KiB: as root, `sysctl vm.nr_hugepages=256`",
             ),
-        }
-    }
-
-    fn function(&self, tree: &PciTree, f: &PciFunction, findings: &mut Vec<Finding>) {
-        let at = f.address;
-        let bind = format!("as root, `millrace device bind vfio:{at}`");
-        findings.push(match f.driver.as_deref() {
-            Some("vfio-pci") => ok(format!("{at}: bound to vfio-pci")),
-            Some(other) => missing(format!("{at}: bound to {other}: {bind}")),
-            None => missing(format!("{at}: bound to no driver: {bind}")),
-        });
-        findings.push(match f.iommu_group {
-            None => missing(format!("{at}: in no IOMMU group (see IOMMU above)")),
-            Some(group) => self.group(tree, at, group),
-        });
-        if let Some(group) = f.iommu_group.filter(|_| f.driver.as_deref() == Some("vfio-pci")) {
-            findings.push(self.permission(at, group));
-        }
-        if let (Some(is), Some(most)) = (&f.link, &f.link_most) {
-            let text = format!("{at}: link x{} at {}", is.width, is.speed);
-            findings.push(if is == most {
-                ok(text)
-            } else {
-                note(format!(
-                    "{text}, the card can x{} at {}: another slot, a riser, or dust; an idle link may also be slow to save power",
-                    most.width, most.speed
-                ))
-            });
-        }
-        if let Some(node) = f.numa_node {
-            findings.push(ok(format!(
-                "{at}: NUMA node {node}: `numactl --cpunodebind={node} --membind={node}` keeps memory near"
-            )));
-        }
-    }
-
-    /// Functions that share the group must not belong to drivers of the kernel; bridges do no harm.
-    fn group(&self, tree: &PciTree, at: PciAddress, group: u32) -> Finding {
-        const BRIDGE: u32 = 0x06;
-        let members = tree.group_members(at).unwrap_or_default();
-        let in_the_way: Vec<String> = members
-            .into_iter()
-            .filter_map(|member| tree.function(member).ok())
-            .filter(|f| f.class >> 16 != BRIDGE)
-            .filter(|f| f.driver.as_deref().is_some_and(|d| d != "vfio-pci"))
-            .map(|f| format!("vfio:{}", f.address))
-            .collect();
-        if in_the_way.is_empty() {
-            return ok(format!("{at}: IOMMU group {group}"));
-        }
-        missing(format!(
-            "{at}: IOMMU group {group} holds functions of other drivers: `millrace device bind --force` for each of {}, or another slot",
-            in_the_way.join(", ")
-        ))
-    }
-
-    fn permission(&self, at: PciAddress, group: u32) -> Finding {
-        let path = format!("dev/vfio/{group}");
-        match fs::OpenOptions::new().read(true).write(true).open(self.root.join(&path)) {
-            Ok(_) => ok(format!("{at}: /{path} may be opened")),
-            Err(error) if error.raw_os_error() == Some(16) => {
-                note(format!("{at}: /{path} is in use: another millrace, or a virtual machine"))
-            }
-            Err(error) => missing(format!(
-                "{at}: cannot open /{path}: {error}: as root, `chgrp millrace /{path} && chmod 660 /{path}`; to keep it, the udev rule \
-                 SUBSYSTEM==\"vfio\", GROUP=\"millrace\", MODE=\"0660\""
-            )),
         }
     }
 }
@@ -300,6 +240,69 @@ mod tests {
             damage(dir.path());
             let found = missing_of(dir.path());
             assert!(found.iter().any(|text| text.contains(wanted)), "case {i}: {found:?}");
+        }
+    }
+
+    fn own_device(root: &Path) {
+        write(root, "sys/bus/pci/devices/0000:65:00.0/vfio-dev/vfio0/dev", "511:0");
+        write(root, "dev/vfio/devices/vfio0", "");
+    }
+
+    fn all_of(root: &Path) -> String {
+        Machine::at(root).examine(None).into_iter().map(|f| f.text + "\n").collect()
+    }
+
+    #[test]
+    fn the_way_to_a_card_is_named() {
+        let dir = machine();
+        let root = dir.path();
+        assert!(
+            all_of(root).contains("opened by group (/dev/vfio/17 and /dev/vfio/vfio)"),
+            "{}",
+            all_of(root)
+        );
+        own_device(root);
+        let found = missing_of(root);
+        assert!(found.len() == 1 && found[0].contains("KERNEL==\"iommu\""), "{found:?}");
+        write(root, "dev/iommu", "");
+        assert_eq!(missing_of(root), [""; 0]);
+        assert!(all_of(root).contains("opened by cdev (/dev/vfio/devices/vfio0 and /dev/iommu)"));
+    }
+
+    #[test]
+    fn memory_that_is_not_near_the_card_is_a_note() {
+        type Change = fn(&Path);
+        let with = |change: Change| {
+            let dir = machine();
+            let root = dir.path();
+            write(root, "sys/bus/pci/devices/0000:65:00.0/numa_node", "1");
+            write(root, "sys/devices/system/node/node1/meminfo", "Node 1 MemFree:       33554432 kB\n");
+            write(root, "sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages", "128");
+            write(root, "proc/self/status", "Name:\tdoctor\nMems_allowed_list:\t0-1\n");
+            change(root);
+            missing_of(root)
+        };
+        assert_eq!(with(|_| ()), [""; 0]);
+        let cases: [(Change, &str); 4] = [
+            (
+                |root| fs::remove_file(root.join("sys/devices/system/node/node1/meminfo")).unwrap(),
+                "has no memory",
+            ),
+            (|root| write(root, "proc/self/status", "Mems_allowed_list:\t0\n"), "AllowedMemoryNodes"),
+            (
+                |root| write(root, "sys/devices/system/node/node1/meminfo", "Node 1 MemFree: 4096 kB"),
+                "4 MiB free",
+            ),
+            (
+                |root| {
+                    write(root, "sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages", "0")
+                },
+                "no huge page is reserved on NUMA node 1",
+            ),
+        ];
+        for (change, wanted) in cases {
+            let found = with(change);
+            assert!(found.len() == 1 && found[0].contains(wanted), "{wanted}: {found:?}");
         }
     }
 

@@ -1,0 +1,157 @@
+//! What `doctor` looks at of one card.
+
+use std::fs;
+
+use millrace_pcie::{PciAddress, PciFunction, PciTree, VfioAccess};
+
+use super::{Finding, Machine, missing, note, ok};
+
+/// How to let users of a group open what is opened on either way.
+const RULES: &str = "a udev rule for each: SUBSYSTEM==\"vfio\", SUBSYSTEM==\"vfio-dev\" and KERNEL==\"iommu\", with GROUP=\"millrace\", MODE=\"0660\"";
+/// Less than this on the card's own node, and a large proof's buffers go elsewhere.
+const NODE_FREE_KIB: u64 = 1 << 20;
+
+/// What the kernel says of a group, or a device, that somebody holds.
+const EBUSY: i32 = 16;
+
+impl Machine {
+    pub(super) fn function(&self, tree: &PciTree, f: &PciFunction, findings: &mut Vec<Finding>) {
+        let at = f.address;
+        let bind = format!("as root, `millrace device bind vfio:{at}`");
+        findings.push(match f.driver.as_deref() {
+            Some("vfio-pci") => ok(format!("{at}: bound to vfio-pci")),
+            Some(other) => missing(format!("{at}: bound to {other}: {bind}")),
+            None => missing(format!("{at}: bound to no driver: {bind}")),
+        });
+        findings.push(match f.iommu_group {
+            None => missing(format!("{at}: in no IOMMU group (see IOMMU above)")),
+            Some(group) => self.group(tree, at, group),
+        });
+        if f.iommu_group.is_some() && f.driver.as_deref() == Some("vfio-pci") {
+            findings.push(self.access(f));
+        }
+        if let (Some(is), Some(most)) = (&f.link, &f.link_most) {
+            let text = format!("{at}: link x{} at {}", is.width, is.speed);
+            findings.push(if is == most {
+                ok(text)
+            } else {
+                note(format!(
+                    "{text}, the card can x{} at {}: another slot, a riser, or dust; an idle link may also be slow to save power",
+                    most.width, most.speed
+                ))
+            });
+        }
+        if let Some(node) = f.numa_node {
+            self.numa(at, node, findings);
+        }
+    }
+
+    /// Functions that share the group must not belong to drivers of the kernel; bridges do no harm.
+    fn group(&self, tree: &PciTree, at: PciAddress, group: u32) -> Finding {
+        const BRIDGE: u32 = 0x06;
+        let members = tree.group_members(at).unwrap_or_default();
+        let in_the_way: Vec<String> = members
+            .into_iter()
+            .filter_map(|member| tree.function(member).ok())
+            .filter(|f| f.class >> 16 != BRIDGE)
+            .filter(|f| f.driver.as_deref().is_some_and(|d| d != "vfio-pci"))
+            .map(|f| format!("vfio:{}", f.address))
+            .collect();
+        if in_the_way.is_empty() {
+            return ok(format!("{at}: IOMMU group {group}"));
+        }
+        missing(format!(
+            "{at}: IOMMU group {group} holds functions of other drivers: `millrace device bind --force` for each of {}, or another slot",
+            in_the_way.join(", ")
+        ))
+    }
+
+    /// By which of the kernel's two ways a card would be opened, and whether this user may.
+    fn access(&self, f: &PciFunction) -> Finding {
+        let at = f.address;
+        let (access, why) = match VfioAccess::from_env() {
+            Ok(Some(access)) => (access, format!(", as {} asks for", VfioAccess::VARIABLE)),
+            Ok(None) => (VfioAccess::choose_under(&self.root, f), String::new()),
+            Err(error) => return missing(format!("{}: {error}", VfioAccess::VARIABLE)),
+        };
+        let paths = access.paths(f);
+        let Some(path) = paths.first() else {
+            return missing(format!(
+                "{at}: no way by {access}{why}: this kernel offers none; unset {}",
+                VfioAccess::VARIABLE
+            ));
+        };
+        let opened = fs::OpenOptions::new().read(true).write(true).open(self.under(path));
+        let by = format!("{at}: opened by {access} ({}){why}", paths.join(" and "));
+        match opened {
+            // The kernel has a better way, which this user may not take.
+            Ok(_) if access == VfioAccess::Group && why.is_empty() && f.cdev.is_some() => note(format!(
+                "{by}; the card has a device of its own, {}, and with /dev/iommu it would be opened by that: {RULES}",
+                f.cdev_path().unwrap_or_default()
+            )),
+            Ok(_) => ok(by),
+            Err(error) if error.raw_os_error() == Some(EBUSY) => {
+                note(format!("{at}: {path} is in use: another millrace, or a virtual machine"))
+            }
+            Err(error) => missing(format!(
+                "{at}: cannot open {path}: {error}: as root, `chgrp millrace {path} && chmod 660 {path}`; to keep it, {RULES}"
+            )),
+        }
+    }
+
+    /// Buffers are asked for from the card's own node; whether they can come from there.
+    fn numa(&self, at: PciAddress, node: u32, findings: &mut Vec<Finding>) {
+        let place = format!("sys/devices/system/node/node{node}");
+        let free_kib = self.text(&format!("{place}/meminfo")).and_then(|text| {
+            let line = text.lines().find(|line| line.contains("MemFree:"))?;
+            line.split_whitespace().rev().nth(1)?.parse::<u64>().ok()
+        });
+        let allowed = self.text("proc/self/status").and_then(|text| {
+            let list = text.lines().find_map(|line| line.strip_prefix("Mems_allowed_list:"))?;
+            Some(is_in_list(list.trim(), node))
+        });
+        findings.push(match (free_kib, allowed) {
+            (None, _) => note(format!("{at}: NUMA node {node} has no memory, buffers lie on another: a slot of a node with memory")),
+            (_, Some(false)) => note(format!(
+                "{at}: NUMA node {node}, whose memory this process may not use: take it into the cpuset (`AllowedMemoryNodes=` of a unit)"
+            )),
+            (Some(kib), _) if kib < NODE_FREE_KIB => note(format!(
+                "{at}: NUMA node {node} has {} MiB free: what does not fit lies on another node, and is slower to reach",
+                kib >> 10
+            )),
+            (Some(_), _) => ok(format!("{at}: NUMA node {node}: DMA memory is taken from there")),
+        });
+        let pages = |place: &str| {
+            let path = format!("{place}/hugepages/hugepages-2048kB/nr_hugepages");
+            self.text(&path)?.parse::<u64>().ok()
+        };
+        let anywhere = self.text("sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
+        if pages(&place) == Some(0) && anywhere.is_some_and(|n| n != "0") {
+            findings.push(note(format!(
+                "{at}: no huge page is reserved on NUMA node {node}: as root, `echo 256 > /{place}/hugepages/hugepages-2048kB/nr_hugepages`"
+            )));
+        }
+    }
+}
+
+/// Whether a list of the kernel's, like `0-2,5`, holds a number.
+fn is_in_list(list: &str, n: u32) -> bool {
+    list.split(',').any(|part| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        matches!((first.trim().parse::<u32>(), last.trim().parse::<u32>()), (Ok(a), Ok(b)) if (a..=b).contains(&n))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_in_list;
+
+    #[test]
+    fn lists_of_the_kernel_are_read() {
+        for (list, n, holds) in
+            [("0", 0, true), ("0-1", 1, true), ("0,2-3", 1, false), ("0,2-3", 3, true), ("", 0, false)]
+        {
+            assert_eq!(is_in_list(list, n), holds, "{n} in {list:?}");
+        }
+    }
+}
