@@ -84,7 +84,20 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     progress.step("loading the key");
     let loaded = prover.load_or_cancel(key, cancel).map_err(load_failure)?;
     let load_seconds = started.elapsed().as_secs_f64();
-    let proved = prover.prove(&loaded, &witness, r1cs.as_ref(), &randomness, &progress, cancel);
+    let once = || prover.prove(&loaded, &witness, r1cs.as_ref(), &randomness, &progress, cancel);
+    let mut proved = once();
+    for nth in 2..=args.repeat {
+        let Ok(last) = proved else { break };
+        tell!("proof {} of {}: {:.3} s", nth - 1, args.repeat, last.report.wall.as_secs_f64());
+        proved = once();
+        if let Ok(this) = &proved
+            && args.seed.is_some()
+            && this.proof != last.proof
+        {
+            let message = format!("proof {nth} differs from the one before, of the same witness and seed");
+            return Err(Failure::new(Code::Mismatch, message));
+        }
+    }
     progress.finish();
     let proved = match proved {
         Ok(proved) => proved,
