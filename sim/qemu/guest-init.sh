@@ -1,5 +1,6 @@
 #!/bin/busybox sh
-# First process of the guest: finds the served devices, gives them to vfio-pci, and drives them with the very `millrace` of the host.
+# First process of the guest: finds the served devices, gives them to vfio-pci, and drives them with the very `millrace` of the host, by the way that
+# /job/access names.
 # One line a step, `step ok: …` or `step FAILED: …`; the last line is `guest: passed` or `guest: failed`.
 /bin/busybox --install -s /bin
 mkdir -p /proc /sys /dev /tmp
@@ -21,17 +22,18 @@ refused() { # CODE WORDS COMMAND…: a command that must end with this code and 
   [ $got = "$code" ] && grep -q "$words" /tmp/refused
 }
 
-echo "guest: $(uname -r)"
-for module in irqbypass vfio vfio_virqfd vfio_iommu_type1 vfio-pci-core vfio-pci; do
+access=$(cat /job/access)
+echo "guest: $(uname -r), by $access"
+for module in irqbypass iommufd vfio vfio_virqfd vfio_iommu_type1 vfio-pci-core vfio-pci; do
   path=$(find /modules -name "$module.ko")
   [ -n "$path" ] && insmod "$path"
 done
-echo 64 > /proc/sys/vm/nr_hugepages
+for node in 0 1; do echo 16 > /sys/devices/system/node/node$node/hugepages/hugepages-2048kB/nr_hugepages; done
 ulimit -l unlimited
 
 step "functions are enumerated" millrace device list
 devices=$(for class in /sys/bus/pci/devices/*/class; do
-  [ "$(cat $class)" = 0x120001 ] || [ "$(cut -c1-6 $class)" = 0x1200 ] && basename "$(dirname $class)"; done | sort)
+  [ "$(cat $class)" = 0x120001 ] || [ "$(cut -c1-6 $class)" = 0x1200 ] && basename "$(dirname $class)"; done | sort -r)
 set -- $devices
 [ $# = 2 ] || { echo "step FAILED: expected two functions, got $*"; failed=1; }
 model=vfio:$1; sim=vfio:$2
@@ -42,7 +44,15 @@ for device in $model $sim; do step "bind $device" millrace device bind $device; 
 step "doctor is content" millrace doctor --device $model
 step "an address without a function is refused" refused 10 "no such PCI function" millrace device info --device vfio:7f:00.0
 
-step "identity of the model" millrace device info --device $model
+opened_by() { # WAY DEVICE
+  millrace device info --device "$2" > /tmp/info && cat /tmp/info && grep -q "^opened by: $1 " /tmp/info
+}
+case $access in
+  group) step "without a device of its own, nothing else is opened" env MILLRACE_VFIO=cdev \
+    sh -c 'millrace device info --device '$model' 2>&1 | grep -q VFIO_DEVICE_CDEV' ;;
+  cdev) export MILLRACE_VFIO=group; step "the choice can be overridden" opened_by group $model; unset MILLRACE_VFIO ;;
+esac
+step "the model is opened by $access" opened_by $access $model
 step "identity of the RTL" millrace device info --device $sim
 step "exercise the model" millrace device exercise --device $model --completions 10000
 step "exercise the RTL" millrace device exercise --device $sim --completions 500
@@ -57,6 +67,67 @@ prove() { # DEVICE: a proof like the CPU's, byte for byte
 }
 step "a proof on the model" prove $model
 step "a proof on the RTL" prove $sim
+
+# Memory near the card: the model is on node 1, the process runs where it likes.
+millrace validate --device $model --points 4096 --random 500 > /tmp/near 2>&1 &
+victim=$!
+sleep 2
+memory_is_near() { # Pages that are locked for the device: with a preference for node 1, and on it.
+  grep -E "prefer[^ ]*:1 " /proc/$victim/numa_maps > /tmp/maps
+  head -3 /tmp/maps
+  grep -q "N1=" /tmp/maps && ! grep -q "N0=" /tmp/maps
+}
+step "DMA memory lies on the card's NUMA node" memory_is_near
+kill -9 $victim; wait $victim
+
+# What the IOMMU lets through, and what it does not.
+edu=$(for vendor in /sys/bus/pci/devices/*/vendor; do
+  at=$(dirname $vendor); [ "$(cat $vendor)$(cat $at/device)" = 0x12340x11e8 ] && basename $at; done)
+step "bind edu" millrace device bind --force vfio:$edu
+# The emulated IOMMU does not force coherence: only a function that can give up No Snoop is taken unasked; edu, a conventional one, has no such bit.
+step "a function that may not be coherent is refused" refused 1 "coherent with the CPU's caches" edu $edu unknown
+step "edu reaches what is mapped, and nothing else" edu $edu
+faults_are_told() { # Each address that edu was kept from, in the kernel's log.
+  edu $edu > /tmp/edu || return 1
+  dmesg | grep "DMAR: .*$(echo $edu | cut -d: -f2-)" > /tmp/dmar
+  grep '^fault at' /tmp/edu | sort | uniq -c | while read -r _ _ _ at; do
+    grep "fault addr $at" /tmp/dmar | tail -1 | grep . || return 1
+  done
+}
+step "the kernel tells of each fault" faults_are_told
+
+step "secrets are wiped on the model" secrets $model
+step "secrets are wiped on the RTL" secrets $sim
+
+# A card leaves the bus, and is found again, while proofs run on two; the kernel gives what it finds to vfio-pci. Through the kernel, as QEMU (11.1.3)
+# aborts when it is to take a vfio-user function out (`device_del`).
+card=/sys/bus/pci/devices/${sim#vfio:}
+echo "$(cut -c3- $card/vendor) $(cut -c3- $card/device)" > /sys/bus/pci/drivers/vfio-pci/new_id
+: > /tmp/proofs
+RUST_LOG=info millrace prove /job/key.zkey /job/witness.wtns -o /tmp/proof.json -p /tmp/public.json --no-fallback --seed "$(cat /job/seed)" \
+  --device $model --with $sim --repeat 30 >> /tmp/proofs 2>&1 &
+prover=$!
+proofs() { grep -c '^millrace: proof [0-9]* of' /tmp/proofs; }
+within() { # SECONDS COMMAND…: waits until the command succeeds
+  seconds=$1; shift
+  until "$@"; do
+    [ $seconds -gt 0 ] && kill -0 $prover || { tail -5 /tmp/proofs; return 1; }
+    seconds=$((seconds - 1)); sleep 1
+  done
+}
+more_than() { [ "$(proofs)" -gt "$1" ]; }
+is_there() { [ -e $card ]; }
+is_gone() { ! is_there; }
+said() { grep -q "$1" /tmp/proofs; }
+taken_out() {
+  within 60 more_than 2 && echo 1 > $card/remove && within 20 is_gone && within 20 said "$sim gets no more jobs" && within 60 more_than $(($(proofs) + 1))
+}
+put_in() { echo 1 > /sys/bus/pci/rescan && within 20 is_there && within 60 said "$sim is back" && within 60 more_than $(($(proofs) + 1)); }
+ended_well() { wait $prover && cmp /tmp/proof.json /job/cpu.proof.json && proofs; }
+step "a card leaves the bus while proofs run, and they go on" taken_out
+step "it is found again while proofs run, and is taken in" put_in
+step "all proofs are the CPU's, byte for byte" ended_well
+grep -E "no more jobs|is back" /tmp/proofs
 
 # A driver that dies at work, and the next one.
 millrace validate --device $sim --points 256 --random 50 > /tmp/killed 2>&1 &

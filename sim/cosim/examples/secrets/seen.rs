@@ -1,0 +1,126 @@
+//! A function whose DMA memory stays readable after its driver let go of it, and that can be made to fail.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use millrace_bn254::{Fr, FrCanonical};
+use millrace_pcie::{DmaBuffer, DmaError, DmaSpace, Function, Iova, Mmio};
+use parking_lot::Mutex;
+
+/// A multiple of 64 that no mapping holds.
+const NOWHERE: Iova = Iova(0);
+
+pub(crate) struct Seen {
+    dma: Arc<dyn DmaSpace>,
+    bar0: Arc<dyn Mmio>,
+    /// Every buffer that there ever was: held here, it stays mapped.
+    buffers: Mutex<Vec<Arc<dyn DmaBuffer>>>,
+    misplaced: Arc<AtomicBool>,
+    is_cut: AtomicBool,
+}
+
+impl Seen {
+    pub(crate) fn new(function: &Function) -> Self {
+        Self {
+            dma: function.dma.clone(),
+            bar0: function.bar0.clone(),
+            buffers: Mutex::default(),
+            misplaced: Arc::default(),
+            is_cut: AtomicBool::new(false),
+        }
+    }
+
+    /// The function, seen.
+    pub(crate) fn function(seen: &Arc<Self>, function: &Function) -> Function {
+        Function { bar0: seen.clone(), dma: seen.clone(), ..function.clone() }
+    }
+
+    /// From now on buffers give an address that is not theirs, or no more.
+    pub(crate) fn misplace(&self, on: bool) {
+        self.misplaced.store(on, Ordering::SeqCst);
+    }
+
+    /// From now on registers answer all-ones.
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.buffers.lock().iter().map(|buffer| buffer.len_bytes()).sum()
+    }
+
+    pub(crate) fn holds(&self, secrets: &[Fr]) -> bool {
+        let buffers = self.buffers.lock();
+        buffers.iter().any(|buffer| {
+            let mut bytes = vec![0; buffer.len_bytes()];
+            buffer.read(0, &mut bytes);
+            is_in(&bytes, secrets)
+        })
+    }
+}
+
+/// Whether any of the scalars lies at any multiple of 8: they are written at multiples of 32.
+pub(crate) fn is_in(bytes: &[u8], secrets: &[Fr]) -> bool {
+    let wanted: HashSet<[u8; 32]> = secrets.iter().map(|s| FrCanonical::from(*s).0).collect();
+    bytes.windows(32).step_by(8).any(|window| wanted.contains(window))
+}
+
+impl DmaSpace for Seen {
+    fn alloc(&self, len_bytes: usize) -> Result<Box<dyn DmaBuffer>, DmaError> {
+        let inner: Arc<dyn DmaBuffer> = self.dma.alloc(len_bytes)?.into();
+        self.buffers.lock().push(inner.clone());
+        Ok(Box::new(Held { inner, misplaced: self.misplaced.clone() }))
+    }
+}
+
+struct Held {
+    inner: Arc<dyn DmaBuffer>,
+    misplaced: Arc<AtomicBool>,
+}
+
+impl DmaBuffer for Held {
+    fn iova(&self) -> Iova {
+        if self.misplaced.load(Ordering::SeqCst) { NOWHERE } else { self.inner.iova() }
+    }
+
+    fn len_bytes(&self) -> usize {
+        self.inner.len_bytes()
+    }
+
+    fn read(&self, offset: usize, to: &mut [u8]) {
+        self.inner.read(offset, to);
+    }
+
+    fn write(&self, offset: usize, from: &[u8]) {
+        self.inner.write(offset, from);
+    }
+
+    fn read_u32_acquire(&self, offset: usize) -> u32 {
+        self.inner.read_u32_acquire(offset)
+    }
+
+    fn write_u32_release(&self, offset: usize, value: u32) {
+        self.inner.write_u32_release(offset, value);
+    }
+
+    fn wipe(&self) {
+        self.inner.wipe();
+    }
+}
+
+impl Mmio for Seen {
+    fn read32(&self, offset: u32) -> u32 {
+        if self.is_cut.load(Ordering::SeqCst) { u32::MAX } else { self.bar0.read32(offset) }
+    }
+
+    fn write32(&self, offset: u32, value: u32) {
+        if !self.is_cut.load(Ordering::SeqCst) {
+            self.bar0.write32(offset, value);
+        }
+    }
+}
