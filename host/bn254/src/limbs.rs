@@ -79,6 +79,17 @@ pub(crate) fn mul_wide(a: Limbs, b: Limbs) -> [u64; 8] {
     t
 }
 
+/// a + b mod 2^512.
+#[inline(always)]
+pub(crate) fn add_wide(a: [u64; 8], b: [u64; 8]) -> [u64; 8] {
+    let mut sum = [0; 8];
+    let mut carry = 0;
+    for i in 0..8 {
+        (sum[i], carry) = adc(a[i], b[i], carry);
+    }
+    sum
+}
+
 /// The four little-endian limbs of 32 bytes.
 #[inline(always)]
 pub(crate) fn from_bytes(bytes: &[u8; 32]) -> Limbs {

@@ -193,6 +193,19 @@ impl<M: Modulus> Field for Lazy<M> {
 }
 
 impl FrLazy {
+    /// Σ factorsᵢ·valuesᵢ, reduced once. At most six products.
+    ///
+    /// In: factors below r, values below 2r. The sum is below 12r² < 2^256·2.3r, and reduced below 3.3r < 4r. Out: below 2r.
+    #[inline(always)]
+    pub fn sum_of_products<const N: usize>(factors: &[crate::Fr; N], values: &[Self; N]) -> Self {
+        const { assert!(N <= 6, "the sum of seven and more products is not shown to fit") };
+        let mut sum = [0; 8];
+        for (factor, value) in factors.iter().zip(values) {
+            sum = limbs::add_wide(sum, limbs::mul_wide(factor.0.0, value.0));
+        }
+        Self::from_below_4m(Self::montgomery_reduce(sum))
+    }
+
     /// The product, in Montgomery form, of a canonical integer and one stored times 2^512 mod r.
     ///
     /// In: `canonical` < r, `times_r2` < 2^256, so that the product is below 2^256·r. Out: below 2r.

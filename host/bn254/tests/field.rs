@@ -69,6 +69,33 @@ fn scalar_field() {
     suite::<Fr, FrLazy>(&samples());
 }
 
+/// Sums of one to six products, the largest that can be among them: all factors r − 1, all values as near to 2r as sums leave them.
+#[test]
+fn sums_of_products() {
+    fn check<const N: usize>(factors: &[Fr], values: &[Fr]) {
+        for (f, v) in factors.windows(N).zip(values.windows(N)) {
+            let (f, v): ([Fr; N], [Fr; N]) = (f.try_into().unwrap(), v.try_into().unwrap());
+            let expected: Fr = f.iter().zip(v).map(|(f, v)| *f * v).sum();
+            assert_eq!(Fr::from(FrLazy::sum_of_products(&f, &v.map(FrLazy::from))), expected);
+            // 2r − 1 − x·2^256 and the like: representatives above r.
+            let high = v.map(|v| FrLazy::from(v).add(FrLazy::from(-Fr::from(1u64))));
+            let expected: Fr = f.iter().zip(v).map(|(f, v)| *f * (v - Fr::from(1u64))).sum();
+            assert_eq!(Fr::from(FrLazy::sum_of_products(&f, &high)), expected);
+        }
+    }
+    // The integers r − 1 in Montgomery form, and everything else, against each other.
+    let largest = -Fr::from(2u64).pow([256]).inverse().unwrap();
+    let all = [samples(), vec![largest; 12]].concat();
+    let mut turned = all.clone();
+    turned.rotate_left(5);
+    for values in [&all, &turned] {
+        check::<1>(&all, values);
+        check::<2>(&all, values);
+        check::<5>(&all, values);
+        check::<6>(&all, values);
+    }
+}
+
 #[test]
 fn quadratic_extension() {
     let parts = samples::<Fq>();
