@@ -100,11 +100,25 @@ impl Witness {
     pub fn from_values(values: Vec<FrCanonical>) -> Result<Self, WitnessError> {
         let mut values = values;
         let witness = Self { values: values.as_slice().into() };
-        bytemuck::cast_slice_mut::<_, u8>(&mut values).zeroize();
-        if let Some(i) = witness.values.iter().position(|v| !v.is_in_range()) {
+        wipe(&mut values);
+        witness.checked()
+    }
+
+    /// A witness of `len` values made where they stay: `fill` gets as many zeros to write over.
+    ///
+    /// # Errors
+    /// As [`Witness::from_values`].
+    pub fn filled(len: usize, fill: impl FnOnce(&mut [FrCanonical])) -> Result<Self, WitnessError> {
+        let mut values: Arc<[FrCanonical]> = std::iter::repeat_n(FrCanonical::default(), len).collect();
+        fill(Arc::get_mut(&mut values).expect("nobody else has them yet"));
+        Self { values }.checked()
+    }
+
+    fn checked(self) -> Result<Self, WitnessError> {
+        if let Some(i) = self.values.iter().position(|v| !v.is_in_range()) {
             return Err(WitnessError::Range { index: i as u64, offset: 32 * i as u64 });
         }
-        witness.check_one()
+        self.check_one()
     }
 
     fn check_one(self) -> Result<Self, WitnessError> {
@@ -138,7 +152,16 @@ impl Witness {
 impl Drop for Witness {
     fn drop(&mut self) {
         if let Some(values) = Arc::get_mut(&mut self.values) {
-            bytemuck::cast_slice_mut::<_, u8>(values).zeroize();
+            wipe(values);
         }
     }
+}
+
+/// Writes zeros over values, a word at a time: they may not be left out, so the compiler joins no bytes.
+fn wipe(values: &mut [FrCanonical]) {
+    let (head, words, tail) =
+        bytemuck::pod_align_to_mut::<u8, u64>(bytemuck::cast_slice_mut::<_, u8>(values));
+    head.zeroize();
+    words.zeroize();
+    tail.zeroize();
 }

@@ -5,6 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{TINY_KEY, TINY_PROOF, TINY_PUBLIC, TINY_R1CS, TINY_VK, TINY_WITNESS, key, section};
+use millrace_bn254::FrCanonical;
 use millrace_groth16::{
     ContainerError, JsonError, KeyError, PointFault, ProvingKey, R1cs, R1csError, VerifyError, Witness,
     WitnessError, proof_from_json, public_from_json, verify, verifying_key_from_json,
@@ -282,6 +283,29 @@ fn witnesses() {
     let big = |f: &mut Vec<u8>| f[values.start + 64..values.start + 96].fill(0xff);
     assert_refused!(refused(&big), WitnessError::Range { index: 2, offset } if offset == values.start as u64 + 64);
     assert_refused!(refused(&|f| f[values.start] = 2), WitnessError::NotOne);
+}
+
+#[test]
+fn witnesses_made_in_place() {
+    let fill = |values: [u64; 3]| {
+        Witness::filled(3, |places| {
+            assert_eq!(places, [FrCanonical::default(); 3]);
+            for (place, value) in places.iter_mut().zip(values) {
+                // All ones are above r.
+                *place = if value == u64::MAX {
+                    FrCanonical([0xff; 32])
+                } else {
+                    FrCanonical::from_limbs([value, 0, 0, 0])
+                };
+            }
+        })
+    };
+    let witness = fill([1, 7, 9]).unwrap();
+    let values = witness.values().iter().map(|value| value.limbs()[0]).collect::<Vec<_>>();
+    assert_eq!(values, [1, 7, 9]);
+    assert_refused!(fill([1, 7, u64::MAX]).unwrap_err(), WitnessError::Range { index: 2, offset: 64 });
+    assert_refused!(fill([2, 7, 9]).unwrap_err(), WitnessError::NotOne);
+    assert_refused!(Witness::filled(0, |_| {}).unwrap_err(), WitnessError::NotOne);
 }
 
 #[test]
