@@ -207,36 +207,57 @@ impl Circuit {
         ops: &[OpInputs],
         publics: &PublicInputs,
     ) -> Result<Vec<Fr>, WrongSize> {
-        if ops.len() != self.size {
-            return Err(WrongSize { expected: self.size, got: ops.len() });
-        }
+        self.check_size(ops.len())?;
+        let mut values = vec![Fr::from(0u8); self.system.n_wires()];
+        self.fill(&mut values, (batch, header, ops, publics), |value| *value);
+        Ok(values)
+    }
+
+    pub(crate) fn check_size(&self, got: usize) -> Result<(), WrongSize> {
+        if got == self.size { Ok(()) } else { Err(WrongSize { expected: self.size, got }) }
+    }
+
+    /// Fills a place for each wire with its value. An op's values are kept only until they are where they belong: fresh memory costs the kernel's time, more than the
+    /// values of a bit or a selection do.
+    ///
+    /// # Panics
+    /// If there are other numbers of places or ops than the circuit has.
+    pub(crate) fn fill<T: Send>(
+        &self,
+        places: &mut [T],
+        (batch, header, ops, publics): (&Executed, &HeaderInputs, &[OpInputs], &PublicInputs),
+        convert: impl Fn(&Fr) -> T + Sync,
+    ) {
+        assert_eq!(places.len(), self.system.n_wires(), "a place for every wire");
+        assert_eq!(ops.len(), self.size, "as many ops as the circuit has");
+        let put = |places: &mut [T], values: &[Fr]| {
+            assert_eq!(places.len(), values.len(), "as many wires as were recorded");
+            places.iter_mut().zip(values).for_each(|(place, value)| *place = convert(value));
+        };
+        let (head_places, places) = places.split_at_mut(self.ops.first as usize);
+        let (op_places, tail_places) = places.split_at_mut((self.ops.end - self.ops.first) as usize);
         let mut b = Builder::filling(0, self.ops.first as usize);
         b.wire(Fr::from(1u8));
         let (publics, head) = begin(&mut b, batch, header, publics);
-        let mut values = b.into_values();
-        assert_eq!(values.len(), self.ops.first as usize, "the head has the wires that were recorded");
+        put(head_places, &b.into_values());
         let shared = shared(&head);
         // The root before an op enters no value, only a constraint: ops need not wait for each other.
-        let parts: Vec<(Vec<Fr>, Outcome)> = (0..self.size)
-            .into_par_iter()
-            .map(|i| {
-                let mut b = Builder::filling(self.op_wires(i).start, self.ops.each as usize);
+        let each = self.ops.each as usize;
+        let outcomes: Vec<Outcome> = op_places
+            .par_chunks_exact_mut(each)
+            .zip(ops)
+            .enumerate()
+            .map_init(Vec::new, |memory, (i, (places, inputs))| {
+                let mut b = Builder::filling_again(self.op_wires(i).start, each, std::mem::take(memory));
                 let root = b.zero();
-                let outcome = op(&mut b, &shared, &root, &ops[i]);
-                (b.into_values(), outcome)
+                let outcome = op(&mut b, &shared, &root, inputs);
+                *memory = b.into_values();
+                put(places, memory);
+                outcome
             })
             .collect();
-        values.reserve(self.system.n_wires() - values.len());
-        let mut outcomes = Vec::with_capacity(self.size);
-        for (part, outcome) in parts {
-            assert_eq!(part.len(), self.ops.each as usize, "an op has the wires that were recorded");
-            values.extend(part);
-            outcomes.push(outcome);
-        }
-        let mut b = Builder::filling(self.ops.end, self.system.n_wires() - values.len());
+        let mut b = Builder::filling(self.ops.end, tail_places.len());
         end(&mut b, &publics, &head, &outcomes, batch);
-        values.extend(b.into_values());
-        assert_eq!(values.len(), self.system.n_wires(), "the tail has the wires that were recorded");
-        Ok(values)
+        put(tail_places, &b.into_values());
     }
 }

@@ -114,7 +114,14 @@ impl Builder {
 
     /// Keeps the values of wires from number `first` on, and no constraint.
     pub(crate) fn filling(first: u32, capacity: usize) -> Self {
-        Self { first, values: Vec::with_capacity(capacity), system: None, memory: None, rule: "" }
+        Self::filling_again(first, capacity, Vec::new())
+    }
+
+    /// The same in the memory of values that are not needed any more.
+    pub(crate) fn filling_again(first: u32, capacity: usize, mut values: Vec<Fr>) -> Self {
+        values.clear();
+        values.reserve(capacity);
+        Self { first, values, system: None, memory: None, rule: "" }
     }
 
     /// The same, but of a hash only the output is filled, the wires inside stay 0; what is remembered is not computed again.
@@ -137,6 +144,11 @@ impl Builder {
     /// The values kept.
     pub(crate) fn into_values(self) -> Vec<Fr> {
         self.values
+    }
+
+    /// Where values of further wires go, for a part whose constraints are recorded otherwise.
+    pub(crate) fn values_mut(&mut self) -> &mut Vec<Fr> {
+        &mut self.values
     }
 
     /// The values kept, and what is remembered.

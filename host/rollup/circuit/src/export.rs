@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use millrace_bn254::FrCanonical;
 use millrace_groth16::{R1csSizes, Witness, write_r1cs};
-use millrace_state::batch::Executed;
-use rayon::prelude::*;
+use millrace_state::batch::{Executed, PublicInputs};
 
 use crate::{
+    OpInputs,
     batch::{Circuit, N_PUBLIC, WrongSize},
     system::Side,
 };
@@ -37,7 +37,12 @@ impl Circuit {
     /// # Errors
     /// [`WrongSize`].
     pub fn groth16_witness(&self, batch: &Executed) -> Result<Witness, WrongSize> {
-        let values = self.witness(batch)?.into_par_iter().map(FrCanonical::from).collect();
-        Ok(Witness::from_values(values).expect("field elements are in range and wire 0 is 1"))
+        let ops: Vec<OpInputs> = batch.ops.iter().map(OpInputs::from).collect();
+        self.check_size(ops.len())?;
+        let (header, publics) = ((&batch.header).into(), PublicInputs::of(&batch.words()));
+        let witness = Witness::filled(self.system().n_wires(), |places| {
+            self.fill(places, (batch, &header, &ops, &publics), |value| FrCanonical::from(*value));
+        });
+        Ok(witness.expect("field elements are in range and wire 0 is 1"))
     }
 }

@@ -25,8 +25,8 @@ const LAST_ROOT: &str = "root: after the batch";
 pub struct Outline<'a> {
     circuit: &'a Circuit,
     memory: Memory,
-    /// Of each wire: its constraints outside of permutations.
-    constraints_of: Vec<Vec<u32>>,
+    /// Each wire that has constraints outside of permutations, with those.
+    constraints_of: Vec<(usize, Vec<u32>)>,
     /// Values with which all those held; empty before the first.
     held: Vec<Fr>,
     /// For each constraint, the round in which it was last looked at.
@@ -39,7 +39,7 @@ impl<'a> Outline<'a> {
     pub fn new(circuit: &'a Circuit) -> Self {
         let system = circuit.system();
         let all = circuit.first_constraints();
-        let mut constraints_of = vec![Vec::new(); circuit.op_wires(0).end as usize];
+        let mut constraints_of: Vec<Vec<u32>> = vec![Vec::new(); circuit.op_wires(0).end as usize];
         let mut permutations = system.permutations().iter().peekable();
         for constraint in all.clone() {
             while permutations.next_if(|range| range.end <= constraint).is_some() {}
@@ -48,13 +48,15 @@ impl<'a> Outline<'a> {
             }
             for side in [Side::A, Side::B, Side::C] {
                 for (wire, _) in system.terms(constraint, side) {
-                    let list: &mut Vec<u32> = &mut constraints_of[wire.0 as usize];
+                    let list = &mut constraints_of[wire.0 as usize];
                     if list.last() != Some(&(constraint as u32)) {
                         list.push(constraint as u32);
                     }
                 }
             }
         }
+        let with_wire = constraints_of.into_iter().enumerate();
+        let constraints_of = with_wire.filter(|(_, constraints)| !constraints.is_empty()).collect();
         let seen = vec![0; all.len()];
         Self { circuit, memory: Memory::default(), constraints_of, held: Vec::new(), seen, round: 0 }
     }
@@ -79,11 +81,11 @@ impl<'a> Outline<'a> {
         self.memory = memory;
         self.round += 1;
         let system = self.circuit.system();
-        for (wire, value) in values.iter().enumerate() {
-            if self.held.get(wire) == Some(value) {
+        for (wire, constraints) in &self.constraints_of {
+            if self.held.get(*wire) == Some(&values[*wire]) {
                 continue;
             }
-            for constraint in &self.constraints_of[wire] {
+            for constraint in constraints {
                 let seen = &mut self.seen[*constraint as usize];
                 if std::mem::replace(seen, self.round) != self.round
                     && !system.holds(*constraint as usize, &values)

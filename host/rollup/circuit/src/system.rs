@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use ark_ff::AdditiveGroup;
+use ark_ff::{AdditiveGroup, Field};
 use millrace_bn254::Fr;
 
 /// Index of a wire. 0 is the constant 1, then come the public wires.
@@ -171,10 +171,17 @@ impl System {
 
     /// The value of one side.
     pub fn value(&self, constraint: usize, side: Side, witness: &[Fr]) -> Fr {
-        self.side(constraint, side)
-            .iter()
-            .map(|(wire, place)| witness[*wire as usize] * self.coefficients[*place as usize])
-            .sum()
+        let mut sum = Fr::ZERO;
+        for (wire, place) in self.side(constraint, side) {
+            let (value, coefficient) = (witness[*wire as usize], self.coefficients[*place as usize]);
+            // Most coefficients are 1, and most values of bits 0.
+            if coefficient == Fr::ONE {
+                sum += value;
+            } else if value != Fr::ZERO {
+                sum += value * coefficient;
+            }
+        }
+        sum
     }
 
     /// Whether a constraint holds.

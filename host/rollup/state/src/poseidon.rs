@@ -7,8 +7,8 @@ mod sparse;
 
 use std::sync::LazyLock;
 
-use ark_ff::{AdditiveGroup, Field};
-use millrace_bn254::Fr;
+use ark_ff::AdditiveGroup;
+use millrace_bn254::{Fr, field::Field, mont::FrLazy};
 
 pub use sparse::PartialRound;
 
@@ -59,22 +59,24 @@ impl<const T: usize> Poseidon<T> {
 
     /// Applies the permutation.
     pub fn permute(&self, state: &mut [Fr; T]) {
+        let mut lazy = state.map(FrLazy::from);
         let half = FULL_ROUNDS / 2;
         for (i, constants) in self.full[..half].iter().enumerate() {
-            full_round(state, constants, if i + 1 == half { &self.before } else { &self.mds });
+            full_round(&mut lazy, constants, if i + 1 == half { &self.before } else { &self.mds });
         }
         for round in &self.partial {
-            let power = fifth(state[0] + round.constant);
-            state[0] = power;
-            let first = Fr::sum_of_products(&round.row, state);
-            for (x, factor) in state.iter_mut().zip(&round.column).skip(1) {
-                *x += *factor * power;
+            let power = fifth(lazy[0].add(round.constant.into()));
+            lazy[0] = power;
+            let first = FrLazy::sum_of_products(&round.row, &lazy);
+            for (x, factor) in lazy.iter_mut().zip(&round.column).skip(1) {
+                *x = x.add(FrLazy::from(*factor).mul(power));
             }
-            state[0] = first;
+            lazy[0] = first;
         }
         for constants in &self.full[half..] {
-            full_round(state, constants, &self.mds);
+            full_round(&mut lazy, constants, &self.mds);
         }
+        *state = lazy.map(Fr::from);
     }
 
     /// The inverse of a mixing matrix: `mds` or `before`.
@@ -83,15 +85,16 @@ impl<const T: usize> Poseidon<T> {
     }
 }
 
-fn fifth(x: Fr) -> Fr {
-    x.square().square() * x
+#[inline(always)]
+fn fifth(x: FrLazy) -> FrLazy {
+    x.square().square().mul(x)
 }
 
-fn full_round<const T: usize>(state: &mut [Fr; T], constants: &[Fr; T], matrix: &[[Fr; T]; T]) {
+fn full_round<const T: usize>(state: &mut [FrLazy; T], constants: &[Fr; T], matrix: &[[Fr; T]; T]) {
     for (x, c) in state.iter_mut().zip(constants) {
-        *x = fifth(*x + c);
+        *x = fifth(x.add((*c).into()));
     }
-    *state = matrix.each_ref().map(|row| Fr::sum_of_products(row, state));
+    *state = matrix.each_ref().map(|row| FrLazy::sum_of_products(row, state));
 }
 
 /// `Poseidon_4` of the specification.

@@ -8,12 +8,13 @@
 //! - In partial rounds s₁ … s_{t−1} grow by a term a round; after [`SEGMENT`] rounds they are settled as wires.
 //! - The last round gives output 0 as a wire and needs no other.
 //!
-//! The constraints of one permutation are recorded once, over wires of its own, and copied for each instance.
+//! The constraints of one permutation are recorded once, over wires of its own, and copied for each instance; values are filled apart from them, which is most of
+//! a witness ([`Filling`]). That the two agree is shown once, for all inputs, by a test below.
 
 use std::sync::LazyLock;
 
 use ark_ff::Field;
-use millrace_bn254::Fr;
+use millrace_bn254::{Fr, field::Field as _, mont::FrLazy};
 use millrace_state::poseidon::{FULL_ROUNDS, PARTIAL_ROUNDS, Poseidon, width_5, width_6};
 
 use crate::{
@@ -80,15 +81,13 @@ impl<const T: usize> Prepared<T> {
         }
         let next: [Num; T] =
             std::array::from_fn(|j| b.wire(Fr::sum_of_products(&matrix[j], &fifths) + next_constants[j]));
-        if b.is_recording() {
-            for (i, fourth) in fourths.iter().enumerate() {
-                let fifth = (0..T).fold(b.zero(), |sum, j| {
-                    sum.plus(inverse[i][j], &next[j]).plus(-inverse[i][j] * next_constants[j], &b.one())
-                });
-                match fourth {
-                    Some(fourth) => b.enforce(fourth, &inputs[i], &fifth),
-                    None => b.enforce_equal(&fifth, &b.constant(fifths[i])),
-                }
+        for (i, fourth) in fourths.iter().enumerate() {
+            let fifth = (0..T).fold(b.zero(), |sum, j| {
+                sum.plus(inverse[i][j], &next[j]).plus(-inverse[i][j] * next_constants[j], &b.one())
+            });
+            match fourth {
+                Some(fourth) => b.enforce(fourth, &inputs[i], &fifth),
+                None => b.enforce_equal(&fifth, &b.constant(fifths[i])),
             }
         }
         next
@@ -105,20 +104,14 @@ impl<const T: usize> Prepared<T> {
             let mixed = Fr::sum_of_products(&round.row, &values);
             let constant = self.poseidon.partial.get(k + 1).map_or(next_constants[0], |next| next.constant);
             let next = b.wire(mixed + constant);
-            if b.is_recording() {
-                let mut power = next.clone().plus(-constant, &b.one());
-                for (factor, s) in round.row[1..].iter().zip(&state[1..]) {
-                    power = power.plus(-*factor, s);
-                }
-                power = power.times(self.row_inverses[k]).merged();
-                b.enforce(&fourth, &x, &power);
-                for (factor, s) in round.column[1..].iter().zip(&mut state[1..]) {
-                    *s = std::mem::replace(s, b.zero()).plus(*factor, &power).merged();
-                }
-            } else {
-                for (factor, s) in round.column[1..].iter().zip(&mut state[1..]) {
-                    s.value += *factor * fifth;
-                }
+            let mut power = next.clone().plus(-constant, &b.one());
+            for (factor, s) in round.row[1..].iter().zip(&state[1..]) {
+                power = power.plus(-*factor, s);
+            }
+            power = power.times(self.row_inverses[k]).merged();
+            b.enforce(&fourth, &x, &power);
+            for (factor, s) in round.column[1..].iter().zip(&mut state[1..]) {
+                *s = std::mem::replace(s, b.zero()).plus(*factor, &power).merged();
             }
             let is_last = k + 1 == PARTIAL_ROUNDS;
             if is_last || (k + 1) % SEGMENT == 0 {
@@ -169,6 +162,111 @@ impl<const T: usize> Prepared<T> {
     }
 }
 
+/// The wires of a permutation alone, in the order in which [`Prepared::permute`] makes them: the way a witness is filled, where no constraint is recorded and nothing else is
+/// looked at. Numbers stay as they come, below 2r, until they are kept.
+struct Filling<'a>(&'a mut Vec<Fr>);
+
+impl Filling<'_> {
+    #[inline(always)]
+    fn keep(&mut self, x: FrLazy) {
+        self.0.push(x.into());
+    }
+
+    /// Keeps x² and x⁴, gives x⁵.
+    #[inline(always)]
+    fn fifth(&mut self, x: FrLazy) -> FrLazy {
+        let square = x.square();
+        let fourth = square.square();
+        self.keep(square);
+        self.keep(fourth);
+        fourth.mul(x)
+    }
+
+    fn full_round<const T: usize>(
+        &mut self,
+        state: &mut [FrLazy; T],
+        matrix: &Matrix<T>,
+        next_constants: &[Fr; T],
+        first_is_constant: bool,
+    ) {
+        let first = usize::from(first_is_constant);
+        if first_is_constant {
+            state[0] = state[0].square().square().mul(state[0]);
+        }
+        for x in &mut state[first..] {
+            *x = self.fifth(*x);
+        }
+        let mixed = matrix.each_ref().map(|row| FrLazy::sum_of_products(row, state));
+        for ((x, mixed), constant) in state.iter_mut().zip(mixed).zip(next_constants) {
+            *x = mixed.add((*constant).into());
+            self.keep(*x);
+        }
+    }
+
+    fn partial_rounds<const T: usize>(
+        &mut self,
+        poseidon: &Poseidon<T>,
+        state: &mut [FrLazy; T],
+        next_constants: &[Fr; T],
+    ) {
+        for (k, round) in poseidon.partial.iter().enumerate() {
+            let fifth = self.fifth(state[0]);
+            state[0] = fifth;
+            let constant = poseidon.partial.get(k + 1).map_or(next_constants[0], |next| next.constant);
+            let next = FrLazy::sum_of_products(&round.row, state).add(constant.into());
+            self.keep(next);
+            for (x, factor) in state.iter_mut().zip(&round.column).skip(1) {
+                *x = x.add(FrLazy::from(*factor).mul(fifth));
+            }
+            let is_last = k + 1 == PARTIAL_ROUNDS;
+            if is_last || (k + 1) % SEGMENT == 0 {
+                for (x, constant) in state.iter_mut().zip(next_constants).skip(1) {
+                    if is_last {
+                        *x = x.add((*constant).into());
+                    }
+                    self.keep(*x);
+                }
+            }
+            state[0] = next;
+        }
+    }
+
+    /// What [`Prepared::permute`] does; gives its outputs, or 0 in the places of those that it does not give.
+    fn permutation<const T: usize>(mut self, poseidon: &Poseidon<T>, inputs: [Fr; T], hash: bool) -> [Fr; T] {
+        let Poseidon { full, mds, before, partial } = poseidon;
+        let none = [Fr::from(0u8); T];
+        let mut state: [FrLazy; T] = std::array::from_fn(|i| FrLazy::from(inputs[i]).add(full[0][i].into()));
+        for round in 0..HALF {
+            let first_is_constant = hash && round == 0;
+            if round + 1 < HALF {
+                self.full_round(&mut state, mds, &full[round + 1], first_is_constant);
+            } else {
+                let mut constants = none;
+                constants[0] = partial[0].constant;
+                self.full_round(&mut state, before, &constants, first_is_constant);
+            }
+        }
+        self.partial_rounds(poseidon, &mut state, &full[HALF]);
+        for constants in &full[HALF + 1..] {
+            self.full_round(&mut state, mds, constants, false);
+        }
+        if !hash {
+            self.full_round(&mut state, mds, &none, false);
+            return state.map(Fr::from);
+        }
+        state[0] = self.fifth(state[0]);
+        for x in &mut state[1..] {
+            *x = self.fifth(*x);
+            self.keep(*x);
+        }
+        let out = FrLazy::sum_of_products(&mds[0], &state);
+        self.keep(out);
+        let mut outputs = none;
+        outputs[0] = out.into();
+        outputs
+    }
+}
+
 /// The constraints of one permutation over wires of its own: 0 is 1, then the inputs, then the inner wires.
 struct Template<const T: usize> {
     prepared: Prepared<T>,
@@ -207,11 +305,10 @@ impl<const T: usize> Template<T> {
             }
         }
         let start = b.n_constraints();
-        let mut inner = Builder::filling(first, self.system.n_wires());
-        let mut outputs = self.prepared.permute(&mut inner, inputs, self.hash);
-        for value in inner.into_values() {
-            b.wire(value);
-        }
+        let values = inputs.each_ref().map(|x| x.value);
+        let outputs = Filling(b.values_mut()).permutation(self.prepared.poseidon, values, self.hash);
+        let mut outputs: Vec<Num> =
+            outputs[..self.outputs.len()].iter().map(|value| b.unrecorded(*value)).collect();
         if b.is_recording() {
             let moved = |wire: Wire| Wire(wire.0 - 1 - T as u32 + first);
             for constraint in 0..self.system.n_constraints() {
@@ -302,6 +399,7 @@ mod tests {
             assert_eq!(out.value, x);
         }
         let (system, mut values) = b.finish(0);
+        assert_eq!(values.len(), template.system.n_wires() - usize::from(template.hash));
         assert_eq!(system.permutations(), std::slice::from_ref(&(0..system.n_constraints())));
         assert_eq!(system.first_broken(&values), None);
         let out = outputs[0].terms()[0].0.0 as usize;
