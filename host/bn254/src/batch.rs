@@ -109,8 +109,7 @@ pub(crate) struct Pool<C: Curve> {
 /// A bucket that one point is in tells that point's digit; what additions need tells the points.
 impl<C: Curve> Drop for Pool<C> {
     fn drop(&mut self) {
-        self.rows.wipe();
-        self.scratch.iter_mut().for_each(|line| line.0.zeroize());
+        self.wipe();
     }
 }
 
@@ -120,6 +119,19 @@ impl<C: Curve> Pool<C> {
         let mut rows = Rows::default();
         rows.grow((len + sums + LANES * CHAINS) * C::ROWS);
         Self { instructions, rows, len, scratch: Vec::new(), of: core::marker::PhantomData }
+    }
+
+    /// Overwrites all points and what additions left; the memory stays.
+    pub(crate) fn wipe(&mut self) {
+        self.rows.wipe();
+        self.scratch.iter_mut().for_each(|line| line.0.zeroize());
+    }
+
+    /// Makes it `len` points at infinity, with room for so many sums.
+    pub(crate) fn reshape(&mut self, len: usize, sums: usize) {
+        self.len = 0;
+        self.reserve(len + sums);
+        self.reset(len);
     }
 
     /// Writes a point over point `index` of the pool, as [`Pool::set`] of [`Pool::get`] would.

@@ -68,13 +68,15 @@ fn wipe_pairs<A: Zeroize, B: Zeroize>(pairs: &mut [(A, B)]) {
     }
 }
 
+/// Makes a list as long as its memory.
+fn fill_up<T: Clone>(list: &mut Vec<T>, with: T) {
+    list.resize(list.capacity(), with);
+}
+
 /// Which bucket a point went to is its scalar's digit.
 impl<C: Curve> Drop for Buckets<C> {
     fn drop(&mut self) {
-        self.points.zeroize();
-        self.runs.iter_mut().for_each(Run::wipe);
-        wipe_pairs(&mut self.pairs);
-        wipe_pairs(&mut self.done);
+        self.wipe();
     }
 }
 
@@ -96,6 +98,41 @@ impl<C: Curve> Buckets<C> {
             pairs: Vec::new(),
             done: Vec::new(),
         }
+    }
+
+    /// Makes the buckets, which are empty, so many. Memory is kept, and grows where need be.
+    ///
+    /// # Panics
+    /// If points wait for [`Buckets::flush`], or there are [`PointRef::LIMIT`] buckets or more.
+    pub fn reshape(&mut self, count: usize) {
+        assert!(count < PointRef::LIMIT && self.waiting.is_empty(), "{count} buckets");
+        if count != self.count {
+            self.count = count;
+            self.pool.reshape(count, 2 * count);
+            self.marks.reshape(count);
+            self.waiting.reshape(count);
+        }
+    }
+
+    /// Empties all buckets and overwrites everything that was in them; the memory stays.
+    pub fn wipe(&mut self) {
+        // Lists are shorter now than they were: what is behind them is overwritten as well.
+        fill_up(&mut self.points, PointRef::own(0));
+        self.points.iter_mut().zeroize();
+        self.points.clear();
+        fill_up(&mut self.runs, Run { key: 0, len: 0 });
+        self.runs.iter_mut().for_each(Run::wipe);
+        self.runs.clear();
+        fill_up(&mut self.pairs, (PointRef::own(0), PointRef::own(0)));
+        wipe_pairs(&mut self.pairs);
+        self.pairs.clear();
+        fill_up(&mut self.done, (0, PointRef::own(0)));
+        wipe_pairs(&mut self.done);
+        self.done.clear();
+        self.pool.wipe();
+        self.pool.reset(self.count);
+        self.marks.wipe();
+        self.waiting.wipe();
     }
 
     /// Adds points: the first `counts[0]` of `ids` to bucket 0, and so on; an id is twice the index of a base, plus 1 for its

@@ -126,7 +126,7 @@ impl Rows {
     }
 
     pub(crate) fn wipe(&mut self) {
-        self.0.iter_mut().for_each(|row| row.0.zeroize());
+        cast_slice_mut::<_, u64>(&mut self.0).zeroize();
     }
 
     pub(crate) fn all(&self) -> &[[u8; 64]] {

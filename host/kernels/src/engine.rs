@@ -16,7 +16,7 @@ use millrace_bn254::{
     Fr, FrCanonical, G1Mont, G2Mont,
     backend::Instructions,
     curve::{Affine, Xyzz},
-    points::{Curve, G1, G2},
+    points::{G1, G2},
 };
 use millrace_job::{
     BufferId, CancelToken, Engine, EngineError, Group, Job, JobKind, JobOutput, JobReport, JobValue, Lent,
@@ -27,6 +27,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::{
     Limits, msm, ntt,
     rows::{MAX_ROWS, Matrices, Matrix},
+    store::{Kept, Store},
     tickets::{Taken, Tickets},
 };
 
@@ -47,6 +48,7 @@ pub struct CpuEngine {
     held: RwLock<HashMap<BufferId, Arc<Held>>>,
     tickets: Tickets,
     plans: Arc<ntt::Plans>,
+    store: Arc<Store>,
     window_bits: Option<u32>,
 }
 
@@ -105,6 +107,7 @@ impl CpuEngine {
             held: RwLock::default(),
             tickets: Tickets::default(),
             plans: Arc::default(),
+            store: Arc::default(),
             window_bits: None,
         }
     }
@@ -149,11 +152,15 @@ impl CpuEngine {
                 };
                 check_range(&range, len, scalars.len())?;
                 let how = msm::How { instructions: self.instructions, window_bits: self.window_bits };
-                let parts = Parts { how, points: self.limits.points };
-                let (plans, keep_tables) = (self.plans.clone(), self.limits.keep_tables);
+                let Limits { points, keep_tables, kept_values, .. } = self.limits;
+                let (plans, store) = (self.plans.clone(), self.store.clone());
+                let parts = Parts { how, points, store, keep: scalars.len() <= kept_values };
                 Ok(Box::new(move |cancel| {
-                    // Sums come after transforms, mostly, and want memory of their own.
-                    plans.release(!keep_tables);
+                    // Sums come after transforms, mostly, and want memory of their own; where that is much, what smaller ones left goes too.
+                    plans.release(kept_values, !keep_tables);
+                    if !parts.keep {
+                        parts.store.clear();
+                    }
                     match &*held {
                         Held::G1(bases) => {
                             let sum = parts.sum::<G1>(&bases.as_slice()[range], &scalars, cancel)?;
@@ -178,7 +185,7 @@ impl CpuEngine {
                 Ok(Box::new(move |cancel| {
                     let done = ntt::transform(&plans, instructions, direction, coset, values.take(), cancel);
                     if !keep_tables {
-                        plans.release(true);
+                        plans.release(0, true);
                     }
                     done.map(JobValue::Values)
                 }))
@@ -188,11 +195,13 @@ impl CpuEngine {
                 if !matches!(&*held, Held::Matrix(_)) {
                     return Err(bad("a matrix", "a buffer of another kind"));
                 }
+                let (store, kept_values) = (self.store.clone(), self.limits.kept_values);
                 Ok(Box::new(move |cancel| {
                     let Held::Matrix(matrix) = &*held else {
                         return Err(bad("a matrix", "a buffer of another kind"));
                     };
-                    let (a, b) = matrix.products(&witness, cancel)?;
+                    let keep = matrix.rows() <= kept_values;
+                    let (a, b) = matrix.products((&store, keep), &witness, cancel)?;
                     Ok(JobValue::Rows { a, b })
                 }))
             }
@@ -205,27 +214,33 @@ struct Parts {
     how: msm::How,
     /// Points of a part at most.
     points: usize,
+    /// Where memory comes from.
+    store: Arc<Store>,
+    /// Whether it is left there.
+    keep: bool,
 }
 
 impl Parts {
-    fn sum<C: Curve>(
+    fn sum<C: Kept>(
         &self,
         bases: &[C::Base],
         scalars: &[FrCanonical],
         cancel: &CancelToken,
     ) -> Result<Affine<C::Field>, EngineError> {
+        let memory = (&*self.store, self.keep);
         if scalars.len() <= self.points {
-            return msm::sum::<C>(self.how, bases, scalars, cancel);
+            return msm::sum::<C>(self.how, memory, bases, scalars, cancel);
         }
         let mut total = Xyzz::INFINITY;
         for (part, (bases, scalars)) in bases.chunks(self.points).zip(scalars.chunks(self.points)).enumerate()
         {
-            let sum = msm::sum::<C>(self.how, bases, scalars, cancel).map_err(|error| match error {
-                EngineError::BadValue { what, position } => {
-                    EngineError::BadValue { what, position: position + (part * self.points) as u64 }
-                }
-                other => other,
-            })?;
+            let sum =
+                msm::sum::<C>(self.how, memory, bases, scalars, cancel).map_err(|error| match error {
+                    EngineError::BadValue { what, position } => {
+                        EngineError::BadValue { what, position: position + (part * self.points) as u64 }
+                    }
+                    other => other,
+                })?;
             total = total.add_affine(&sum);
         }
         Ok(total.to_affine())

@@ -14,6 +14,7 @@ mod limits;
 mod msm;
 mod ntt;
 mod rows;
+mod store;
 mod tickets;
 
 pub use engine::CpuEngine;

@@ -14,6 +14,8 @@ pub struct Limits {
     pub points: usize,
     /// Whether tables of transforms stay for the next one.
     pub keep_tables: bool,
+    /// Jobs over so many values or fewer leave their memory, wiped, to the next ones.
+    pub kept_values: usize,
 }
 
 /// A scalar's digits, 2 bytes each, and the reference to its point (4 bytes alone where the scalar is 0, 1 or −1): windows are the wider the
@@ -34,12 +36,13 @@ const SCRATCH_BYTES: u64 = 1 << 19;
 
 impl Limits {
     /// The fastest.
-    pub const NONE: Self = Self { jobs: 2, points: usize::MAX, keep_tables: true };
+    pub const NONE: Self = Self { jobs: 2, points: usize::MAX, keep_tables: true, kept_values: 1 << 17 };
 
     /// Ever less memory, from [`Limits::NONE`] on.
     pub fn ladder() -> impl Iterator<Item = Self> {
-        let one = Self { jobs: 1, ..Self::NONE };
-        let first = [Self::NONE, Self { keep_tables: false, ..Self::NONE }, one];
+        let unkept = Self { kept_values: 0, ..Self::NONE };
+        let one = Self { jobs: 1, ..unkept };
+        let first = [Self::NONE, unkept, Self { keep_tables: false, ..unkept }, one];
         let parts = [usize::MAX, 1 << 19, 1 << 18, 1 << 17, 1 << 16, 1 << 15];
         first.into_iter().chain(parts.map(|points| Self { points, keep_tables: false, ..one }))
     }

@@ -19,12 +19,14 @@ use millrace_bn254::{
     backend::Instructions,
     batch::PointRef,
     curve::{Affine, Xyzz},
-    points::{Curve, G1},
+    points::G1,
 };
 use millrace_job::{CancelToken, EngineError};
 use rayon::prelude::*;
 
-use self::{costs::Costs, plan::Plan, scalars::Block};
+use self::{costs::Costs, plan::Plan, window::Stash};
+pub(crate) use self::{scalars::Block, window::Workplace};
+use crate::store::{Kept, Store};
 
 /// Bits of the larger of scalars, on the nearer side of zero.
 const SCALAR_BITS: u32 = 253;
@@ -49,29 +51,30 @@ pub fn additions(points: usize) -> u64 {
 
 /// Σ scalars\[i\]·bases\[i\], on the current thread pool.
 ///
-/// `bases` and `scalars` are equally long, at most [`MAX_POINTS`].
+/// `bases` and `scalars` are equally long, at most [`MAX_POINTS`]. Memory comes from the store, and is left there if it shall be kept.
 ///
 /// # Errors
 /// [`EngineError::BadValue`] for a scalar not below r, [`EngineError::Cancelled`].
-pub(crate) fn sum<C: Curve>(
+pub(crate) fn sum<C: Kept>(
     How { instructions, window_bits }: How,
+    (store, keep): (&Store, bool),
     bases: &[C::Base],
     scalars: &[FrCanonical],
     cancel: &CancelToken,
 ) -> Result<Affine<C::Field>, EngineError> {
-    let mut blocks = scalars::split(scalars, |index| C::is_infinity(&bases[index]))?;
+    let mut blocks = scalars::split(&store.blocks, keep, scalars, |index| C::is_infinity(&bases[index]))?;
     let points: usize = blocks.iter().map(Block::len).sum();
     let bits = blocks.iter().map(|block| block.bits).max().unwrap_or(0);
     let plan = Plan::new(Costs::of::<C>(), points, bits, window_bits);
-    blocks.par_iter_mut().for_each(|block| block.cut(&plan));
+    blocks.cut(scalars, &plan);
 
     let parts = plan.parts(points, rayon::current_num_threads());
     let part_len = blocks.len().div_ceil(parts).max(1);
     let tasks: Vec<(u32, &[Block])> =
         (0..plan.windows).rev().flat_map(|w| blocks.chunks(part_len).map(move |part| (w, part))).collect();
-    let stash = window::Stash::default();
+    let stash = Stash::new(C::workplaces(store), keep);
     let (ones, windows) = rayon::join(
-        || window::sum_ones::<C>(instructions, bases, &blocks, cancel),
+        || window::sum_ones::<C>(instructions, &stash, bases, &blocks, cancel),
         || {
             let sum = |(w, part): &(u32, &[Block])| {
                 Ok((*w, window::sum_window::<C>(instructions, &stash, bases, part, &plan, *w, cancel)?))

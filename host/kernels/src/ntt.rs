@@ -85,9 +85,9 @@ impl Plans {
         }
     }
 
-    /// Lets the memory between transforms go; with `plans`, the tables too. Transforms that are running keep theirs.
-    pub(crate) fn release(&self, plans: bool) {
-        lock(&self.spares).clear();
+    /// Lets the memory between transforms of more than `kept` values go; with `plans`, the tables too. Transforms that are running keep theirs.
+    pub(crate) fn release(&self, kept: usize, plans: bool) {
+        lock(&self.spares).retain(|spare| spare.len() * WIDTH <= kept);
         if plans {
             lock(&self.scratches).clear();
             lock(&self.plans).clear();

@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 use millrace_bn254::{Fr, FrCanonical, field::Field, mont::FrLazy};
 use millrace_job::{CancelToken, Coefficient, EngineError, Lent, SparseRows, wipe_values};
 use rayon::prelude::*;
-use zeroize::Zeroizing;
+
+use crate::store::Store;
 
 /// Coefficients of an index entry.
 const BLOCK: usize = 1 << 10;
@@ -74,6 +75,7 @@ impl Matrix {
     /// exist; [`EngineError::Cancelled`].
     pub(crate) fn products(
         &self,
+        (store, keep): (&Store, bool),
         witness: &[FrCanonical],
         cancel: &CancelToken,
     ) -> Result<(Vec<Fr>, Vec<Fr>), EngineError> {
@@ -83,7 +85,8 @@ impl Matrix {
         let slice_len = self.rows.div_ceil(tasks_a_product).max(1);
         two_products(self.rows, slice_len, |start, slice| {
             // What is being summed needs no full reduction; of all slices only those in work have such a copy.
-            let mut sums = Zeroizing::new(vec![FrLazy::ZERO; slice.len()]);
+            let mut sums = store.sums(slice.len(), keep);
+            let sums = &mut sums.sums;
             let blocks = self.entries.as_slice().chunks(BLOCK).zip(index).enumerate();
             for (number, (block, (first, last))) in blocks {
                 if *last < start || *first >= start + slice.len() {
@@ -159,17 +162,18 @@ impl Matrices {
         }
     }
 
-    /// (A·w, B·w), on the current thread pool.
+    /// (A·w, B·w), on the current thread pool. Memory comes from the store, and is left there if it shall be kept.
     ///
     /// # Errors
     /// As [`Matrix::products`]; with rows, the coefficient named is the term.
     pub(crate) fn products(
         &self,
+        memory: (&Store, bool),
         witness: &[FrCanonical],
         cancel: &CancelToken,
     ) -> Result<(Vec<Fr>, Vec<Fr>), EngineError> {
         match self {
-            Self::Entries(matrix) => matrix.products(witness, cancel),
+            Self::Entries(matrix) => matrix.products(memory, witness, cancel),
             Self::ByRow(matrix) => by_row::products(matrix, witness, cancel),
         }
     }

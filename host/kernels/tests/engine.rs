@@ -112,8 +112,8 @@ fn limits_change_no_answer() {
     };
     let expected = answers(&OracleEngine::new());
     for points in [1, 7, 999, 1000, usize::MAX] {
-        for keep_tables in [true, false] {
-            let limits = Limits { jobs: 1, points, keep_tables };
+        for (keep_tables, kept_values) in [(true, 0), (true, 600), (true, usize::MAX), (false, 0)] {
+            let limits = Limits { jobs: 1, points, keep_tables, kept_values };
             let engine = CpuEngine::with_limits(2, Instructions::best(), limits);
             assert_eq!(engine.depth(), 1);
             assert_eq!(answers(&engine), expected, "{limits:?}");

@@ -189,3 +189,20 @@ fn nonsense_is_refused() {
     engine.unload(bases);
     assert!(matches!(msm(Group::G1, bases, 0..10, k), Err(EngineError::BadJob { .. })));
 }
+
+#[test]
+fn what_other_sums_left_in_memory_is_in_no_sum() {
+    let (g1, g2) = (points::<G1Affine>(20_000), points::<G2Affine>(5_000));
+    for engine in engines() {
+        // Many buckets and few, sorted and not, one bucket alone; both ways.
+        for round in 0..2 {
+            for n in [20_000, 200, 5_000, 3, 4_097, 20_000, 1_000] {
+                let scalars = if n % 2 == 1 { vec![Fr::one(); n] } else { random(n) };
+                MsmCase::g1(&g1[..n], &scalars).check(&engine, &format!("G1, {n} points, round {round}"));
+                let n = n.min(g2.len());
+                MsmCase::g2(&g2[..n], &scalars[..n])
+                    .check(&engine, &format!("G2, {n} points, round {round}"));
+            }
+        }
+    }
+}

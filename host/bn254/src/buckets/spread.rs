@@ -42,6 +42,20 @@ impl Marks {
         Self { of: vec![EMPTY; count], batch: FIRST_BATCH }
     }
 
+    /// So many buckets, all empty.
+    pub(super) fn reshape(&mut self, count: usize) {
+        self.of.clear();
+        self.of.resize(count, EMPTY);
+        self.batch = FIRST_BATCH;
+    }
+
+    /// Forgets all, behind the list as well.
+    pub(super) fn wipe(&mut self) {
+        let count = self.of.len();
+        self.of.zeroize();
+        self.reshape(count);
+    }
+
     /// Notes that a bucket holds a point; whether it did already.
     pub(super) fn fill(&mut self, bucket: usize) -> bool {
         let filled = self.is_filled(bucket);
@@ -84,6 +98,13 @@ impl<T: Copy> List<T> {
         Self { all: vec![nothing; room], len: 0 }
     }
 
+    /// Makes room, in a list that is empty.
+    fn make_room(&mut self, room: usize, nothing: T) {
+        if self.all.len() < room {
+            self.all = vec![nothing; room];
+        }
+    }
+
     fn as_slice(&self) -> &[T] {
         &self.all[..self.len]
     }
@@ -115,19 +136,51 @@ pub(super) struct Waiting {
 
 impl Waiting {
     pub(super) fn new(buckets: usize) -> Self {
-        let size = if buckets < MANY_BUCKETS { 0 } else { BATCH.min(buckets / PART_OF_BUCKETS) };
+        let nothing = PointRef::own(0);
+        let mut waiting = Self {
+            size: 0,
+            ready: List::new(0, (nothing, nothing)),
+            fetched: false,
+            forming: List::new(0, (nothing, nothing)),
+            deferred: List::new(0, (0, nothing)),
+            again: List::new(0, (0, nothing)),
+            ends: Vec::new(),
+        };
+        waiting.reshape(buckets);
+        waiting
+    }
+
+    /// For so many buckets, while nothing waits. What is still written in a list that moves is wiped.
+    pub(super) fn reshape(&mut self, buckets: usize) {
+        self.size = if buckets < MANY_BUCKETS { 0 } else { BATCH.min(buckets / PART_OF_BUCKETS) };
+        self.fetched = false;
+        if self.size == 0 {
+            return;
+        }
         let nothing = PointRef::own(0);
         // A step defers as many as a batch takes at most, and one is written behind each list.
-        let (pairs, deferred) = if size == 0 { (0, 0) } else { (size + 1, DEFERRED_ROWS + size + 1) };
-        Self {
-            size,
-            ready: List::new(pairs, (nothing, nothing)),
-            fetched: false,
-            forming: List::new(pairs, (nothing, nothing)),
-            deferred: List::new(deferred, (0, nothing)),
-            again: List::new(if size == 0 { 0 } else { RETRIED + 1 }, (0, nothing)),
-            ends: vec![0; if size == 0 { 0 } else { buckets }],
+        let (pairs, deferred) = (self.size + 1, DEFERRED_ROWS + self.size + 1);
+        if self.ready.all.len() < pairs || self.ends.len() < buckets {
+            self.wipe();
+            self.ready.make_room(pairs, (nothing, nothing));
+            self.forming.make_room(pairs, (nothing, nothing));
+            self.deferred.make_room(deferred, (0, nothing));
+            self.again.make_room(RETRIED + 1, (0, nothing));
+            self.ends = vec![0; buckets.max(self.ends.len())];
         }
+    }
+
+    /// Overwrites what is written in the lists.
+    pub(super) fn wipe(&mut self) {
+        wipe_pairs(&mut self.ready.all);
+        wipe_pairs(&mut self.forming.all);
+        wipe_pairs(&mut self.deferred.all);
+        wipe_pairs(&mut self.again.all);
+        self.ends.iter_mut().zeroize();
+        for len in [&mut self.ready.len, &mut self.forming.len, &mut self.deferred.len, &mut self.again.len] {
+            *len = 0;
+        }
+        self.fetched = false;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -144,11 +197,7 @@ impl Drop for Marks {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        wipe_pairs(&mut self.ready.all);
-        wipe_pairs(&mut self.forming.all);
-        wipe_pairs(&mut self.deferred.all);
-        wipe_pairs(&mut self.again.all);
-        self.ends.zeroize();
+        self.wipe();
     }
 }
 

@@ -1,71 +1,140 @@
 //! Scalars made ready: checked, brought to the nearer side of zero, zeros and ones apart.
 
+use std::ops::Deref;
+
+use bytemuck::Pod;
 use millrace_bn254::{
     FrCanonical,
     mont::{Modulus, R},
 };
 use millrace_job::EngineError;
 use rayon::prelude::*;
-use zeroize::Zeroize;
+use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 
 use super::plan::Plan;
+use crate::store::Shelf;
 
 /// Scalars of a block; blocks are read in parallel.
 const BLOCK: usize = 1 << 12;
 
+/// Scalars that are cut together, so that they stay in the first cache for all windows.
+const TILE: usize = 64;
+
 /// What is left of up to [`BLOCK`] scalars. Wiped when dropped.
-pub(super) struct Block {
-    /// Twice the point's index, plus 1 where the point is negated: for each value.
+#[derive(Default)]
+pub(crate) struct Block {
+    /// Twice the point's index, plus 1 where the point is negated: of each scalar that is above 1 on the nearer side of zero.
     pub(super) ids: Vec<u32>,
-    /// |k|, above 1, at most (r − 1)/2, until [`Block::cut`].
-    values: Vec<[u64; 4]>,
-    /// Digits of all values in window 0, then in window 1, and so on, as [`Plan::zero`] says.
+    /// Digits of all these scalars in window 0, then in window 1, and so on, as [`Plan::zero`] says; made by [`Block::cut`].
     digits: Vec<u16>,
     /// As `ids`, for the scalars 1 and −1.
     pub(super) ones: Vec<u32>,
-    /// All of the original `values` are below 2^bits.
+    /// All of the scalars are below 2^bits, on the nearer side of zero.
     pub(super) bits: u32,
 }
 
 impl Block {
+    /// An empty block with room for all of `len` scalars, so that nothing grows and leaves copies behind.
+    fn with_room(shelf: &Shelf<Self>, len: usize) -> Self {
+        let mut block = shelf.take().unwrap_or_default();
+        for list in [&mut block.ids, &mut block.ones] {
+            if list.capacity() < len {
+                *list = Vec::with_capacity(len);
+            }
+        }
+        block
+    }
+
     /// Number of scalars that need windows.
     pub(super) fn len(&self) -> usize {
         self.ids.len()
     }
 
-    /// Makes digits of the values.
-    pub(super) fn cut(&mut self, plan: &Plan) {
-        // The sums stay below 2^256.
-        for value in &mut self.values {
-            let mut carry = false;
-            for (limb, add) in value.iter_mut().zip(&plan.offset) {
-                let (sum, over) = limb.overflowing_add(*add);
-                let (sum, over_again) = sum.overflowing_add(u64::from(carry));
-                (*limb, carry) = (sum, over | over_again);
+    /// Makes digits of the scalars.
+    fn cut(&mut self, scalars: &[FrCanonical], plan: &Plan) {
+        let len = self.ids.len();
+        let room = len * plan.windows as usize;
+        if self.digits.capacity() < room {
+            self.digits = Vec::with_capacity(room);
+        }
+        self.digits.resize(room, 0);
+        let mut tile = Zeroizing::new([[0; 4]; TILE]);
+        for (number, ids) in self.ids.chunks(TILE).enumerate() {
+            for (value, id) in tile.iter_mut().zip(ids) {
+                let k = scalars[(id >> 1) as usize].limbs();
+                *value = if id & 1 == 1 { negated(&k) } else { k };
+                // The sums stay below 2^256.
+                let mut carry = false;
+                for (limb, add) in value.iter_mut().zip(&plan.offset) {
+                    let (sum, over) = limb.overflowing_add(*add);
+                    let (sum, over_again) = sum.overflowing_add(u64::from(carry));
+                    (*limb, carry) = (sum, over | over_again);
+                }
+            }
+            for (w, digits) in (0..plan.windows).zip(self.digits.chunks_exact_mut(len)) {
+                plan.cut(&tile[..ids.len()], w, &mut digits[number * TILE..][..ids.len()]);
             }
         }
-        self.digits = vec![0; self.values.len() * plan.windows as usize];
-        if !self.values.is_empty() {
-            for (w, digits) in (0..plan.windows).zip(self.digits.chunks_exact_mut(self.values.len())) {
-                plan.cut(&self.values, w, digits);
-            }
-        }
-        self.values.iter_mut().zeroize();
-        self.values = Vec::new();
     }
 
-    /// The digits of all values in window `w`.
+    /// The digits of all scalars in window `w`.
     pub(super) fn digits(&self, w: u32) -> &[u16] {
         &self.digits[w as usize * self.len()..][..self.len()]
     }
+
+    /// Forgets everything but the memory.
+    fn wipe(&mut self) {
+        // A list is never longer than now until it is wiped.
+        wipe(&mut self.digits);
+        wipe(&mut self.ones);
+        wipe(&mut self.ids);
+        self.bits = 0;
+    }
+}
+
+/// Overwrites a list, in words where it can, and empties it.
+fn wipe<T: Pod + DefaultIsZeroes>(list: &mut Vec<T>) {
+    let (first, words, last) = bytemuck::pod_align_to_mut::<T, u64>(list);
+    first.zeroize();
+    words.zeroize();
+    last.zeroize();
+    list.clear();
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
-        self.values.iter_mut().zeroize();
-        self.digits.iter_mut().zeroize();
-        self.ones.iter_mut().zeroize();
-        self.ids.iter_mut().zeroize();
+        self.wipe();
+    }
+}
+
+/// The blocks of a sum; wiped, and kept for the next if told to.
+pub(super) struct Blocks<'a> {
+    all: Vec<Block>,
+    home: Option<&'a Shelf<Block>>,
+}
+
+impl Blocks<'_> {
+    /// Makes digits of the scalars, which are those that the blocks were split from.
+    pub(super) fn cut(&mut self, scalars: &[FrCanonical], plan: &Plan) {
+        self.all.par_iter_mut().for_each(|block| block.cut(scalars, plan));
+    }
+}
+
+impl Deref for Blocks<'_> {
+    type Target = [Block];
+
+    fn deref(&self) -> &[Block] {
+        &self.all
+    }
+}
+
+impl Drop for Blocks<'_> {
+    fn drop(&mut self) {
+        let Some(home) = self.home else { return };
+        for mut block in self.all.drain(..) {
+            block.wipe();
+            home.put(block);
+        }
     }
 }
 
@@ -88,46 +157,40 @@ fn bit_length(k: &[u64; 4]) -> u32 {
     (0..4).rev().find(|i| k[*i] != 0).map_or(0, |i| 64 * (i as u32 + 1) - k[i].leading_zeros())
 }
 
-/// Sorts the scalars out; those for which `skip` says yes (their base is infinite) are checked, and fall out like zeros.
+/// Sorts the scalars out; those for which `skip` says yes (their base is infinite) are checked, and fall out like zeros. Takes memory from the shelf, and
+/// leaves it there if it shall be kept.
 ///
 /// # Errors
 /// [`EngineError::BadValue`] with the index of a scalar not below r.
-pub(super) fn split(
+pub(super) fn split<'a>(
+    shelf: &'a Shelf<Block>,
+    keep: bool,
     scalars: &[FrCanonical],
     skip: impl Fn(usize) -> bool + Sync,
-) -> Result<Vec<Block>, EngineError> {
+) -> Result<Blocks<'a>, EngineError> {
     let blocks = scalars.par_chunks(BLOCK).enumerate();
-    blocks
-        .map(|(number, chunk)| {
-            // Room for all, so that nothing grows and leaves copies of scalars behind.
-            let mut block = Block {
-                ids: Vec::with_capacity(chunk.len()),
-                values: Vec::with_capacity(chunk.len()),
-                digits: Vec::new(),
-                ones: Vec::with_capacity(chunk.len()),
-                bits: 0,
-            };
-            for (i, scalar) in chunk.iter().enumerate() {
-                let (k, index) = (scalar.limbs(), number * BLOCK + i);
-                if !below(&k, &R::M) {
-                    return Err(EngineError::BadValue { what: "scalar", position: index as u64 });
-                }
-                let opposite = negated(&k);
-                let negative = below(&opposite, &k);
-                let k = if negative { opposite } else { k };
-                let id = (index as u32) << 1 | u32::from(negative);
-                match bit_length(&k) {
-                    0 => {}
-                    _ if skip(index) => {}
-                    1 => block.ones.push(id),
-                    bits => {
-                        block.ids.push(id);
-                        block.values.push(k);
-                        block.bits = block.bits.max(bits);
-                    }
+    let all = blocks.map(|(number, chunk)| {
+        let mut block = Block::with_room(shelf, chunk.len());
+        for (i, scalar) in chunk.iter().enumerate() {
+            let (k, index) = (scalar.limbs(), number * BLOCK + i);
+            if !below(&k, &R::M) {
+                return Err(EngineError::BadValue { what: "scalar", position: index as u64 });
+            }
+            let opposite = negated(&k);
+            let negative = below(&opposite, &k);
+            let k = if negative { opposite } else { k };
+            let id = (index as u32) << 1 | u32::from(negative);
+            match bit_length(&k) {
+                0 => {}
+                _ if skip(index) => {}
+                1 => block.ones.push(id),
+                bits => {
+                    block.ids.push(id);
+                    block.bits = block.bits.max(bits);
                 }
             }
-            Ok(block)
-        })
-        .collect()
+        }
+        Ok(block)
+    });
+    Ok(Blocks { all: all.collect::<Result<_, _>>()?, home: keep.then_some(shelf) })
 }

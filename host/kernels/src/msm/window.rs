@@ -4,40 +4,104 @@ use std::sync::{Mutex, PoisonError};
 
 use millrace_bn254::{backend::Instructions, buckets::Buckets, curve::Xyzz, points::Curve};
 use millrace_job::{CancelToken, EngineError};
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 use super::{
     plan::{FEW, Plan},
     scalars::Block,
 };
+use crate::store::Shelf;
 
 /// Most blocks that are sorted together, over rows of a point: their sums in the making are a megabyte then.
 const MAX_BLOCKS_A_PIECE: usize = 4;
 
-/// Buckets that no window uses just now, so that a thread's next window finds its memory warm.
-pub(super) struct Stash<C: Curve>(Mutex<Vec<Buckets<C>>>);
+/// What a thread needs for a window: buckets, and lists for sorting.
+pub(crate) struct Workplace<C: Curve> {
+    buckets: Buckets<C>,
+    sorting: Sorting,
+}
 
-impl<C: Curve> Default for Stash<C> {
-    fn default() -> Self {
-        Self(Mutex::default())
+/// Lists of a piece of points that is sorted by digit.
+#[derive(Default)]
+struct Sorting {
+    digits: Vec<i32>,
+    ids: Vec<u32>,
+    counts: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl Sorting {
+    fn wipe(&mut self) {
+        // All of the memory: lists are shorter now than they were.
+        self.digits.zeroize();
+        [&mut self.ids, &mut self.counts, &mut self.ends].into_iter().for_each(Zeroize::zeroize);
+    }
+
+    /// Room for so many points and buckets. What was in the lists is wiped before they move.
+    fn make_room(&mut self, points: usize, buckets: usize) {
+        if self.digits.capacity() < points || self.ids.capacity() < points || self.counts.len() < buckets + 1
+        {
+            self.wipe();
+            self.digits.reserve_exact(points);
+            self.ids.reserve_exact(points);
+            self.counts.resize(buckets + 1, 0);
+            self.ends.resize(buckets + 1, 0);
+        }
     }
 }
 
-impl<C: Curve> Stash<C> {
-    fn take(&self, instructions: Instructions, count: usize) -> Buckets<C> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        found.filter(|buckets| buckets.count() == count).unwrap_or_else(|| Buckets::new(instructions, count))
+impl Drop for Sorting {
+    fn drop(&mut self) {
+        self.wipe();
+    }
+}
+
+/// Workplaces of one sum that no window uses just now, so that a thread's next window finds its memory warm. When the sum is done they are wiped, and
+/// kept for the next sum if told to.
+pub(super) struct Stash<'a, C: Curve> {
+    own: Mutex<Vec<Workplace<C>>>,
+    home: &'a Shelf<Workplace<C>>,
+    keep: bool,
+}
+
+impl<'a, C: Curve> Stash<'a, C> {
+    pub(super) fn new(home: &'a Shelf<Workplace<C>>, keep: bool) -> Self {
+        Self { own: Mutex::default(), home, keep }
     }
 
-    fn put(&self, buckets: Buckets<C>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buckets);
+    fn take(&self, instructions: Instructions, count: usize) -> Workplace<C> {
+        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let found = own.or_else(|| self.home.take_fitting(|workplace| workplace.buckets.count() == count));
+        match found {
+            Some(mut workplace) => {
+                workplace.buckets.reshape(count);
+                workplace
+            }
+            None => Workplace { buckets: Buckets::new(instructions, count), sorting: Sorting::default() },
+        }
+    }
+
+    fn put(&self, workplace: Workplace<C>) {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).push(workplace);
+    }
+}
+
+impl<C: Curve> Drop for Stash<'_, C> {
+    fn drop(&mut self) {
+        if self.keep {
+            for mut workplace in self.own.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+                workplace.buckets.wipe();
+                workplace.sorting.wipe();
+                self.home.put(workplace);
+            }
+        }
     }
 }
 
 /// Σ over the points of `blocks` of their digit in window `w` times the point.
 pub(super) fn sum_window<C: Curve>(
     instructions: Instructions,
-    stash: &Stash<C>,
+    stash: &Stash<'_, C>,
     bases: &[C::Base],
     blocks: &[Block],
     plan: &Plan,
@@ -47,17 +111,17 @@ pub(super) fn sum_window<C: Curve>(
     if blocks.iter().map(Block::len).sum::<usize>() < FEW {
         return Ok(sum_few::<C>(bases, blocks, plan, w));
     }
-    let mut buckets = stash.take(instructions, plan.buckets());
-    let filled = if buckets.can_spread() {
-        spread(&mut buckets, bases, blocks, plan, w, cancel)
+    let mut workplace = stash.take(instructions, plan.buckets());
+    let filled = if workplace.buckets.can_spread() {
+        spread(&mut workplace.buckets, bases, blocks, plan, w, cancel)
     } else {
-        sort(&mut buckets, bases, blocks, plan, w, cancel)
+        sort(&mut workplace, bases, blocks, plan, w, cancel)
     };
     if !filled {
         return Err(EngineError::Cancelled);
     }
-    let sum = buckets.weigh();
-    stash.put(buckets);
+    let sum = workplace.buckets.weigh();
+    stash.put(workplace);
     Ok(sum)
 }
 
@@ -78,7 +142,7 @@ fn spread<C: Curve>(
 
 /// Points into buckets, sorted by digit piece by piece.
 fn sort<C: Curve>(
-    buckets: &mut Buckets<C>,
+    workplace: &mut Workplace<C>,
     bases: &[C::Base],
     blocks: &[Block],
     plan: &Plan,
@@ -86,13 +150,13 @@ fn sort<C: Curve>(
     cancel: &CancelToken,
 ) -> bool {
     let blocks_a_piece = (blocks.len() / 4).clamp(1, MAX_BLOCKS_A_PIECE / C::ROWS);
-    // Wiped, and long enough from the start, so that nothing grows and leaves copies of digits behind.
+    // Long enough from the start, so that nothing grows and leaves copies of digits behind.
     let most =
         blocks.chunks(blocks_a_piece).map(|piece| piece.iter().map(Block::len).sum()).max().unwrap_or(0);
-    let mut digits = Zeroizing::new(Vec::with_capacity(most));
-    let mut ids = Zeroizing::new(Vec::with_capacity(most));
-    let mut counts = Zeroizing::new(vec![0u32; plan.buckets() + 1]);
-    let mut ends = Zeroizing::new(vec![0u32; plan.buckets() + 1]);
+    let Workplace { buckets, sorting } = workplace;
+    sorting.make_room(most, plan.buckets());
+    let Sorting { digits, ids, counts, ends } = sorting;
+    let (counts, ends) = (&mut counts[..=plan.buckets()], &mut ends[..=plan.buckets()]);
     for piece in blocks.chunks(blocks_a_piece) {
         digits.clear();
         counts.fill(0);
@@ -119,7 +183,7 @@ fn sort<C: Curve>(
                 *end += 1;
             }
         }
-        if !buckets.add(bases, &counts[1..], &ids, || !cancel.is_cancelled()) {
+        if !buckets.add(bases, &counts[1..], ids, || !cancel.is_cancelled()) {
             return false;
         }
     }
@@ -148,15 +212,22 @@ fn sum_few<C: Curve>(bases: &[C::Base], blocks: &[Block], plan: &Plan, w: u32) -
 /// Σ of the points whose scalar is 1, less those whose scalar is −1.
 pub(super) fn sum_ones<C: Curve>(
     instructions: Instructions,
+    stash: &Stash<'_, C>,
     bases: &[C::Base],
     blocks: &[Block],
     cancel: &CancelToken,
 ) -> Result<Xyzz<C::Field>, EngineError> {
-    let mut bucket = Buckets::<C>::new(instructions, 1);
+    if blocks.iter().all(|block| block.ones.is_empty()) {
+        return Ok(Xyzz::INFINITY);
+    }
+    let mut workplace = stash.take(instructions, 1);
     for block in blocks.iter().filter(|block| !block.ones.is_empty()) {
-        if !bucket.add(bases, &[block.ones.len() as u32], &block.ones, || !cancel.is_cancelled()) {
+        let go_on = || !cancel.is_cancelled();
+        if !workplace.buckets.add(bases, &[block.ones.len() as u32], &block.ones, go_on) {
             return Err(EngineError::Cancelled);
         }
     }
-    Ok(bucket.weigh())
+    let sum = workplace.buckets.weigh();
+    stash.put(workplace);
+    Ok(sum)
 }
