@@ -158,15 +158,16 @@ impl Shared {
     }
 
     /// A place for bases: the one they have, or a new one. Others make room, those first whose last use is longest ago; where jobs need theirs, in
-    /// flight or about to be sent, this waits until they have ended. Whoever waits here has no pin, so those who have one never wait for each other.
+    /// flight or about to be sent, this waits until they have ended. Whoever waits here has no pin, so those who have one never wait for each other;
+    /// and has the lock, so that nobody who came later takes the room away again.
     fn place(&self, bases: &Arc<Bases>) -> Result<Pin, EngineError> {
         let mut mine = bases.place.lock();
         if let Some(place) = &*mine {
             return Ok(Pin::new(place));
         }
         let needed_bytes = bases.len() as u64 * BASE_BYTES as u64;
+        let mut placed = self.placed.lock();
         loop {
-            let mut placed = self.placed.lock();
             placed.forget_dropped();
             let free_bytes = match self.memory.alloc(needed_bytes) {
                 Ok(region) => {
@@ -195,7 +196,6 @@ impl Shared {
                 self.evictions.fetch_add(1, Ordering::Relaxed);
                 continue;
             }
-            drop(placed);
             self.let_some_job_end()?;
         }
     }
