@@ -109,9 +109,10 @@ impl Witness {
     /// # Errors
     /// As [`Witness::from_values`].
     pub fn filled(len: usize, fill: impl FnOnce(&mut [FrCanonical])) -> Result<Self, WitnessError> {
-        let mut values: Arc<[FrCanonical]> = std::iter::repeat_n(FrCanonical::default(), len).collect();
-        fill(Arc::get_mut(&mut values).expect("nobody else has them yet"));
-        Self { values }.checked()
+        // A witness from the start, so that what is there is wiped should `fill` panic.
+        let mut witness = Self { values: std::iter::repeat_n(FrCanonical::default(), len).collect() };
+        fill(Arc::get_mut(&mut witness.values).expect("nobody else has them yet"));
+        witness.checked()
     }
 
     fn checked(self) -> Result<Self, WitnessError> {

@@ -127,7 +127,9 @@ impl Circuit {
         let words = end(&mut b, &publics, &head, &outcomes, batch);
         let words = words.iter().map(|word| word.terms()[0].0).collect();
         let (system, values) = b.finish(N_PUBLIC);
-        let ops = Wires { first, each: (end_wire - first) / size as u32, end: end_wire, constraints };
+        let each = (end_wire - first) / size as u32;
+        assert_eq!(first + each * size as u32, end_wire, "ops have the same number of wires each");
+        let ops = Wires { first, each, end: end_wire, constraints };
         (Self { size, system, ops, words }, values)
     }
 
@@ -217,7 +219,8 @@ impl Circuit {
         if got == self.size { Ok(()) } else { Err(WrongSize { expected: self.size, got }) }
     }
 
-    /// Fills a place for each wire with its value. An op's values are kept only until they are where they belong: fresh memory costs the kernel's time, more than the
+    /// Fills a place for each wire with its value. Only the places are the caller's to wipe: a batch's ops and what they are signed with become public, and no
+    /// key is among a witness's values. An op's values are kept only until they are where they belong: fresh memory costs the kernel's time, more than the
     /// values of a bit or a selection do.
     ///
     /// # Panics

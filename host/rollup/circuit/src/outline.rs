@@ -72,8 +72,25 @@ impl<'a> Outline<'a> {
     /// The same for an op whose inputs a prover chose freely.
     ///
     /// # Errors
-    /// [`Broken`]: a constraint that does not hold.
+    /// [`Broken`]: the first constraint that does not hold.
     pub fn check_inputs(&mut self, batch: &Executed, inputs: &OpInputs) -> Result<(), Broken> {
+        let (values, broken) = self.look(batch, inputs);
+        match broken.into_iter().min_by_key(|broken| broken.constraint) {
+            Some(broken) => Err(broken),
+            None => {
+                self.held = values;
+                Ok(())
+            }
+        }
+    }
+
+    /// Every constraint, in no order, that does not hold with such inputs.
+    pub fn broken(&mut self, batch: &Executed, inputs: &OpInputs) -> Vec<Broken> {
+        self.look(batch, inputs).1
+    }
+
+    /// Values of the wires, and what does not hold with them.
+    fn look(&mut self, batch: &Executed, inputs: &OpInputs) -> (Vec<Fr>, Vec<Broken>) {
         if self.memory.hashes.len() > MOST_HASHES {
             self.memory.hashes.clear();
         }
@@ -81,6 +98,7 @@ impl<'a> Outline<'a> {
         self.memory = memory;
         self.round += 1;
         let system = self.circuit.system();
+        let mut broken = Vec::new();
         for (wire, constraints) in &self.constraints_of {
             if self.held.get(*wire) == Some(&values[*wire]) {
                 continue;
@@ -91,14 +109,13 @@ impl<'a> Outline<'a> {
                     && !system.holds(*constraint as usize, &values)
                 {
                     let constraint = *constraint as usize;
-                    return Err(Broken { constraint, rule: system.rule(constraint) });
+                    broken.push(Broken { constraint, rule: system.rule(constraint) });
                 }
             }
         }
         if root != batch.new_root {
-            return Err(Broken { constraint: self.seen.len(), rule: LAST_ROOT });
+            broken.push(Broken { constraint: self.seen.len(), rule: LAST_ROOT });
         }
-        self.held = values;
-        Ok(())
+        (values, broken)
     }
 }

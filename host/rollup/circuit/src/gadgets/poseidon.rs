@@ -381,17 +381,26 @@ mod tests {
 
     /// Every wire is a polynomial of the inputs, of degree at most 5^68 < 2^158: nothing in a permutation looks at a value. So what a constraint is off
     /// by has a degree below 2^159, and is 0 for all inputs if it is 0 for random ones, but with a probability below 2^159/r < 2^-94 (Schwartz–Zippel). The same holds of
-    /// what the output differs by from that of `millrace-state`.
+    /// what the output differs by from that of `millrace-state`. That is about polynomials; that the sums of products they are computed by stay in range
+    /// for every value is shown beside those (`millrace_bn254::mont`), and the ends of the range are tried here too.
     fn holds_for_all_inputs<const T: usize>(template: &Template<T>, seed: u64) {
         let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(seed);
-        let mut random = || {
+        holds_for(template, || {
             let mut bytes = [0; 64];
             rng.fill_bytes(&mut bytes);
             Fr::from_le_bytes_mod_order(&bytes)
-        };
+        });
+        // The third is r − 1 in Montgomery form: −1/R.
+        let r = Fr::from(2u8).pow([256]);
+        for end in [Fr::from(0u8), -Fr::ONE, -r.inverse().expect("2 is not 0"), Fr::ONE] {
+            holds_for(template, || end);
+        }
+    }
+
+    fn holds_for<const T: usize>(template: &Template<T>, mut input: impl FnMut() -> Fr) {
         let mut b = Builder::recording();
         let inputs: [Num; T] =
-            std::array::from_fn(|i| if template.hash && i == 0 { b.zero() } else { b.wire(random()) });
+            std::array::from_fn(|i| if template.hash && i == 0 { b.zero() } else { b.wire(input()) });
         let mut state = inputs.each_ref().map(|x| x.value);
         let outputs = template.instance(&mut b, &inputs);
         template.prepared.poseidon.permute(&mut state);
