@@ -4,6 +4,8 @@
 //! seed can prove anything. α is the same in every development key: neither a later contribution, nor an export to `verification_key.json` or Solidity, changes
 //! alpha, so [`is_dev_alpha`] knows such a key in every form.
 
+mod ptau;
+
 use std::io::{self, Write};
 
 use ark_ec::{AffineRepr, scalar_mul::BatchMulPreprocessing};
@@ -13,6 +15,7 @@ use millrace_bn254::{Fq, Fr, FrCanonical, G1Affine, G1Mont, G1Projective, G2Affi
 use rayon::prelude::*;
 use thiserror::Error;
 
+pub use self::ptau::{MAX_DEV_POWER, PtauError, dev_ptau};
 use crate::{R1cs, R1csError, r1cs::Matrix};
 
 /// Largest domain: as for reading keys.
@@ -70,7 +73,7 @@ fn dev_alpha() -> Fr {
     public_secret("alpha", b"")
 }
 
-/// Whether a key with this alpha comes from [`dev_setup`], whatever was done to it since.
+/// Whether a key with this alpha comes from [`dev_setup`] or [`dev_ptau`], whatever was done to it since.
 pub fn is_dev_alpha(alpha_g1: &G1Affine) -> bool {
     *alpha_g1 == G1Affine::generator() * dev_alpha()
 }
