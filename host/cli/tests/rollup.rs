@@ -40,3 +40,23 @@ fn keys_are_not_made_by_mistake() {
     fails(9, &["rollup", "circuit", "--ops", "1", "-o", "/no/such/folder/one.r1cs"]);
     assert!(!job.folder.path().join("one.zkey").exists(), "nothing is left behind");
 }
+
+#[test]
+fn powers_of_tau_are_made_from_a_seed() {
+    let job = Job::new();
+    let file = |name: &str| job.folder.path().join(name).to_string_lossy().into_owned();
+    let (one, again, other) = (file("one.ptau"), file("again.ptau"), file("other.ptau"));
+    ok(&["setup", "--dev-ptau", "4", "-o", &one]);
+    ok(&["setup", "--dev-ptau", "4", "-o", &again]);
+    ok(&["setup", "--dev-ptau", "4", "--seed", "another", "-o", &other]);
+    let bytes = |path: &str| std::fs::read(path).expect("reads");
+    assert!(bytes(&one).starts_with(b"ptau") && bytes(&one) == bytes(&again));
+    assert!(bytes(&one) != bytes(&other));
+    for power in ["0", "23"] {
+        let refused = fails(2, &["setup", "--dev-ptau", power, "-o", &file("none.ptau")]);
+        assert!(refused.contains("expected 1 to 22"), "{refused}");
+    }
+    fails(2, &["setup", "--dev-ptau", "4", &file("one.r1cs"), "-o", &file("none.ptau")]);
+    fails(2, &["setup"]);
+    assert!(!job.folder.path().join("none.ptau").exists(), "nothing is left behind");
+}
