@@ -11,6 +11,8 @@ pub(crate) mod sample;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::place::restore_failure;
+
 use clap::Subcommand;
 use millrace_circuit::{batch::Circuit, system::Side};
 use millrace_job::CancelToken;

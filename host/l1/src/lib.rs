@@ -18,8 +18,8 @@ pub mod solidity;
 pub mod tools;
 mod words;
 
-pub use alloy_primitives::{Address, B256, U256, keccak256};
-pub use alloy_sol_types::{SolCall, SolValue};
+pub use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+pub use alloy_sol_types::{SolCall, SolEvent, SolValue};
 pub use calldata::VerifyCall;
 pub use key::{DevReason, KeyError, VerifierKey};
 pub use words::{Q, R, fr_word, g1_words, g2_words};

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod contract;
+mod restored;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +14,6 @@ use millrace_circuit::{
     system::Side,
 };
 use millrace_groth16::{ProvingKey, R1cs, dev_setup};
-use millrace_state::state::State;
 
 use super::{Bar, Sheet, cpu::median};
 use crate::{
@@ -51,7 +51,7 @@ pub(super) fn measure(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
     sheet.line("64 ops: size of the key", key_bytes(&full) / 1e9, "GB", Bar::AtMost(1.8));
     drop((half, full));
     eight_ops(sheet, folder)?;
-    restore(sheet)?;
+    restored::measure(sheet)?;
     match checkout() {
         Some(root) => {
             contract::measure(sheet, &root)?;
@@ -68,29 +68,6 @@ pub(super) fn measure(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
 fn checkout() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     here.ancestors().find(|folder| folder.join("host/rollup/campaign.sh").is_file()).map(Path::to_path_buf)
-}
-
-/// The state of 10^5 transfers from their words, and a proof of a balance in it.
-fn restore(sheet: &mut Sheet) -> Result<(), Failure> {
-    const OPS: usize = 64;
-    const BATCHES: usize = 100_000usize.div_ceil(OPS);
-    let (mut sample, first) = sample::Sample::new(OPS);
-    let mut history = vec![first.words()];
-    history.extend((0..BATCHES).map(|_| sample.transfers().words()));
-    let started = Instant::now();
-    let mut state = State::default();
-    for words in &history {
-        state.replay(&sample::DOMAIN, words).or_fail(Code::Mismatch)?;
-    }
-    let (id, account) = state.accounts().next().expect("users");
-    let (token, _) = account.balances().next().expect("a balance");
-    let proof = state.prove_balance(id, token).or_fail(Code::Mismatch)?;
-    let minutes = started.elapsed().as_secs_f64() / 60.0;
-    if proof.root() != state.root() {
-        return Err(Failure::new(Code::Mismatch, "the proof of a balance leads to another root"));
-    }
-    sheet.line("restore and exit from 10^5 transfers' words", minutes, "minutes", Bar::AtMost(10.0));
-    Ok(())
 }
 
 /// What a `.zkey` takes: 44 bytes a term of A and B and a public row, 64 bytes a point of A, B, C and the quotient, 128 a point of B over G2.

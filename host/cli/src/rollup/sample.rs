@@ -11,10 +11,12 @@ use millrace_state::{
 const TOKEN: TokenId = TokenId(0);
 pub(crate) const DOMAIN: Domain = Domain { chain_id: 31337, contract: Address([0x11; 20]) };
 
+/// A step that is odd spreads ids over all 2^24; id 0 would take 2^24 users.
+const SPREAD: u32 = 0x9e_3779;
+
 /// The i-th user: id, owner and key.
-fn user(i: usize) -> (AccountId, Address, SecretKey) {
-    // Any step that is odd spreads the ids over all 2^24; id 0 would take 2^24 users.
-    let id = (i as u32 + 1).wrapping_mul(0x9e_3779) & 0xff_ffff;
+fn user(i: usize, step: u32) -> (AccountId, Address, SecretKey) {
+    let id = (i as u32 + 1).wrapping_mul(step) & 0xff_ffff;
     let (mut seed, mut owner) = ([0; 32], [1; 20]);
     seed[..8].copy_from_slice(&(i as u64).to_be_bytes());
     owner[..8].copy_from_slice(&(i as u64).to_be_bytes());
@@ -32,7 +34,21 @@ pub(crate) struct Sample {
 impl Sample {
     /// `size` users with a deposit and a key each; gives the batch that made them, too.
     pub(crate) fn new(size: usize) -> (Self, Executed) {
-        let users: Vec<_> = (0..size).map(user).collect();
+        Self::with(size, SPREAD)
+    }
+
+    /// The same with the ids that a contract hands out: 1, 2, 3 …
+    pub(crate) fn registered(size: usize) -> (Self, Executed) {
+        Self::with(size, 1)
+    }
+
+    /// What the last batch left.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn with(size: usize, step: u32) -> (Self, Executed) {
+        let users: Vec<_> = (0..size).map(|i| user(i, step)).collect();
         let mut ops: Vec<SignedOp> = Vec::new();
         for (account, owner, secret) in &users {
             let (account, owner) = (*account, *owner);
