@@ -22,7 +22,7 @@ enum Bar {
     AtMost(f64),
 }
 
-/// Prints lines and remembers whether all were met.
+/// Prints lines and remembers how many were not met, or not measured.
 struct Sheet {
     missed: usize,
 }
@@ -51,9 +51,15 @@ impl Sheet {
         say!("{name:<58} {value:>10.4} {unit:<16} {text:<8} {}{kept}", if met { "met" } else { "not met" });
     }
 
-    /// A line that says only that there is no figure.
-    fn not_measured(&self, name: &str, why: &str) {
+    /// A figure that is promised and could not be measured: what nobody saw is not met.
+    fn not_measured(&mut self, name: &str, why: &str) {
+        self.missed += 1;
         say!("{name:<58} {:>10} {:<16} {:<8} not measured: {why}", "-", "", "");
+    }
+
+    /// A rival that no registry has: named, so that nobody takes it for beaten.
+    fn not_here(&self, name: &str, why: &str) {
+        say!("{name:<58} {:>10} {:<16} {:<8} not here: {why}", "-", "", "");
     }
 }
 
@@ -68,6 +74,6 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<(), Failure> {
     }
     match sheet.missed {
         0 => Ok(()),
-        n => Err(Failure::new(Code::NotMet, format!("{n} figures are not met"))),
+        n => Err(Failure::new(Code::NotMet, format!("{n} figures are not met, or not measured"))),
     }
 }

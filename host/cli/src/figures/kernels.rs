@@ -59,8 +59,8 @@ pub(super) fn measure(sheet: &mut Sheet, key: &Path) -> Result<(), Failure> {
         pair.transforms(sheet, log_n, bar)?;
     }
     pair.transform_of_halo2(sheet)?;
-    sheet.not_measured("gnark-crypto's kernels", "Go modules are in no registry that the build uses");
-    sheet.not_measured("rapidsnark, whole proof", "its packages fetch a binary from outside the registries");
+    sheet.not_here("gnark-crypto's kernels", "Go modules are in no registry that the build uses");
+    sheet.not_here("rapidsnark, whole proof", "its packages fetch a binary from outside the registries");
     Ok(())
 }
 
