@@ -1,21 +1,11 @@
-//! Campaigns of hours: what their last runs found, as long as nothing that they tested has changed; and a sample of the longest one afresh.
+//! Campaigns of hours: what their last runs found, as long as nothing that they depend on has changed.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path, process::Command};
 
-use millrace_circuit::{batch::Circuit, outline::Outline};
-use millrace_state::{
-    batch::{Batch, Header},
-    builder::QueueEntry,
-    op::Op,
-    state::State,
-    types::{AccountId, Address, TokenId},
-};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha20Rng;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Bar, Sheet, sample::DOMAIN};
+use super::{Bar, Sheet};
 use crate::exit::{Code, Failure, OrFail};
 
 /// Record, name of the figure, unit, least.
@@ -24,8 +14,6 @@ const KEPT: [(&str, &str, &str, f64); 3] = [
     ("decoder", "random ops through Rust's and the contract's decoder", "ops", 1e6),
     ("batches", "random batches through executor and circuit", "batches", 1e3),
 ];
-/// States looked at afresh.
-const STATES: u32 = 300;
 
 pub(super) fn measure(sheet: &mut Sheet, root: &Path) -> Result<(), Failure> {
     for (record, name, unit, least) in KEPT {
@@ -35,27 +23,37 @@ pub(super) fn measure(sheet: &mut Sheet, root: &Path) -> Result<(), Failure> {
             continue;
         };
         let kept: Value = serde_json::from_str(&text).or_fail(Code::BadFile)?;
-        match stale(root, &kept) {
+        match stale(&tested(root, record)?, &kept["tested"]) {
             Some(file) => {
                 sheet.not_measured(name, &format!("stale: {file} has changed (make campaign-rollup)"))
             }
             None => sheet.stored(name, kept["total"].as_f64().unwrap_or(0.0), unit, Bar::AtLeast(least)),
         }
     }
-    solvency(sheet, root)?;
-    let provable = f64::from(provable()?);
-    sheet.line("the first of these afresh: states", provable, "states", Bar::AtLeast(f64::from(STATES)));
-    Ok(())
+    solvency(sheet, root)
 }
 
-/// The first file that is not what the campaign tested.
-fn stale(root: &Path, kept: &Value) -> Option<String> {
-    let Some(tested) = kept["tested"].as_object() else { return Some("the record".to_owned()) };
-    let changed = tested.iter().find(|(path, digest)| {
-        let now = std::fs::read(root.join(path)).map(|bytes| hex::encode(Sha256::digest(bytes)));
-        now.ok().as_deref() != digest.as_str()
-    });
-    changed.map(|(path, _)| path.clone())
+/// Every file that a campaign depends on, with its digest as it is now: the campaign's own list, so that a record cannot leave one out.
+fn tested(root: &Path, campaign: &str) -> Result<Value, Failure> {
+    let mut command = Command::new("bash");
+    let run = command.args(["host/rollup/campaign.sh", campaign, "tested"]).current_dir(root).output();
+    let run = run.or_fail(Code::BadFile)?;
+    if !run.status.success() {
+        let said = String::from_utf8_lossy(&run.stderr).into_owned();
+        return Err(Failure::new(Code::BadFile, format!("campaign.sh {campaign} tested: {said}")));
+    }
+    serde_json::from_slice(&run.stdout).or_fail(Code::BadFile)
+}
+
+/// The first file that is in one list only, or with another digest.
+fn stale(now: &Value, kept: &Value) -> Option<String> {
+    let names = |list: &Value| list.as_object().into_iter().flat_map(|list| list.keys().cloned()).collect();
+    let all: BTreeSet<String> =
+        [now, kept].into_iter().flat_map(names as fn(&Value) -> Vec<String>).collect();
+    if all.is_empty() {
+        return Some("the record".to_owned());
+    }
+    all.into_iter().find(|name| now[name.as_str()] != kept[name.as_str()])
 }
 
 /// The contracts' random call sequences (`make contracts-campaign`), whose digest is that of all sources in one.
@@ -84,49 +82,20 @@ fn solvency(sheet: &mut Sheet, root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// In each of [`STATES`] states of a random walk every forced op about a random account is run, and its witness asked about. Gives the states in which all was well.
-fn provable() -> Result<u32, Failure> {
-    let seed = rand::rng().random();
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let circuit = Circuit::new(1);
-    let mut outline = Outline::new(&circuit);
-    let mut state = State::default();
-    let keys: Vec<_> =
-        (0..8).map(|i| millrace_state::eddsa::SecretKey::from_seed(&[i; 32]).public()).collect();
-    for number in 1..=STATES {
-        let random =
-            if rng.random_ratio(1, 2) { rng.random_range(1..16) } else { rng.random_range(1..1 << 24) };
-        let account = AccountId::new(random).expect("24 bits");
-        let (token, owner) = (TokenId(rng.random()), Address([random as u8 | 1; 20]));
-        let bits = rng.random_range(0..100);
-        let amount = rng.random_range(1..=1u128 << bits);
-        let entries = [
-            QueueEntry::Deposit { account, token, amount, owner },
-            QueueEntry::FullExit { account, token, owner },
-            QueueEntry::SetKey { account, key: keys[rng.random_range(0..keys.len())] },
-        ];
-        let next = rng.random_range(0..4);
-        let mut states = Vec::new();
-        for entry in entries {
-            let op: Op = entry.op(&state);
-            let header = Header {
-                number: number.into(),
-                time: number.into(),
-                fee_account: AccountId::NOBODY,
-                fee_tokens: [0, 1, 2, 3].map(TokenId),
-            };
-            let mut after = state.clone();
-            let told = |error: &dyn std::fmt::Display| {
-                Failure::new(Code::Mismatch, format!("seed {seed}, state {number}, {op:?}: {error}"))
-            };
-            let batch = Batch { header, ops: vec![op.into()] };
-            let executed = after.execute(DOMAIN, &batch).map_err(|error| told(&error))?;
-            outline.check(&executed).map_err(|broken| told(&format!("{} is broken", broken.rule)))?;
-            states.push(after);
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::stale;
+
+    #[test]
+    fn a_record_is_of_all_files_as_they_are() {
+        let now = json!({"a": "1", "b": "2"});
+        assert_eq!(stale(&now, &now), None);
+        for kept in [json!({"a": "1"}), json!({"a": "1", "b": "3"}), json!({"a": "1", "b": null})] {
+            assert_eq!(stale(&now, &kept), Some("b".to_owned()));
         }
-        if next < states.len() {
-            state = states.swap_remove(next);
-        }
+        assert_eq!(stale(&now, &json!({"a": "1", "b": "2", "c": "3"})), Some("c".to_owned()));
+        assert_eq!(stale(&json!({}), &json!(null)), Some("the record".to_owned()));
     }
-    Ok(STATES)
 }
