@@ -105,8 +105,8 @@ figures: build vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollu
 # Records of what takes long: bench/results/DATE-NAME.
 RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)
 
-ceremony: build ## A whole setup by snarkjs for the rollup's circuit of OPS=1 or 8 ops: contributions, verified, proven with; its record is kept
-	@MILLRACE=$(MILLRACE) KEEP=$(call RESULTS,ceremony)/ops-$(or $(OPS),1).json bash sim/vectors/rollup/ceremony.sh $(or $(OPS),1) $(CARGO_TARGET_DIR)/ceremony-$(or $(OPS),1)
+ceremony: build ## A whole setup by snarkjs for the rollup's circuit of OPS=1 or 8 ops: contributions, verified, proven with; its record is kept. PTAU=dev: with our development powers of tau, minutes instead of an hour
+	@MILLRACE=$(MILLRACE) PTAU=$(or $(PTAU),snarkjs) KEEP=$(call RESULTS,ceremony)/ops-$(or $(OPS),1).json bash sim/vectors/rollup/ceremony.sh $(or $(OPS),1) $(CARGO_TARGET_DIR)/ceremony-$(or $(OPS),1)
 
 campaign-rollup: setup ## The rollup's long random tests, kept in host/rollup/campaigns: STATES=10^6 states with each forced op, OPS=10^6 ops through both decoders, BATCHES=1000
 	@bash host/rollup/campaign.sh decoder
@@ -117,6 +117,7 @@ rollup-proofs: build ## A proof of 8 ops on the Verilated device, equal to the C
 	@MILLRACE=$(MILLRACE) KEEP=$(call RESULTS,rollup)/verilated-8.json bash sim/demo/rollup.sh $(CARGO_TARGET_DIR)/rollup-sim
 	@mkdir -p $(call RESULTS,rollup)
 	MILLRACE_OPS=64 cargo test $(CARGO_FLAGS) -p millrace-circuit --test batches a_full_batch -- --nocapture | tee $(call RESULTS,rollup)/batch-64.txt
+	MILLRACE_OPS=64 cargo test $(CARGO_FLAGS) -p millrace-circuit --test reproducible -- --nocapture | tee $(call RESULTS,rollup)/files-64.txt
 	MILLRACE_PROOF_OPS=64 cargo test $(CARGO_FLAGS) -p millrace-l1 --test rollup every_op -- --nocapture | tee $(call RESULTS,rollup)/proof-64.txt
 
 # cargo-fuzz wants flags that only nightly toolchains take; RUSTC_BOOTSTRAP lets the one that is here take them, for this target alone.
