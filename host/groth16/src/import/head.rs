@@ -11,7 +11,7 @@ use crate::{
 /// What the file begins with.
 pub(crate) const MAGIC: &[u8; 4] = b"mkey";
 /// Rises with every change of the layout, or of what the kernels expect of it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Arrays begin at multiples of this.
 pub(super) const PAGE_BYTES: usize = 4096;
 /// Bytes before the digest of the head, and behind it.
