@@ -78,7 +78,7 @@ check: setup ## Format, lints, dependency table, generated files, RTL lint
 	cargo fmt --all --check
 	cargo clippy $(CARGO_FLAGS) --workspace --all-targets -- -D warnings
 	@if rustup target list --installed 2>/dev/null | grep -q aarch64-unknown-linux-gnu; then \
-	  cargo check $(CARGO_FLAGS) --target aarch64-unknown-linux-gnu -p millrace-bn254; \
+	  cargo check $(CARGO_FLAGS) --target aarch64-unknown-linux-gnu -p millrace-kernels -p millrace-prover; \
 	else echo "skipped: check for arm64: rustup target add aarch64-unknown-linux-gnu"; fi
 	$(PYTHON) sim/tools/check_dependencies.py
 	$(PYTHON) hw/data/generate.py --check
