@@ -1,8 +1,10 @@
 //! `millrace key`
 
 use std::{
+    panic::resume_unwind,
     path::{Path, PathBuf},
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 use clap::Subcommand;
@@ -15,6 +17,9 @@ use crate::{
     input,
     output::{Outputs, say},
 };
+
+/// Between looks for a cancel, and for the end of what may be cancelled.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// `millrace key`
 #[derive(Subcommand)]
@@ -40,7 +45,7 @@ pub(crate) fn run(command: &KeyCommand, cancel: &CancelToken) -> Result<(), Fail
     match command {
         KeyCommand::Import { zkey, output: Some(output) } => import(zkey, output, cancel),
         KeyCommand::Import { zkey, output: None } => import(zkey, &zkey.with_extension("mkey"), cancel),
-        KeyCommand::Check { key } => check(key),
+        KeyCommand::Check { key } => check(key, cancel),
     }
 }
 
@@ -72,16 +77,36 @@ fn import(zkey: &Path, output: &Path, cancel: &CancelToken) -> Result<(), Failur
     outputs.commit()
 }
 
-fn check(path: &Path) -> Result<(), Failure> {
+fn check(path: &Path, cancel: &CancelToken) -> Result<(), Failure> {
     let started = Instant::now();
     let key = input::key(path)?;
-    let all = || key.check().and_then(|()| key.check_coefficients()).and_then(|()| key.check_points());
-    all()
-        .and_then(|()| key.check_subgroups())
+    let all = move || {
+        key.check()?;
+        key.check_coefficients()?;
+        key.check_points()?;
+        key.check_subgroups()
+    };
+    unless_cancelled(path, all, cancel)?
         .map_err(|e| Failure::caused(key_code(&e), &format!("{}: ", path.display()), &e))?;
     let seconds = started.elapsed().as_secs_f64();
     say!("{}: every coefficient and point is good, subgroups included ({seconds:.1} s)", path.display());
     Ok(())
+}
+
+/// Does what writes nothing, on a thread of its own that is left where it is when the user cancels: the process ends then.
+fn unless_cancelled<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> T + Send + 'static,
+    cancel: &CancelToken,
+) -> Result<T, Failure> {
+    let worker = thread::spawn(work);
+    while !worker.is_finished() {
+        if cancel.is_cancelled() {
+            return Err(Failure::new(Code::Cancelled, format!("{}: cancelled", path.display())));
+        }
+        thread::sleep(LOOK);
+    }
+    worker.join().map_err(|panic| resume_unwind(panic))
 }
 
 /// As [`input::key_code`]; a point outside the subgroup is what code 6 is for.
@@ -89,5 +114,28 @@ fn key_code(error: &KeyError) -> Code {
     match error {
         KeyError::Point(point) if point.fault == PointFault::OutsideSubgroup => Code::DamagedKey,
         other => input::key_code(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::mpsc, time::Duration};
+
+    use millrace_job::CancelToken;
+
+    use super::unless_cancelled;
+    use crate::exit::Code;
+
+    #[test]
+    fn a_check_that_goes_on_is_left_when_it_is_cancelled() {
+        let cancel = CancelToken::default();
+        assert_eq!(unless_cancelled(Path::new("key"), || 7, &cancel).expect("not cancelled"), 7);
+        let (stop, stopped) = mpsc::channel::<()>();
+        cancel.cancel();
+        let endless = move || stopped.recv_timeout(Duration::from_secs(60)).is_ok();
+        let failure = unless_cancelled(Path::new("key"), endless, &cancel).expect_err("cancelled");
+        assert_eq!(failure.code as u8, Code::Cancelled as u8);
+        // It is still there, waiting.
+        stop.send(()).expect("the work goes on");
     }
 }
