@@ -49,9 +49,8 @@ test-rust: vectors
 test-rtl: setup ## Testbenches of the RTL blocks
 	@bash hw/ip/run_dv.sh prim field curve msm ntt dma queue
 
-test-pcie: build vectors ## The real PCIe path: QEMU, a stock kernel, its IOMMU and vfio-pci, the same command in the guest
-	cargo build $(CARGO_FLAGS) -p millrace-pcie --example edu
-	cargo build $(CARGO_FLAGS) -p millrace-cosim --example secrets
+test-pcie: build vectors ## The real PCIe path: QEMU, Debian's kernels, their IOMMU and vfio-pci, the same command in the guest
+	cargo build $(CARGO_FLAGS) --workspace --examples
 	@bash sim/qemu/run.sh $(MILLRACE) $(MILLRACE_VECTORS)/full.zkey $(MILLRACE_VECTORS)/full.wtns $(CARGO_TARGET_DIR)/release/examples
 
 test-arm64: setup ## The field's, points' and transforms' tests for arm64, under emulation (no root; linker and QEMU from Debian into .tools)

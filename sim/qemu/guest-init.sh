@@ -78,6 +78,7 @@ memory_is_near() { # Pages that are locked for the device: with a preference for
   grep -q "N1=" /tmp/maps && ! grep -q "N0=" /tmp/maps
 }
 step "DMA memory lies on the card's NUMA node" memory_is_near
+step "a second process is told that the card is in use" refused 10 "busy\|in use" millrace device info --device $model
 kill -9 $victim; wait $victim
 
 # What the IOMMU lets through, and what it does not.
@@ -87,6 +88,8 @@ step "bind edu" millrace device bind --force vfio:$edu
 # The emulated IOMMU does not force coherence: only a function that can give up No Snoop is taken unasked; edu, a conventional one, has no such bit.
 step "a function that may not be coherent is refused" refused 1 "coherent with the CPU's caches" edu $edu unknown
 step "edu reaches what is mapped, and nothing else" edu $edu
+cp /tmp/out /tmp/edu
+step "huge pages that ran out are told" grep "no huge pages" /tmp/edu
 faults_are_told() { # Each address that edu was kept from, in the kernel's log.
   edu $edu > /tmp/edu || return 1
   dmesg | grep "DMAR: .*$(echo $edu | cut -d: -f2-)" > /tmp/dmar
@@ -99,9 +102,27 @@ step "the kernel tells of each fault" faults_are_told
 step "secrets are wiped on the model" secrets $model
 step "secrets are wiped on the RTL" secrets $sim
 
+# An ordinary user, first without and then with the right to the card's files.
+mkdir -p /etc
+printf 'root:x:0:0::/:/bin/sh\nmillrace:x:1000:1000::/tmp:/bin/sh\n' > /etc/passwd
+printf 'root:x:0:\nmillrace:x:1000:\n' > /etc/group
+as_user() { su millrace -s /bin/sh -c "$*"; }
+card=/sys/bus/pci/devices/${sim#vfio:}
+step "an ordinary user is kept from the card" refused 10 "cannot open" as_user millrace device info --device $sim
+case $access in
+  group) files=/dev/vfio/$(basename "$(readlink $card/iommu_group)") ;;
+  cdev) files="/dev/vfio/devices/$(basename $card/vfio-dev/*) /dev/iommu" ;;
+esac
+chgrp millrace $files && chmod 660 $files
+by_user() {
+  as_user millrace doctor --device $sim && as_user "millrace device info --device $sim" | grep "^opened by: $access " &&
+    as_user millrace prove /job/key.zkey /job/witness.wtns -o /tmp/user.json -p /tmp/user.public.json --no-fallback --seed "$(cat /job/seed)" --device $sim &&
+    cmp /tmp/user.json /job/cpu.proof.json
+}
+step "an ordinary user of the group that owns its files proves" by_user
+
 # A card leaves the bus, and is found again, while proofs run on two; the kernel gives what it finds to vfio-pci. Through the kernel, as QEMU (11.1.3)
 # aborts when it is to take a vfio-user function out (`device_del`).
-card=/sys/bus/pci/devices/${sim#vfio:}
 echo "$(cut -c3- $card/vendor) $(cut -c3- $card/device)" > /sys/bus/pci/drivers/vfio-pci/new_id
 : > /tmp/proofs
 RUST_LOG=info millrace prove /job/key.zkey /job/witness.wtns -o /tmp/proof.json -p /tmp/public.json --no-fallback --seed "$(cat /job/seed)" \

@@ -1,4 +1,4 @@
-//! What the kernel's IOMMU lets through, shown on QEMU's `edu` device, whose DMA engine copies between its buffer and any address it is told: `make test-pcie`
+//! What the kernel's IOMMU lets through, and what memory a device is given, shown on QEMU's `edu` device, whose DMA engine copies between its buffer and any address it is told: `make test-pcie`
 //! runs it in the guest.
 //!
 //! Usage: edu ADDRESS [unknown]. With `unknown` it does not say that its DMA is coherent. It prints one line a step, and `fault at 0x…` for each address at which the kernel has to report a fault. Registers: QEMU's
@@ -122,7 +122,33 @@ fn exhaust(function: &Function) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Mappings of this process that lie in reserved huge pages.
+fn mappings_in_huge_pages() -> Result<usize, Box<dyn Error>> {
+    let maps = std::fs::read_to_string("/proc/self/numa_maps")?;
+    Ok(maps.lines().filter(|line| line.contains(" huge ")).count())
+}
+
+/// Huge pages while there are some, ordinary ones afterwards, and a warning between.
+fn huge_pages(function: &Function) -> Result<(), Box<dyn Error>> {
+    const BUFFER_BYTES: usize = 4 << 20;
+    let mut held = Vec::new();
+    loop {
+        let before = mappings_in_huge_pages()?;
+        held.push(function.dma.alloc(BUFFER_BYTES)?);
+        if mappings_in_huge_pages()? == before {
+            break;
+        }
+        if held.len() > 64 {
+            return Err("huge pages do not end".into());
+        }
+    }
+    let what = format!("{} buffers of 4 MiB lie in huge pages, the next in ordinary ones", held.len() - 1);
+    expect(&what, held.len() > 1)?;
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().without_time().init();
     let mut args = std::env::args().skip(1);
     let address = args.next().ok_or("usage: edu ADDRESS [unknown]")?.parse()?;
     let known_coherent = args.next().is_none();
@@ -135,6 +161,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let edu = Edu(open(32)?);
     expect("the device is QEMU's edu", edu.0.bar0.read32(0) == IDENTITY)?;
     reach(&edu)?;
+    huge_pages(&edu.0)?;
     drop(edu);
     exhaust(&open(24)?)
 }

@@ -54,6 +54,18 @@ pub enum VfioError {
         /// What the system says.
         source: io::Error,
     },
+    /// Its own file can be opened by many, but the device taken by one only.
+    #[error(
+        "{address}: {path} is in use, or a function of its IOMMU group is, by another process or a driver of the kernel: {source}"
+    )]
+    InUse {
+        /// Where.
+        address: PciAddress,
+        /// Which file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Others of the group belong to drivers of the kernel.
     #[error(
         "{address}: not all functions of IOMMU group {group} belong to vfio-pci (`millrace doctor` lists them)"
