@@ -62,7 +62,11 @@ fn bytes(buffer: &dyn DmaBuffer) -> Vec<u8> {
 }
 
 fn expect(what: &str, holds: bool) -> Result<(), String> {
-    if holds { Ok(println!("{what}")) } else { Err(format!("not so: {what}")) }
+    if !holds {
+        return Err(format!("not so: {what}"));
+    }
+    println!("{what}");
+    Ok(())
 }
 
 /// What is mapped is reached, in both directions; what is not, in neither.
