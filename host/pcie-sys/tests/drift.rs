@@ -71,7 +71,7 @@ fn generate(types: &str, values: &str) -> String {
         .clang_args(["-nostdinc", "-isystem"])
         .clang_arg(headers().display().to_string())
         .clang_arg("-isystem")
-        .clang_arg(headers().join("x86_64-linux-gnu").display().to_string())
+        .clang_arg(headers().join(format!("{}-linux-gnu", std::env::consts::ARCH)).display().to_string())
         .allowlist_type(types)
         .allowlist_var(values)
         .use_core()

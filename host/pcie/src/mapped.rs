@@ -12,6 +12,10 @@ pub(crate) trait Mapper: Send + Sync {
     type Token: Send + Sync;
     /// Zeroed memory, with what [`Self::map`] needs of it.
     fn memory(&self, len_bytes: usize) -> io::Result<(Mapping, Self::Token)>;
+    /// Other memory of the same length, after the device could not be given this: `None` where there is no other kind.
+    fn instead(&self, _refused: &Mapping) -> Option<io::Result<(Mapping, Self::Token)>> {
+        None
+    }
     /// Lets the device reach it.
     fn map(&self, iova: Iova, memory: &Mapping, token: &Self::Token) -> io::Result<()>;
     /// Ends that: when this returns well, the device reaches it no more.
@@ -34,11 +38,12 @@ impl<M: Mapper + 'static> DmaSpace for MappedSpace<M> {
     fn alloc(&self, len_bytes: usize) -> Result<Box<dyn DmaBuffer>, DmaError> {
         let none = || DmaError::OutOfMemory { needed_bytes: len_bytes };
         let rounded = len_bytes.max(1).checked_next_multiple_of(PAGE_BYTES).ok_or_else(none)?;
-        let (memory, token) = match self.mapper.memory(rounded) {
-            Ok(made) => made,
-            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => return Err(none()),
-            Err(error) => return Err(error.into()),
+        let refused = |error: io::Error| match error.raw_os_error() {
+            // ENOMEM is also what the kernel says when the limit of locked memory is reached (RLIMIT_MEMLOCK), ENOSPC when it has no mappings left.
+            Some(libc::ENOMEM | libc::ENOSPC) => none(),
+            _ => error.into(),
         };
+        let (mut memory, mut token) = self.mapper.memory(rounded).map_err(refused)?;
         let iova = {
             let mut iovas = self.iovas.lock();
             iovas.alloc(rounded as u64).ok_or_else(|| DmaError::OutOfIova {
@@ -46,13 +51,16 @@ impl<M: Mapper + 'static> DmaSpace for MappedSpace<M> {
                 free_bytes: iovas.free_bytes(),
             })?
         };
-        if let Err(error) = self.mapper.map(iova, &memory, &token) {
+        let mut mapped = self.mapper.map(iova, &memory, &token);
+        if mapped.is_err()
+            && let Some(Ok(other)) = self.mapper.instead(&memory)
+        {
+            (memory, token) = other;
+            mapped = self.mapper.map(iova, &memory, &token);
+        }
+        if let Err(error) = mapped {
             self.iovas.lock().free(iova);
-            // ENOMEM is what the kernel says when the limit of locked memory is reached (RLIMIT_MEMLOCK), ENOSPC when it has no mappings left.
-            return Err(match error.raw_os_error() {
-                Some(libc::ENOMEM | libc::ENOSPC) => none(),
-                _ => error.into(),
-            });
+            return Err(refused(error));
         }
         let (mapper, iovas) = (self.mapper.clone(), self.iovas.clone());
         Ok(Box::new(MappedBuffer { memory: Some((memory, token)), iova, mapper, iovas }))
@@ -118,5 +126,62 @@ impl<M: Mapper> Drop for MappedBuffer<M> {
                 std::mem::forget(self.memory.take());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Memory that the device cannot be given, and other memory that it can, or not.
+    struct Picky {
+        has_other: bool,
+        error: i32,
+        maps: AtomicUsize,
+    }
+
+    impl Mapper for Picky {
+        type Token = bool;
+
+        fn memory(&self, len_bytes: usize) -> io::Result<(Mapping, bool)> {
+            Mapping::anonymous(len_bytes).map(|memory| (memory, false))
+        }
+
+        fn instead(&self, refused: &Mapping) -> Option<io::Result<(Mapping, bool)>> {
+            let other = || Mapping::anonymous(refused.len_bytes()).map(|memory| (memory, true));
+            self.has_other.then(other)
+        }
+
+        fn map(&self, _: Iova, _: &Mapping, is_other: &bool) -> io::Result<()> {
+            self.maps.fetch_add(1, Ordering::Relaxed);
+            if *is_other { Ok(()) } else { Err(io::Error::from_raw_os_error(self.error)) }
+        }
+
+        fn unmap(&self, _: Iova, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn space(has_other: bool, error: i32) -> MappedSpace<Picky> {
+        let picky = Picky { has_other, error, maps: AtomicUsize::new(0) };
+        MappedSpace::new(Arc::new(picky), IovaAllocator::new(&[]))
+    }
+
+    #[test]
+    fn memory_that_cannot_be_mapped_is_replaced_once() {
+        let space = space(true, libc::EFAULT);
+        assert_eq!(space.alloc(100).unwrap().len_bytes(), PAGE_BYTES);
+        assert_eq!(space.mapper.maps.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_told_apart() {
+        let failed = |error| space(false, error).alloc(100).err().unwrap();
+        for error in [libc::ENOMEM, libc::ENOSPC] {
+            assert!(matches!(failed(error), DmaError::OutOfMemory { needed_bytes: 100 }));
+        }
+        assert!(matches!(failed(libc::EFAULT), DmaError::Map(_)));
     }
 }

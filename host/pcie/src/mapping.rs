@@ -21,6 +21,7 @@ const MPOL_F_ADDR: libc::c_ulong = 1 << 1;
 /// A mapped range. Words are atomics, as in `memory.rs`: both sides may touch the same bytes at once.
 pub struct Mapping {
     map: MmapRaw,
+    is_huge: bool,
 }
 
 impl Mapping {
@@ -32,7 +33,7 @@ impl Mapping {
         let map = MmapMut::map_anon(len_bytes)?;
         // Advice: without huge pages everything works, only slower.
         let _ = map.advise(memmap2::Advice::HugePage);
-        Ok(Self { map: map.into() })
+        Ok(Self { map: map.into(), is_huge: false })
     }
 
     /// Zeroed memory of this process in reserved huge pages; the length is a multiple of theirs.
@@ -40,7 +41,13 @@ impl Mapping {
     /// # Errors
     /// ENOMEM where none is left.
     pub(crate) fn huge(len_bytes: usize) -> io::Result<Self> {
-        Ok(Self { map: MmapOptions::new().len(len_bytes).huge(Some(21)).map_anon()?.into() })
+        let map = MmapOptions::new().len(len_bytes).huge(Some(21)).map_anon()?;
+        Ok(Self { map: map.into(), is_huge: true })
+    }
+
+    /// Whether it lies in reserved huge pages.
+    pub(crate) fn is_huge(&self) -> bool {
+        self.is_huge
     }
 
     /// Pages that nobody touched yet come from this NUMA node while it has any.
@@ -104,7 +111,7 @@ impl Mapping {
         rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW)?;
         let file = File::from(fd);
         let map = MmapOptions::new().len(len_bytes).map_raw(&file)?;
-        Ok((Self { map }, file))
+        Ok((Self { map, is_huge: false }, file))
     }
 
     /// All of a file that another process shares. A touch of memory that its owner took away by truncating the file would end this process, so
@@ -119,13 +126,13 @@ impl Mapping {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let map = MmapOptions::new().len(len).map_raw(file.as_fd().as_raw_fd())?;
-        Ok(Self { map })
+        Ok(Self { map, is_huge: false })
     }
 
     /// A part of a device file: a BAR.
     pub(crate) fn of_region(file: &File, offset: u64, len_bytes: usize) -> io::Result<Self> {
         let map = MmapOptions::new().offset(offset).len(len_bytes).no_probe_handle().map_raw(file)?;
-        Ok(Self { map })
+        Ok(Self { map, is_huge: false })
     }
 
     /// Length in bytes.
@@ -333,17 +340,6 @@ mod tests {
     #[should_panic(expected = "outside")]
     fn bounds_are_kept() {
         Mapping::anonymous(4096).unwrap().write(4090, &[0; 7]);
-    }
-
-    #[test]
-    fn without_huge_pages_there_is_memory_all_the_same() {
-        // More than anybody reserves for a test, and what is mapped is not touched.
-        let mapping = Mapping::anonymous(HUGE_PAGE_BYTES << 9).unwrap();
-        assert_eq!(mapping.len_bytes(), HUGE_PAGE_BYTES << 9);
-        mapping.write(HUGE_PAGE_BYTES - 1, &[1, 2]);
-        let mut back = [0; 2];
-        mapping.read(HUGE_PAGE_BYTES - 1, &mut back);
-        assert_eq!(back, [1, 2]);
     }
 
     #[test]

@@ -26,19 +26,28 @@ impl NearMemory {
     /// # Errors
     /// What the system says.
     pub(crate) fn take(&self, len_bytes: usize) -> io::Result<Mapping> {
-        let memory = match len_bytes.is_multiple_of(HUGE_PAGE_BYTES).then(|| Mapping::huge(len_bytes)) {
-            Some(Ok(memory)) => memory,
-            Some(Err(error)) => {
-                if !self.told_of_huge_pages.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        "no huge pages for {len_bytes} bytes of DMA memory, ordinary ones are taken, which are slower to map: {error} \
-                         (`sysctl vm.nr_hugepages`)"
-                    );
-                }
-                Mapping::anonymous(len_bytes)?
-            }
-            None => Mapping::anonymous(len_bytes)?,
-        };
+        match len_bytes.is_multiple_of(HUGE_PAGE_BYTES).then(|| Mapping::huge(len_bytes)) {
+            Some(Ok(memory)) => Ok(self.near(memory)),
+            Some(Err(error)) => self.ordinary(len_bytes, &error.to_string()),
+            None => Ok(self.near(Mapping::anonymous(len_bytes)?)),
+        }
+    }
+
+    /// The same where huge pages are wanted and cannot be had, which is told.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn ordinary(&self, len_bytes: usize, why: &str) -> io::Result<Mapping> {
+        if !self.told_of_huge_pages.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "no huge pages for {len_bytes} bytes of DMA memory, ordinary ones are taken, which are slower to map: {why} \
+                 (`sysctl vm.nr_hugepages`)"
+            );
+        }
+        Ok(self.near(Mapping::anonymous(len_bytes)?))
+    }
+
+    fn near(&self, memory: Mapping) -> Mapping {
         if let Some(node) = self.node
             && let Err(error) = memory.prefer_node(node)
         {
@@ -46,7 +55,7 @@ impl NearMemory {
                 "memory of NUMA node {node}, next to the device, cannot be asked for: {error}"
             ));
         }
-        Ok(memory)
+        memory
     }
 
     /// Looks where pinned memory lies.
@@ -74,10 +83,12 @@ mod tests {
 
     #[test]
     fn memory_is_given_whatever_the_machine_has() {
-        for node in [None, Some(0), Some(63), Some(100_000)] {
-            let near = NearMemory::new(node);
-            for len_bytes in [4096, HUGE_PAGE_BYTES, 64 * HUGE_PAGE_BYTES] {
+        // The last is more than anybody reserves for a test; what is mapped is not touched but for a few bytes.
+        for len_bytes in [4096, HUGE_PAGE_BYTES, 64 * HUGE_PAGE_BYTES, HUGE_PAGE_BYTES << 9] {
+            for node in [None, Some(0), Some(63), Some(100_000)] {
+                let near = NearMemory::new(node);
                 let memory = near.take(len_bytes).unwrap();
+                assert_eq!(memory.len_bytes(), len_bytes);
                 memory.write(len_bytes - 4, &[1, 2, 3, 4]);
                 near.look(&memory);
                 let mut back = [0; 5];

@@ -83,10 +83,22 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
         Err(source) => return Err(VfioError::Reset { address, source }),
     }
     let windows = device.space.windows().map_err(step("asking the IOMMU for its addresses"))?;
+    let windows = within_bits(windows, options.address_bits);
+    if windows.is_empty() {
+        let expected = format!("some of {} bits that the IOMMU can map", options.address_bits);
+        return Err(unfit("addresses", &expected, "none".into()));
+    }
     let snooped = device.space.forces_snooping().map_err(step("asking the IOMMU"))?;
     let is_coherent = snooped || options.known_coherent;
     if !is_coherent && !device.config().forbid_no_snoop().map_err(step("switching No Snoop off"))? {
-        return Err(unfit("DMA", "coherent with the CPU's caches", "an IOMMU that does not force it".into()));
+        let got = match device.access {
+            VfioAccess::Group => "an IOMMU that does not force it",
+            // Only Intel's says so by this way.
+            VfioAccess::Cdev => {
+                "an IOMMU that does not say that it forces it (MILLRACE_VFIO=group asks otherwise)"
+            }
+        };
+        return Err(unfit("DMA", "coherent with the CPU's caches", got.into()));
     }
     let irq =
         ioctl::irq_info(&device.file, sys::VFIO_PCI_MSIX_IRQ_INDEX).map_err(step("asking for MSI-X"))?;
@@ -113,7 +125,7 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
     }
     let len_bytes = usize::try_from(bar.size).map_err(|e| step("mapping BAR0")(io::Error::other(e)))?;
     let mapping = Mapping::of_region(&device.file, bar.offset, len_bytes).map_err(step("mapping BAR0"))?;
-    let iovas = IovaAllocator::new(&within_bits(windows, options.address_bits));
+    let iovas = IovaAllocator::new(&windows);
     tracing::debug!(%address, access = %device.access, snooped, "addresses for the device: {iovas}");
     Ok(Function {
         name: format!("vfio:{address}"),
@@ -124,12 +136,11 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
     })
 }
 
-/// Windows cut to what a device can address.
+/// What of an IOMMU's windows a device of so many bits can address. Where the kernel lists no windows (before 5.4), what lies below 4 GiB is left alone:
+/// the window of interrupts is somewhere there.
 fn within_bits(windows: Vec<RangeInclusive<u64>>, bits: u32) -> Vec<RangeInclusive<u64>> {
     let last = 1u64.checked_shl(bits).map_or(u64::MAX, |end| end - 1);
-    if windows.is_empty() && last < u64::MAX {
-        return vec![0..=last];
-    }
+    let windows = if windows.is_empty() { vec![1 << 32..=u64::MAX] } else { windows };
     windows.into_iter().map(|w| *w.start()..=(*w.end()).min(last)).filter(|w| !w.is_empty()).collect()
 }
 
@@ -182,7 +193,8 @@ mod tests {
         assert_eq!(within_bits(windows(), 64), windows());
         assert_eq!(within_bits(windows(), 32), [0..=0xfedf_ffff, 0xfef0_0000..=0xffff_ffff]);
         assert_eq!(within_bits(windows(), 24), [0..=0xff_ffff]);
-        assert_eq!(within_bits(vec![], 28), [0..=0xfff_ffff]);
-        assert!(within_bits(vec![], 64).is_empty());
+        assert!(within_bits(vec![1 << 40..=1 << 41], 32).is_empty(), "nothing is left, and not everything");
+        assert!(within_bits(vec![], 32).is_empty(), "who knows what is reserved there");
+        assert_eq!(within_bits(vec![], 64), [1 << 32..=u64::MAX]);
     }
 }

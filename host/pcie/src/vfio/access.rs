@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path, str::FromStr};
 
-use rustix::fs::{Access, access};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use thiserror::Error;
 
 use crate::PciFunction;
@@ -57,8 +57,8 @@ impl VfioAccess {
     /// # Errors
     /// [`AccessError`] if it names no way.
     pub fn from_env() -> Result<Option<Self>, AccessError> {
-        match std::env::var(Self::VARIABLE) {
-            Ok(text) if !text.is_empty() => text.parse().map(Some),
+        match std::env::var_os(Self::VARIABLE) {
+            Some(text) if !text.is_empty() => text.to_string_lossy().parse().map(Some),
             _ => Ok(None),
         }
     }
@@ -73,7 +73,7 @@ impl VfioAccess {
     pub fn choose_under(root: &Path, function: &PciFunction) -> Self {
         let may_open = |path: &str| {
             let path = root.join(path.trim_start_matches('/'));
-            access(path, Access::READ_OK | Access::WRITE_OK).is_ok()
+            accessat(CWD, path, Access::READ_OK | Access::WRITE_OK, AtFlags::EACCESS).is_ok()
         };
         match function.cdev_path() {
             Some(path) if may_open(IOMMUFD) && may_open(&path) => Self::Cdev,

@@ -186,6 +186,12 @@ impl Mapper for Device {
         self.near.take(len_bytes).map(|memory| (memory, ()))
     }
 
+    /// Huge pages are promised when memory is taken and looked for when it is pinned: by then another node, cpuset or cgroup may have none.
+    fn instead(&self, refused: &Mapping) -> Option<io::Result<(Mapping, ())>> {
+        let ordinary = || self.near.ordinary(refused.len_bytes(), "they cannot be pinned");
+        refused.is_huge().then(|| ordinary().map(|memory| (memory, ())))
+    }
+
     /// The kernel pins the pages here, so that from here on they lie somewhere.
     fn map(&self, iova: Iova, memory: &Mapping, (): &()) -> io::Result<()> {
         self.space.map(iova, memory)?;
