@@ -165,8 +165,9 @@ impl Mapping {
         self.check(at, count.saturating_mul(8));
         assert!(at.is_multiple_of(8), "a word at {at} is not aligned");
         // SAFETY: 1. in bounds and 2. aligned, just checked (a mapping begins at a page and is no longer than `isize::MAX`); 3. alive as long as
-        // `self`; 4. others may write them at any time, which an atomic allows. Bytes of them are written by other atomics of this file only where
-        // the lengths differ, never at once by this process's two sides: a range has one writer by the ring protocol.
+        // `self`; 4. others may write them at any time, which an atomic allows; 5. atomics of different widths never race on a place: the other
+        // side (a device, another process, or this one's own served device) has a mapping of its own, at other addresses, and this side's accesses to
+        // one place are ordered by the lock of whoever owns the buffer.
         unsafe { std::slice::from_raw_parts(self.map.as_mut_ptr().add(at).cast::<AtomicU64>(), count) }
     }
 

@@ -1,5 +1,5 @@
 //! Looks for what a witness leaves behind: after each job, and on each way in which a job can fail, every buffer that the device could ever reach is
-//! read back and searched for the job's scalars; at the end device memory is read back too. `make test-pcie` runs it in the guest, through the IOMMU.
+//! read back and searched for the job's scalars, values and results; at the end the part of device memory that the driver uses is read back too. `make test-pcie` runs it in the guest, through the IOMMU.
 //!
 //! Usage: secrets vfio:ADDRESS
 
@@ -24,6 +24,14 @@ const LOG_VALUES: u32 = 6;
 
 type Failure = Box<dyn Error>;
 
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Sum,
+    Transform,
+}
+
+const KINDS: [Kind; 2] = [Kind::Sum, Kind::Transform];
+
 /// Scalars that are met nowhere by chance.
 fn secrets(tag: u64, n: usize) -> Vec<Fr> {
     (0..n as u64).map(|i| (Fr::from(tag) + Fr::from(i)).pow([0x1234_5678_9abc_def1])).collect()
@@ -36,6 +44,7 @@ struct Hunt {
     points: Vec<G1Affine>,
     /// All that was given to the device so far.
     given: Vec<Fr>,
+    jobs: u64,
 }
 
 impl Hunt {
@@ -50,16 +59,82 @@ impl Hunt {
         let points = G1Projective::normalize_batch(&points);
         let mont: Vec<G1Mont> = points.iter().map(G1Mont::from).collect();
         let bases = engine.load(Resident::G1(mont.into()))?;
-        Ok(Self { engine, seen, bases, points, given: Vec::new() })
+        Ok(Self { engine, seen, bases, points, given: Vec::new(), jobs: 0 })
     }
 
-    /// An MSM over new secrets, and what it should give.
-    fn msm(&mut self, tag: u64) -> (Job, JobValue) {
-        let scalars = secrets(tag, POINTS);
-        let sum = JobValue::G1(millrace_oracle::msm_g1(&self.points, &scalars).into_affine());
-        self.given.extend(&scalars);
-        let scalars = scalars.into_iter().map(FrCanonical::from).collect();
-        (Job::Msm { group: Group::G1, bases: self.bases, range: 0..POINTS, scalars }, sum)
+    /// A job over new secrets, and what it should give: a sum, or a transform whose result is a secret too.
+    fn job(&mut self, kind: Kind) -> (Job, JobValue) {
+        self.jobs += 1;
+        let tag = 1_000 * self.jobs;
+        match kind {
+            Kind::Sum => {
+                let scalars = secrets(tag, POINTS);
+                let sum = JobValue::G1(millrace_oracle::msm_g1(&self.points, &scalars).into_affine());
+                self.given.extend(&scalars);
+                let scalars = scalars.into_iter().map(FrCanonical::from).collect();
+                (Job::Msm { group: Group::G1, bases: self.bases, range: 0..POINTS, scalars }, sum)
+            }
+            Kind::Transform => {
+                let values = secrets(tag, 1 << LOG_VALUES);
+                let mut result = values.clone();
+                millrace_oracle::ntt(&mut result, NttDirection::Forward, true);
+                self.given.extend(values.iter().chain(&result));
+                let job = Job::Ntt { direction: NttDirection::Forward, coset: true, values };
+                (job, JobValue::Values(result))
+            }
+        }
+    }
+
+    fn done(&mut self, kind: Kind) -> Result<(), Failure> {
+        let (job, value) = self.job(kind);
+        let ticket = self.engine.submit(job)?;
+        expect("the search finds the secrets of a job in flight", self.is_left())?;
+        expect("the answer is right", self.engine.wait(ticket)?.value == value)?;
+        self.clean(&format!("{kind:?} that was done"))
+    }
+
+    /// Addresses that lead nowhere: the IOMMU refuses the read, the device says so.
+    fn failed(&mut self, kind: Kind) -> Result<(), Failure> {
+        let (job, _) = self.job(kind);
+        self.seen.misplace(true);
+        let failed = self.engine.submit(job).and_then(|ticket| self.engine.wait(ticket));
+        self.seen.misplace(false);
+        let error = failed.err().ok_or("a job without readable inputs ended well")?;
+        expect("the device says which read failed", error.to_string().contains("HOST_READ"))?;
+        self.clean(&format!("{kind:?} that failed ({error})"))
+    }
+
+    fn cancelled(&mut self, kind: Kind) -> Result<(), Failure> {
+        let (job, _) = self.job(kind);
+        let ticket = self.engine.submit(job)?;
+        self.engine.cancel(ticket)?;
+        self.clean(&format!("{kind:?} that was cancelled"))
+    }
+
+    fn reset(&mut self, kind: Kind) -> Result<(), Failure> {
+        let (job, _) = self.job(kind);
+        let ticket = self.engine.submit(job)?;
+        self.engine.reset()?;
+        let outcome =
+            self.engine.wait(ticket).map_or_else(|error| error.to_string(), |_| "done all the same".into());
+        self.clean(&format!("a reset of the function with {kind:?} given ({outcome})"))
+    }
+
+    /// Registers that answer all-ones: with jobs given before, which a device that still works may end, and with one given then.
+    fn cut(&mut self) -> Result<(), Failure> {
+        let tickets = KINDS.map(|kind| {
+            let (job, _) = self.job(kind);
+            self.engine.submit(job)
+        });
+        self.seen.cut();
+        for ticket in tickets {
+            let _ = ticket.and_then(|ticket| self.engine.wait(ticket));
+        }
+        let (job, _) = self.job(Kind::Sum);
+        let failed = self.engine.submit(job).and_then(|ticket| self.engine.wait(ticket));
+        let error = failed.err().ok_or("a job of a dead link ended well")?;
+        expect("a dead link is a lost device", matches!(error, EngineError::DeviceLost { .. }))?;
+        self.clean(&format!("a dead link ({error})"))
     }
 
     fn is_left(&self) -> bool {
@@ -68,10 +143,10 @@ impl Hunt {
 
     fn clean(&self, after: &str) -> Result<(), Failure> {
         if self.is_left() {
-            return Err(format!("after {after}: a scalar lies in DMA memory").into());
+            return Err(format!("after {after}: a secret lies in DMA memory").into());
         }
         println!(
-            "after {after}: none of {} scalars in {} bytes of DMA memory",
+            "after {after}: none of {} secrets in {} bytes of DMA memory",
             self.given.len(),
             self.seen.bytes()
         );
@@ -85,68 +160,28 @@ fn expect(what: &str, holds: bool) -> Result<(), Failure> {
 
 fn in_host_memory(function: &Function) -> Result<Vec<Fr>, Failure> {
     let mut hunt = Hunt::new(function)?;
-    let (job, sum) = hunt.msm(1_000);
-    let ticket = hunt.engine.submit(job)?;
-    expect("the search finds the scalars of a job in flight", hunt.is_left())?;
-    expect("the MSM is right", hunt.engine.wait(ticket)?.value == sum)?;
-    hunt.clean("an MSM")?;
-
-    let values = secrets(2_000, 1 << LOG_VALUES);
-    let mut result = values.clone();
-    millrace_oracle::ntt(&mut result, NttDirection::Forward, true);
-    hunt.given.extend(values.iter().chain(&result));
-    let job = Job::Ntt { direction: NttDirection::Forward, coset: true, values };
-    let ticket = hunt.engine.submit(job)?;
-    expect("the transform is right", hunt.engine.wait(ticket)?.value == JobValue::Values(result))?;
-    hunt.clean("a transform, whose result is a secret too")?;
-
-    // Addresses that lead nowhere: the IOMMU refuses the read, the device says so.
-    hunt.seen.misplace(true);
-    let (job, _) = hunt.msm(3_000);
-    let failed = hunt.engine.submit(job).and_then(|ticket| hunt.engine.wait(ticket));
-    hunt.seen.misplace(false);
-    let error = failed.err().ok_or("a job without readable scalars ended well")?;
-    hunt.clean(&format!("a failure ({error})"))?;
-
-    let (job, _) = hunt.msm(4_000);
-    let ticket = hunt.engine.submit(job)?;
-    hunt.engine.cancel(ticket)?;
-    hunt.clean("a cancel")?;
-
-    let (job, _) = hunt.msm(5_000);
-    let ticket = hunt.engine.submit(job)?;
-    hunt.engine.reset()?;
-    let outcome =
-        hunt.engine.wait(ticket).map_or_else(|error| error.to_string(), |_| "the job was quicker".into());
-    hunt.clean(&format!("a reset of the function ({outcome})"))?;
-
-    let (job, sum) = hunt.msm(6_000);
-    let ticket = hunt.engine.submit(job)?;
-    expect("the MSM after all that is right", hunt.engine.wait(ticket)?.value == sum)?;
-    hunt.clean("one more MSM")?;
-
-    let (job, _) = hunt.msm(7_000);
-    hunt.seen.cut();
-    let failed = hunt.engine.submit(job).and_then(|ticket| hunt.engine.wait(ticket));
-    let error = failed.err().ok_or("a job of a dead link ended well")?;
-    expect("a dead link is a lost device", matches!(error, EngineError::DeviceLost { .. }))?;
-    hunt.clean(&format!("a dead link ({error})"))?;
-    let Hunt { engine, seen, given, .. } = hunt;
-    drop(engine);
-    expect("nothing was written after the driver ended", !seen.holds(&given))?;
-    Ok(given)
+    for kind in KINDS {
+        hunt.done(kind)?;
+        hunt.failed(kind)?;
+        hunt.cancelled(kind)?;
+        hunt.reset(kind)?;
+        hunt.done(kind)?;
+    }
+    hunt.cut()?;
+    Ok(hunt.given)
 }
 
 fn main() -> Result<(), Failure> {
     let name = std::env::args().nth(1).ok_or("usage: secrets vfio:ADDRESS")?;
     let address = name.strip_prefix("vfio:").unwrap_or(&name).parse()?;
-    let options =
-        VfioOptions { bar0_bytes: BAR0_BYTES, access: VfioAccess::from_env()?, ..VfioOptions::default() };
-    let function = open_vfio(address, &options)?;
+    let access = VfioAccess::from_env()?;
+    let function =
+        open_vfio(address, &VfioOptions { bar0_bytes: BAR0_BYTES, access, ..VfioOptions::default() })?;
     let given = in_host_memory(&function)?;
-    let memory = read_back(&function)?;
-    let is_left = seen::is_in(&memory, &given);
-    expect("device memory holds none of the scalars", !is_left)?;
-    println!("none of {} scalars in the first {} bytes of device memory", given.len(), memory.len());
+    let planted = Fr::from(0xfeed_u64).pow([0xfeed_f00d_u64]);
+    let memory = read_back(&function, &FrCanonical::from(planted).0)?;
+    expect("the search finds a scalar that was put into device memory", seen::is_in(&memory, &[planted]))?;
+    expect("device memory holds none of the secrets", !seen::is_in(&memory, &given))?;
+    println!("none of {} secrets in the first {} bytes of device memory", given.len(), memory.len());
     Ok(())
 }

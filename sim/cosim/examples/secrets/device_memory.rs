@@ -13,13 +13,15 @@ use millrace_regs::{Completion, Descriptor, layout, queue_register, registers as
 const SPAN_BYTES: usize = 256 << 10;
 const CHUNK_BYTES: usize = 64 << 10;
 const EPOCH: u32 = 0x5345_0001;
+const BEAT_BYTES: usize = 64;
 const ENTRY_BYTES: usize = 64;
 /// Of an entry: where the word with the phase lies.
 const PHASE_AT: usize = 60;
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The bottom of device memory. Resets the function; nobody else may drive it.
-pub(crate) fn read_back(function: &Function) -> Result<Vec<u8>, Box<dyn Error>> {
+/// The bottom of device memory, with `planted` put into its last bytes before, so that a search has something to find. Resets the function, which
+/// leaves device memory as it is; nobody else may drive it.
+pub(crate) fn read_back(function: &Function, planted: &[u8; 32]) -> Result<Vec<u8>, Box<dyn Error>> {
     let bar0 = &*function.bar0;
     let until = Instant::now() + LIMIT;
     let settle = |offset: u32| {
@@ -38,10 +40,12 @@ pub(crate) fn read_back(function: &Function) -> Result<Vec<u8>, Box<dyn Error>> 
     settle(at(reg::QUEUE_ENABLE))?;
 
     let chunks = SPAN_BYTES / CHUNK_BYTES;
-    let log_entries = (chunks + 1).next_power_of_two().trailing_zeros().max(1);
+    let log_entries = (chunks + 2).next_power_of_two().trailing_zeros().max(1);
     let ring_bytes = ENTRY_BYTES << log_entries;
     let (sq, cq) = (function.dma.alloc(ring_bytes)?, function.dma.alloc(ring_bytes)?);
     let target = function.dma.alloc(SPAN_BYTES)?;
+    let source = function.dma.alloc(BEAT_BYTES)?;
+    source.write(0, planted);
     // Not zeros: a copy that does not come is no clean memory.
     target.write(0, &vec![0xa5; SPAN_BYTES]);
     for (base, iova) in [(reg::QUEUE_SQ_BASE_LO, sq.iova()), (reg::QUEUE_CQ_BASE_LO, cq.iova())] {
@@ -52,25 +56,30 @@ pub(crate) fn read_back(function: &Function) -> Result<Vec<u8>, Box<dyn Error>> 
     bar0.write32(at(reg::QUEUE_EPOCH), EPOCH);
     bar0.write32(at(reg::QUEUE_ENABLE), reg::QUEUE_ENABLE_VALUE_MASK);
 
-    for i in 0..chunks {
-        let descriptor = Descriptor {
-            opcode: layout::OPCODE_COPY,
-            flags: layout::FLAG_SRC0_DEV,
-            job_id: i as u32,
-            src0: (i * CHUNK_BYTES) as u64,
-            dst: target.iova().0 + (i * CHUNK_BYTES) as u64,
-            count: CHUNK_BYTES as u64,
-            dst_len_bytes: CHUNK_BYTES as u64,
-            epoch: EPOCH,
-            phase: true,
-            ..Descriptor::default()
-        };
-        let bytes = descriptor.to_bytes();
+    let copy = |flags, src0, dst, bytes: usize| Descriptor {
+        opcode: layout::OPCODE_COPY,
+        flags,
+        src0,
+        dst,
+        count: bytes as u64,
+        dst_len_bytes: bytes as u64,
+        epoch: EPOCH,
+        phase: true,
+        ..Descriptor::default()
+    };
+    let last = (SPAN_BYTES - BEAT_BYTES) as u64;
+    let mut jobs = vec![copy(layout::FLAG_DST_DEV, source.iova().0, last, BEAT_BYTES)];
+    jobs.extend((0..chunks).map(|i| {
+        let from = (i * CHUNK_BYTES) as u64;
+        copy(layout::FLAG_SRC0_DEV, from, target.iova().0 + from, CHUNK_BYTES)
+    }));
+    for (i, job) in jobs.iter().enumerate() {
+        let bytes = Descriptor { job_id: i as u32, ..*job }.to_bytes();
         sq.write(i * ENTRY_BYTES, &bytes[..PHASE_AT]);
         sq.write_u32_release(i * ENTRY_BYTES + PHASE_AT, 1);
     }
-    bar0.write32(at(reg::QUEUE_DOORBELL), chunks as u32);
-    for i in 0..chunks {
+    bar0.write32(at(reg::QUEUE_DOORBELL), jobs.len() as u32);
+    for i in 0..jobs.len() {
         while cq.read_u32_acquire(i * ENTRY_BYTES + PHASE_AT) & 1 == 0 {
             if Instant::now() > until {
                 return Err("no completion of a copy".into());
@@ -88,8 +97,8 @@ pub(crate) fn read_back(function: &Function) -> Result<Vec<u8>, Box<dyn Error>> 
     settle(at(reg::QUEUE_ENABLE))?;
     let mut memory = vec![0; SPAN_BYTES];
     target.read(0, &mut memory);
-    if memory.iter().all(|&byte| byte == memory[0]) {
-        return Err("device memory reads as one byte all over, though bases lie in it".into());
+    if memory[..BEAT_BYTES].iter().all(|&byte| byte == memory[0]) {
+        return Err("device memory does not begin with bases, which were never taken from it".into());
     }
     Ok(memory)
 }
