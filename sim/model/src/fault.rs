@@ -81,6 +81,8 @@ pub enum Fault {
     LoseCompletion,
     /// The completion is written twice, at two places.
     DoubleCompletion,
+    /// The completion is written so many times: more than the ring has room for, if that is many.
+    Overflow(u16),
     /// The completion is written with the phase of the last lap: the host cannot see it.
     WrongPhase,
     /// The completion carries another epoch.

@@ -247,6 +247,9 @@ impl Device {
                 self.write_completion(state, queue, completion, wants_irq, true);
                 self.write_completion(state, queue, completion, wants_irq, true);
             }
+            Some(Fault::Overflow(times)) => {
+                (0..times).for_each(|_| self.write_completion(state, queue, completion, wants_irq, true));
+            }
             Some(Fault::WrongPhase) => self.write_completion(state, queue, completion, wants_irq, false),
             Some(Fault::WrongEpoch) => {
                 completion.epoch = completion.epoch.wrapping_sub(1);
