@@ -22,7 +22,7 @@ CARGO_FLAGS := --release --locked
 CONTRACTS := host/rollup/contracts
 FORGE := $(MILLRACE_NODE_MODULES)/@foundry-rs/forge-linux-amd64/bin/forge
 
-.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures ceremony campaign-rollup rollup-proofs formal fuzz generate clean vectors test-pcie faults test-arm64
+.PHONY: help setup build demo test test-rust test-rtl check fmt bench figures ceremony campaign-rollup rollup-proofs formal fuzz fuzz-device generate clean vectors test-pcie faults test-arm64
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -121,11 +121,20 @@ rollup-proofs: build ## A proof of 8 ops on the Verilated device, equal to the C
 
 # cargo-fuzz wants flags that only nightly toolchains take; RUSTC_BOOTSTRAP lets the one that is here take them, for this target alone.
 FUZZ_SECONDS ?= 60
-fuzz: setup ## Fuzz the parsers, FUZZ_SECONDS each; inputs worth keeping go to host/groth16/fuzz/seeds
+FUZZ_CASES ?= 1000
+fuzz: setup ## Fuzz the parsers, FUZZ_SECONDS each (inputs worth keeping go to host/groth16/fuzz/seeds), then the driver (fuzz-device)
 	@[ -x .tools/bin/cargo-fuzz ] || cargo install --quiet --locked --root .tools cargo-fuzz@0.13.2
 	@cd host/groth16/fuzz && export RUSTC_BOOTSTRAP=1 PATH="$(ROOT)/.tools/bin:$$PATH" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" && for target in zkey wtns r1cs json; do \
 	  mkdir -p corpus/$$target && cargo fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -print_final_stats=1 && \
 	  cargo fuzz run $$target -- -merge=1 -use_counters=0 -max_len=8192 seeds/$$target corpus/$$target; done
+	@$(MAKE) --no-print-directory fuzz-device
+
+fuzz-device: setup ## A hostile device against the driver: on the socket for FUZZ_SECONDS, in every queue for FUZZ_CASES; the result is kept in bench/results
+	@mkdir -p $(call RESULTS,fuzz)
+	@keep=$(call RESULTS,fuzz)/hostile-server.txt; MILLRACE_HOSTILE_SEED=$$(date +%s) MILLRACE_HOSTILE_SECONDS=$(FUZZ_SECONDS) \
+	  cargo test $(CARGO_FLAGS) -p millrace-cosim --test hostile_server -- --nocapture > $$keep || { cat $$keep; exit 1; }; grep '^hostile' $$keep
+	@keep=$(call RESULTS,fuzz)/hostile-queues.txt; PROPTEST_CASES=$(FUZZ_CASES) \
+	  cargo test $(CARGO_FLAGS) -p millrace-driver --test hostile -- --nocapture > $$keep || { cat $$keep; exit 1; }; grep '^hostile' $$keep
 
 formal: setup ## Proofs of small RTL cells and of the slot scheduler
 	@bash hw/formal/run.sh
