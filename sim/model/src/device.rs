@@ -75,6 +75,8 @@ pub(crate) struct State {
     pub(crate) queues: Vec<Queue>,
     /// Indexed by opcode − 1.
     pub(crate) engines: [EngineState; 3],
+    /// For each engine: the queue whose turn it is, where an engine takes a few jobs at a time only.
+    pub(crate) turns: [usize; 3],
     pub(crate) counts: Counts,
     pub(crate) faults: FaultPlan,
     /// A reset that does not end.
@@ -179,6 +181,7 @@ impl BareModel {
                 off: false,
                 queues: queues.map(|_| Queue::default()).collect(),
                 engines: Default::default(),
+                turns: [0; 3],
                 counts: Counts::default(),
                 faults: FaultPlan::default(),
                 resetting: 0,
@@ -322,10 +325,14 @@ impl Device {
         self.tell_dispatcher();
     }
 
-    /// Takes its time, unless the engine is reset meanwhile.
+    /// Takes its time, unless the engine is reset or the device switched off meanwhile.
     fn linger(&self, time: Duration, engine: usize, generation: u64) {
         let until = Instant::now() + time;
-        while Instant::now() < until && self.state.lock().engines[engine].generation == generation {
+        let goes_on = || {
+            let state = self.state.lock();
+            !state.off && state.engines[engine].generation == generation
+        };
+        while Instant::now() < until && goes_on() {
             thread::sleep(LINGER_POLL.min(time));
         }
     }

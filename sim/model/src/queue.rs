@@ -164,6 +164,21 @@ impl Device {
         })
     }
 
+    /// Whether a queue that was served longer ago has a job for the engine at its head, as the RTL's dispatch takes them in turn.
+    fn is_anothers_turn(&self, state: &State, engine: usize, number: usize) -> bool {
+        let wants = |queue: usize| {
+            let one = &state.queues[queue];
+            let setup = one.fetchable(&self.doorbells[queue])?;
+            let at = setup.sq_base + u64::from(one.sq_head) * ENTRY_BYTES;
+            let mut bytes = [0; ENTRY_BYTES as usize];
+            self.dma.read(Iova(at), &mut bytes).ok()?;
+            Some(usize::from(Descriptor::from_bytes(&bytes).opcode).wrapping_sub(1))
+        };
+        let queues = state.queues.len();
+        let in_turn = (0..queues).map(|i| (state.turns[engine] + i) % queues);
+        in_turn.take_while(|&queue| queue != number).any(|queue| wants(queue) == Some(engine))
+    }
+
     /// Takes the next descriptor of a queue; `false` if it has to wait for its engine.
     fn fetch(&self, state: &mut MutexGuard<'_, State>, number: usize, setup: Setup) -> bool {
         let at = setup.sq_base + u64::from(state.queues[number].sq_head) * ENTRY_BYTES;
@@ -173,11 +188,12 @@ impl Device {
             return true;
         }
         let descriptor = Descriptor::from_bytes(&bytes);
-        let engine = state.engines.get(usize::from(descriptor.opcode).wrapping_sub(1));
-        if engine
-            .is_some_and(|engine| self.config.waiting_jobs.is_some_and(|most| engine.waiting.len() >= most))
-        {
-            return false;
+        let engine = usize::from(descriptor.opcode).wrapping_sub(1);
+        if let (Some(most), Some(there)) = (self.config.waiting_jobs, state.engines.get(engine)) {
+            if there.waiting.len() >= most || self.is_anothers_turn(state, engine, number) {
+                return false;
+            }
+            state.turns[engine] = (number + 1) % state.queues.len();
         }
         let queue = &mut state.queues[number];
         let (index, phase) = (queue.sq_head, queue.sq_phase);
