@@ -1,6 +1,9 @@
 //! The device with all its queues.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use millrace_pcie::{DmaError, Function};
 use millrace_regs::registers as reg;
@@ -18,9 +21,12 @@ use crate::{
     tickets::queue_of,
 };
 
-/// How often an engine is reset for a cancelled job. The first takes it from the engine, the second from the head of its ring; behind other jobs it is
-/// taken with its queue, as every reset of the engine costs the jobs of all queues that it has.
-const CANCEL_RESETS: u32 = 2;
+/// How often an engine is reset for jobs that it does not let go of before whole queues are. What a reset takes is sent again only afterwards, so that
+/// each job of others is restarted once at most.
+const CANCEL_RESETS: u32 = 32;
+/// How long is waited after the first of these resets for the next jobs of the rings to reach the engine; twice as long after each next one, up to
+/// `progress_interval`.
+const FIRST_PATIENCE: Duration = Duration::from_millis(2);
 
 /// What stands above the queues.
 pub(crate) struct Device {
@@ -161,9 +167,10 @@ impl World<'_> {
     }
 
     /// An engine reset takes the jobs that the engine has; a descriptor that was not fetched yet comes later, so the
-    /// reset is repeated once, and then the queue is reset.
+    /// reset is repeated while some are left.
     fn let_go(&mut self, number: usize, of_ticket: impl Fn(&Flight) -> bool + Copy) -> Result<(), LinkDown> {
         let is_there = |world: &Self| world.queues[number].flights.values().any(of_ticket);
+        let mut patience = FIRST_PATIENCE;
         for _ in 0..CANCEL_RESETS {
             let flights = self.queues[number].flights.values();
             let Some(bits) =
@@ -174,8 +181,10 @@ impl World<'_> {
             if !self.reset_engines(bits)? {
                 break;
             }
-            let patience = std::time::Instant::now() + self.device.common.config.progress_interval;
-            self.settle(|world| Ok(!is_there(world) || std::time::Instant::now() >= patience))?;
+            patience = patience.min(self.device.common.config.progress_interval);
+            let until = Instant::now() + patience;
+            self.settle(|world| Ok(!is_there(world) || Instant::now() >= until))?;
+            patience *= 2;
         }
         if is_there(self) {
             self.recover(Level::Queue, "a cancelled job was not let go");

@@ -137,6 +137,8 @@ pub(crate) struct Queue {
     watchdogs: [Watchdog; OPCODES],
     /// Jobs of each opcode that had ended when its bounds began.
     jobs_before: [u64; OPCODES],
+    /// The oldest job at the last look.
+    last_head: Option<u64>,
     next_look: Instant,
     overtaken: Vec<(u32, Flight)>,
 }
@@ -154,6 +156,7 @@ impl Queue {
         Ok(Self {
             watchdogs: std::array::from_fn(|_| Watchdog::new(&common.config)),
             jobs_before: [0; OPCODES],
+            last_head: None,
             next_look: Instant::now(),
             flights: Flights::new(cq.entries()),
             common,
@@ -433,7 +436,13 @@ impl Queue {
             });
         }
         self.touch_watchdog(layout::OPCODE_NOP);
-        let head = self.flights.values().min_by_key(|flight| flight.sequence).map(|flight| flight.opcode);
+        let head = self.flights.values().min_by_key(|flight| flight.sequence);
+        let (head, sequence) = (head.map(|flight| flight.opcode), head.map(|flight| flight.sequence));
+        if self.last_head != sequence {
+            // Its turn begins now, however long nobody looked.
+            self.last_head = sequence;
+            head.into_iter().for_each(|opcode| self.touch_watchdog(opcode));
+        }
         for opcode in ENGINES {
             // A ring hands its jobs out in order: behind a job of another engine one may not have reached its own, and has to wait for no fault of that.
             // Whether the head moves is seen by its own engine; when it has ended it is the next one's turn.

@@ -285,6 +285,10 @@ impl World<'_> {
     fn reset_doomed_queues(&mut self) -> Result<bool, LinkDown> {
         let some_are = self.queues.iter().any(|queue| has_doomed(queue));
         for queue in &mut self.queues {
+            if has_doomed(queue) {
+                // It is known who is to blame: for the others of the queue this is no attempt.
+                queue.flights.values_mut().for_each(|flight| flight.collateral = true);
+            }
             if (has_doomed(queue) || !some_are) && !queue.reset()? {
                 return Ok(false);
             }

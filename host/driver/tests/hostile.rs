@@ -140,7 +140,8 @@ fn garbage_completions_never_crash_the_driver() {
     println!(
         "hostile queues: {cases} cases, entries written to each queue's ring: {struck:?}; no panic, no wrong answer"
     );
-    assert!(struck.iter().all(|&entries| entries > cases), "{struck:?} in {cases} cases");
+    let many = cases >= u64::from(CASES);
+    assert!(!many || struck.iter().all(|&entries| entries > cases), "{struck:?} in {cases} cases");
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use millrace_pcie::Function;
+use millrace_pcie::{DmaBuffer, Function};
 use millrace_regs::{Cause, Completion, Descriptor, layout};
 
 use super::{ExerciseError, queue::HandQueue, unexpected};
@@ -53,12 +53,16 @@ pub struct ProbeReport {
 /// [`ExerciseError`]: not a device of ours, or a job that did not end well.
 pub fn probe(function: &Function, plan: &ProbePlan) -> Result<ProbeReport, ExerciseError> {
     let identity = Identity::read(&function.name, &*function.bar0, false)?;
+    let dma = |source| ExerciseError::Dma { device: function.name.clone(), source };
+    let most = COPY_BYTES.map(|bytes| bytes.min(identity.memory_bytes));
+    // Dropped after the queue, which then has stopped: copies may be under way where something fails.
+    let buffer = function.dma.alloc(most[1] as usize).map_err(dma)?;
     let mut queue = HandQueue::after_reset(function, plan.deadline)?;
     queue.start()?;
     let mut run = Probe { function, plan, queue: &mut queue };
     let polled = run.round_trips(HandQueue::run_polled)?;
     let woken = run.round_trips(HandQueue::run)?;
-    let (to_device, to_host, copy_bytes) = run.copies(identity.memory_bytes)?;
+    let (to_device, to_host, copy_bytes) = run.copies(&*buffer, most)?;
     queue.close()?;
     Ok(ProbeReport { polled, woken, to_device, to_host, copy_bytes })
 }
@@ -97,10 +101,7 @@ impl<'f> Probe<'_, 'f> {
     }
 
     /// To the device and back, bytes a second, and the bytes of one copy.
-    fn copies(&mut self, memory_bytes: u64) -> Result<(f64, f64, u64), ExerciseError> {
-        let most = COPY_BYTES.map(|bytes| bytes.min(memory_bytes));
-        let dma = |source| ExerciseError::Dma { device: self.function.name.clone(), source };
-        let buffer = self.function.dma.alloc(most[1] as usize).map_err(dma)?;
+    fn copies(&mut self, buffer: &dyn DmaBuffer, most: [u64; 2]) -> Result<(f64, f64, u64), ExerciseError> {
         let up = |len_bytes| Descriptor {
             opcode: layout::OPCODE_COPY,
             flags: layout::FLAG_DST_DEV,
@@ -119,7 +120,6 @@ impl<'f> Probe<'_, 'f> {
         let down = Descriptor { flags: layout::FLAG_SRC0_DEV, src0: 0, dst: buffer.iova().0, ..up };
         let to_device = self.rate("COPY to the device", up)?;
         let to_host = self.rate("COPY to the host", down)?;
-        // The device has let go of the buffer: its jobs have completed.
         Ok((to_device, to_host, len_bytes))
     }
 
