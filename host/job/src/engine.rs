@@ -22,6 +22,12 @@ pub trait Engine: Send + Sync {
         1
     }
 
+    /// Where this engine stands for several: how a job of this kind that can be cut, as a sum by its points, is best shared among them, a weight for each.
+    /// Else one.
+    fn shares(&self, _kind: &JobKind) -> Vec<f64> {
+        vec![1.0]
+    }
+
     /// Makes bases or a matrix resident.
     ///
     /// # Errors
@@ -60,11 +66,27 @@ pub trait Engine: Send + Sync {
         false
     }
 
+    /// As [`Engine::submit`]; where this engine stands for several, to the one of this name and to no other, to see what that one does.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`]; [`EngineError::Unavailable`] if there is none of that name, or it gets no work.
+    fn submit_to(&self, _name: &str, job: Job) -> Result<Ticket, EngineError> {
+        self.submit(job)
+    }
+
     /// Runs an MSM over G1 only as far as its buckets and reads them back, or `None` where the engine has no such thing.
     ///
     /// # Errors
     /// As [`Engine::wait`].
     fn dump_buckets(&self, _job: Job) -> Result<Option<BucketDump>, EngineError> {
         Ok(None)
+    }
+
+    /// As [`Engine::dump_buckets`]; where this engine stands for several, by the one of this name.
+    ///
+    /// # Errors
+    /// As [`Engine::submit_to`].
+    fn dump_buckets_of(&self, _name: &str, job: Job) -> Result<Option<BucketDump>, EngineError> {
+        self.dump_buckets(job)
     }
 }

@@ -190,6 +190,27 @@ impl Fleet {
         }
     }
 
+    /// Everybody else's name.
+    fn all_but(&self, name: &str) -> Vec<String> {
+        let state = self.state();
+        state.members.iter().map(|member| member.name().to_owned()).filter(|other| other != name).collect()
+    }
+
+    /// Takes a job in for any engine but these.
+    fn submit_except(&self, job: Job, tried: Vec<String>) -> Result<Ticket, EngineError> {
+        let flying = self.launch(job, tried, None)?;
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.state().flying.insert(number, flying);
+        Ok(Ticket(number))
+    }
+
+    fn dump_except(&self, job: Job, tried: &[String]) -> Result<Option<BucketDump>, EngineError> {
+        let (member, _) = self.choose(&job.kind(), tried)?;
+        let resident = |id: BufferId| self.state().residents.get(&id.0).cloned();
+        let job = member.translated(&job, resident, &self.name).map_err(Refusal::into_error)?;
+        member.engine.dump_buckets(job)
+    }
+
     /// Waits, at most until `deadline`; jobs of engines that fail go to others meanwhile.
     fn wait_until(&self, number: u64, deadline: Option<Instant>) -> Result<Option<JobOutput>, EngineError> {
         let unknown = || EngineError::BadJob {
@@ -258,6 +279,13 @@ impl Engine for Fleet {
         self.state().members.iter().map(|m| m.engine.depth()).sum::<usize>() + ROOM
     }
 
+    /// In proportion to the rates that were measured; an engine that nobody has measured counts as fast as the fastest.
+    fn shares(&self, kind: &JobKind) -> Vec<f64> {
+        let state = self.state();
+        let able = state.members.iter().filter(|m| m.is_trusted() && m.engine.supports(kind));
+        rates::shares(&able.map(|member| member.rate(kind)).collect::<Vec<_>>())
+    }
+
     /// Lends the data to the fleet; each engine loads it when it first needs it.
     fn load(&self, data: Resident) -> Result<BufferId, EngineError> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
@@ -275,10 +303,11 @@ impl Engine for Fleet {
     }
 
     fn submit(&self, job: Job) -> Result<Ticket, EngineError> {
-        let flying = self.launch(job, Vec::new(), None)?;
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.state().flying.insert(number, flying);
-        Ok(Ticket(number))
+        self.submit_except(job, Vec::new())
+    }
+
+    fn submit_to(&self, name: &str, job: Job) -> Result<Ticket, EngineError> {
+        self.submit_except(job, self.all_but(name))
     }
 
     fn wait(&self, ticket: Ticket) -> Result<JobOutput, EngineError> {
@@ -315,9 +344,10 @@ impl Engine for Fleet {
     }
 
     fn dump_buckets(&self, job: Job) -> Result<Option<BucketDump>, EngineError> {
-        let (member, _) = self.choose(&job.kind(), &[])?;
-        let resident = |id: BufferId| self.state().residents.get(&id.0).cloned();
-        let job = member.translated(&job, resident, &self.name).map_err(Refusal::into_error)?;
-        member.engine.dump_buckets(job)
+        self.dump_except(job, &[])
+    }
+
+    fn dump_buckets_of(&self, name: &str, job: Job) -> Result<Option<BucketDump>, EngineError> {
+        self.dump_except(job, &self.all_but(name))
     }
 }

@@ -248,3 +248,34 @@ fn jobs_go_elsewhere_while_an_engine_loads() {
     });
     assert!(fleet.members().iter().all(|m| m.in_flight == 0));
 }
+
+#[test]
+fn a_job_for_one_member_goes_to_that_one_and_to_no_other() {
+    let (fast, slow) = (Puppet::new("fast", Mood::Works), Puppet::new("slow", Mood::Works));
+    let fleet = fleet(&[&fast, &slow]);
+    for _ in 0..4 {
+        let ticket = fleet.submit_to("slow", transform()).unwrap();
+        assert_eq!(fleet.wait(ticket).unwrap().report.engine, "slow");
+    }
+    assert_eq!((fast.submitted(), slow.submitted()), (0, 4));
+    slow.be(Mood::Fails);
+    let ended = fleet.submit_to("slow", transform()).and_then(|ticket| fleet.wait(ticket));
+    assert!(matches!(&ended, Err(EngineError::Unavailable { .. })), "{:?}", ended.map(|o| o.report.engine));
+    let nobody = fleet.submit_to("nobody", transform());
+    assert!(matches!(nobody, Err(EngineError::Unavailable { .. })));
+    assert_eq!(fast.submitted(), 0);
+}
+
+#[test]
+fn a_job_is_shared_among_those_that_get_work() {
+    let kind = transform().kind();
+    let (one, other) = (Puppet::new("one", Mood::Works), Puppet::new("other", Mood::Works));
+    let fleet = fleet(&[&one, &other]);
+    assert_eq!(fleet.shares(&kind), [1.0, 1.0], "nobody was measured");
+    let ticket = fleet.submit_to("one", transform()).unwrap();
+    fleet.wait(ticket).unwrap();
+    let [first, second] = fleet.shares(&kind)[..] else { panic!("two of them") };
+    assert_eq!(first, second, "who was not measured counts as fast as the fastest");
+    fleet.put_aside("one", "wrong");
+    assert_eq!(fleet.shares(&kind).len(), 1);
+}
