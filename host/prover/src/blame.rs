@@ -2,8 +2,7 @@
 
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
 use millrace_job::{
-    BucketDump, EngineError, EngineSet, EngineSlot, JobInput, JobKind, JobOutput, JobRecord, JobValue,
-    Resident,
+    BucketDump, EngineError, EngineSet, EngineSlot, JobInput, JobKind, JobRecord, JobValue, Resident,
 };
 
 /// Computes the buckets of an MSM the slow way: bases, scalars, window bits c, windows; bucket (w, |d|) of the signed digits
@@ -77,16 +76,24 @@ pub(crate) fn first_difference<'a>(
     ran.iter().zip(trusted).find(|(ran, trusted)| ran.digest != trusted.digest)
 }
 
+/// Who was wrong: a slot, and which engine behind it where that stands for several.
+#[derive(Clone, Copy)]
+pub(crate) struct Suspect<'a> {
+    pub(crate) slot: EngineSlot,
+    pub(crate) engine: &'a str,
+}
+
 /// Does the job again on the engine that was wrong, to see where.
 pub(crate) fn locate(
     set: &EngineSet,
     trusted: EngineSlot,
-    suspect: EngineSlot,
+    suspect: Suspect<'_>,
     input: &JobInput,
     buckets: Option<BucketFn>,
 ) -> FaultPlace {
     let again = || -> Result<FaultPlace, EngineError> {
-        let right = once(set, trusted, input)?;
+        let engine = set.engine(trusted);
+        let right = engine.wait(engine.submit(input.job(trusted)?)?)?;
         let shown = match buckets {
             Some(buckets) => wrong_bucket(set, suspect, input, buckets)?,
             None => Shown::Nothing,
@@ -94,7 +101,8 @@ pub(crate) fn locate(
         if let Shown::Bucket(place) = shown {
             return Ok(place);
         }
-        let got = once(set, suspect, input)?;
+        let engine = set.engine(suspect.slot);
+        let got = engine.wait(engine.submit_to(suspect.engine, input.job(suspect.slot)?)?)?;
         Ok(match first_wrong_value(&right.value, &got.value) {
             None => FaultPlace::Transient,
             Some(Some(index)) => FaultPlace::Value { index },
@@ -105,11 +113,6 @@ pub(crate) fn locate(
     again().unwrap_or_else(|e| FaultPlace::Failed(e.to_string()))
 }
 
-fn once(set: &EngineSet, slot: EngineSlot, input: &JobInput) -> Result<JobOutput, EngineError> {
-    let engine = set.engine(slot);
-    engine.wait(engine.submit(input.job(slot)?)?)
-}
-
 enum Shown {
     Nothing,
     AllRight,
@@ -118,13 +121,14 @@ enum Shown {
 
 fn wrong_bucket(
     set: &EngineSet,
-    suspect: EngineSlot,
+    suspect: Suspect<'_>,
     input: &JobInput,
     buckets: BucketFn,
 ) -> Result<Shown, EngineError> {
     let JobInput::Msm { bases, range, scalars, .. } = input else { return Ok(Shown::Nothing) };
     let Resident::G1(points) = bases.data() else { return Ok(Shown::Nothing) };
-    let Some(dump) = set.engine(suspect).dump_buckets(input.job(suspect)?)? else {
+    let job = input.job(suspect.slot)?;
+    let Some(dump) = set.engine(suspect.slot).dump_buckets_of(suspect.engine, job)? else {
         return Ok(Shown::Nothing);
     };
     if !is_plausible(&dump) {

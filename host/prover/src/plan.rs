@@ -36,7 +36,12 @@ pub(crate) struct Planner<'a> {
     pub(crate) placement: Placement,
     /// The device's part of sums over G1, where they are shared.
     pub(crate) ratio: f64,
+    /// How the device's part of a sum is shared among several devices behind one slot.
+    pub(crate) weights: Vec<f64>,
 }
+
+/// Points of a part at least, on average: with fewer, what each part costs besides its points weighs more.
+const PART_LEAST: usize = 1 << 10;
 
 impl Planner<'_> {
     /// The graph of one proof.
@@ -62,11 +67,20 @@ impl Planner<'_> {
         let device = if self.set.engine(device).supports(&kind(part)) { device } else { self.trusted };
         let shared =
             matches!(self.placement, Placement::Split { .. }) && device != self.trusted && part.len() > 1;
-        if !shared {
-            return vec![(device, 0..part.len())];
+        let ratios: &[f64] = if shared { &[self.ratio, 1.0 - self.ratio] } else { &[1.0] };
+        let mut ranges = split::ranges(part.len(), ratios).into_iter();
+        let first = ranges.next().into_iter().flat_map(|range| self.among_devices(device, range));
+        first.map(|range| (device, range)).chain(ranges.map(|range| (self.trusted, range))).collect()
+    }
+
+    /// Parts of a device's range for the devices behind its slot.
+    fn among_devices(&self, device: EngineSlot, range: Range<usize>) -> Vec<Range<usize>> {
+        let parts = self.weights.len();
+        if device == self.trusted || parts < 2 || range.len() < parts * PART_LEAST {
+            return vec![range];
         }
-        let ranges = split::ranges(part.len(), &[self.ratio, 1.0 - self.ratio]);
-        [device, self.trusted].into_iter().zip(ranges).collect()
+        let parts = split::ranges(range.len(), &self.weights).into_iter();
+        parts.map(|part| range.start + part.start..range.start + part.end).collect()
     }
 
     /// Σ witness\[signals\] · part.

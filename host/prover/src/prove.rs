@@ -162,7 +162,9 @@ impl Prover {
             Placement::Split { share: Share::Ratio(ratio), .. } => ratio.clamp(0.0, 1.0),
             Placement::Split { device, share: Share::Measured } => self.measured_ratio(key, witness, device),
         };
-        Planner { set, trusted: options.trusted, placement: options.placement, ratio }
+        let sum = JobKind::Msm { group: Group::G1, points: witness.len() };
+        let weights = set.engine(options.placement.device()).shares(&sum);
+        Planner { set, trusted: options.trusted, placement: options.placement, ratio, weights }
     }
 
     /// The device's share by points a second; without figures, half each (the job itself will say what is wrong with an engine).
@@ -222,14 +224,15 @@ impl Prover {
     /// Finds the job that was wrong and puts its engine aside; `None` if all answers were right.
     fn blame(&self, ran: &RunOutput, trusted: &RunOutput) -> Option<Blame> {
         let (wrong, right) = blame::first_difference(&ran.jobs, &trusted.jobs)?;
+        // One of several behind a slot is blamed alone; the report is its own.
+        let engine = wrong.report.engine.clone();
+        let suspect = blame::Suspect { slot: wrong.ran, engine: &engine };
         let place = match &right.input {
             Some(input) => {
-                blame::locate(&self.set, self.options.trusted, wrong.ran, input, self.options.buckets)
+                blame::locate(&self.set, self.options.trusted, suspect, input, self.options.buckets)
             }
             None => FaultPlace::Unlocated,
         };
-        // One of several behind a slot is blamed alone; the report is its own.
-        let engine = wrong.report.engine.clone();
         let blame = Blame { label: wrong.label.clone(), kind: wrong.report.kind, engine, place };
         let reason = blame.to_string();
         if !self.set.engine(wrong.ran).put_aside(&blame.engine, &reason) {
