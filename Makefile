@@ -121,7 +121,7 @@ rollup-proofs: build ## A proof of 8 ops on the Verilated device, equal to the C
 
 # cargo-fuzz wants flags that only nightly toolchains take; RUSTC_BOOTSTRAP lets the one that is here take them, for this target alone.
 FUZZ_SECONDS ?= 60
-FUZZ_CASES ?= 1000
+FUZZ_CASES ?= 200
 fuzz: setup ## Fuzz the parsers, FUZZ_SECONDS each (inputs worth keeping go to host/groth16/fuzz/seeds), then the driver (fuzz-device)
 	@[ -x .tools/bin/cargo-fuzz ] || cargo install --quiet --locked --root .tools cargo-fuzz@0.13.2
 	@cd host/groth16/fuzz && export RUSTC_BOOTSTRAP=1 PATH="$(ROOT)/.tools/bin:$$PATH" CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/fuzz" && for target in zkey wtns r1cs json; do \
