@@ -8,9 +8,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 name=${1:?expected forced, decoder or batches}
-# All that an outcome depends on: what is tested, what it counts with, the test itself, and every library's version.
+# All that an outcome depends on: what is tested, what it counts with, the test itself, and the version of every library that the test is linked with.
 state=host/rollup/state/src
-arithmetic="Cargo.lock host/bn254/src/encoding.rs host/bn254/src/field.rs host/bn254/src/limbs.rs host/bn254/src/mont.rs"
+arithmetic="host/bn254/src/encoding.rs host/bn254/src/field.rs host/bn254/src/limbs.rs host/bn254/src/mont.rs"
 executor="$state/babyjub.rs $state/batch.rs $state/builder.rs $state/builder/*.rs $state/eddsa.rs $state/op.rs $state/poseidon.rs $state/poseidon/*.rs $state/state.rs $state/tree.rs $state/types.rs"
 circuit=$(find host/rollup/circuit/src -name '*.rs')
 tests=host/rollup/circuit/tests
@@ -25,7 +25,8 @@ esac
 # Small enough that little is lost when one is stopped.
 parts=${PARTS:-$([ "$name" = forced ] && echo 100 || echo 20)}
 target=${CARGO_TARGET_DIR:-target}
-tested=$(sha256sum $files | LC_ALL=C sort -k2 | jq -Rn '[inputs | capture("^(?<value>\\S+)  (?<key>.*)$")] | from_entries')
+libraries=$(cargo tree --locked -p "$crate" -e normal,dev --prefix none --format '{p}' | sed 's/ (.*//' | LC_ALL=C sort -u | sha256sum | cut -d' ' -f1)
+tested=$({ sha256sum $files; echo "$libraries  versions of libraries"; } | LC_ALL=C sort -k2 | jq -Rn '[inputs | capture("^(?<value>\\S+)  (?<key>.*)$")] | from_entries')
 if [ "${2:-}" = tested ]; then
   echo "$tested"
   exit
