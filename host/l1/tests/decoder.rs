@@ -1,6 +1,6 @@
 //! Two decoders of packed ops, that of the contract and that of `millrace-state`, read the same bytes: honest ones, changed ones, and noise.
 //!
-//! What one accepts the other accepts, with the same words; what the contract's decoder alone lets pass is no op, and the circuit has no proof of it. `MILLRACE_DECODED=N` looks at N ops
+//! What one accepts the other accepts, with the same words; what the contract's decoder alone lets pass is no op, and the circuit has no proof of it. `MILLRACE_DECODED=N` has both read N ops
 //! instead of the default, `MILLRACE_SEED` at others; `make campaign-rollup` does both.
 
 use alloy_primitives::{Address, Bytes, TxKind, U256, address};
@@ -141,6 +141,7 @@ fn disturb(rng: &mut ChaCha20Rng, size: usize, bytes: &mut Vec<u8>) {
 /// What came of the lists that were looked at.
 #[derive(Default)]
 struct Tally {
+    /// Ops of the lists that both have read to their end.
     ops: usize,
     accepted: usize,
     refused_by_both: usize,
@@ -151,7 +152,6 @@ struct Tally {
 fn compare(contract: &mut Contract, size: usize, bytes: &[u8], tally: &mut Tally) {
     let ours = unpack(size, bytes);
     let theirs = contract.call(&decodeCall { size: U256::from(size), ops: bytes.to_vec().into() });
-    tally.ops += size;
     let theirs = match theirs {
         Ok(theirs) => theirs,
         Err(data) => {
@@ -187,6 +187,7 @@ fn compare(contract: &mut Contract, size: usize, bytes: &[u8], tally: &mut Tally
             );
         }
     }
+    tally.ops += size;
     tally.accepted += 1;
 }
 

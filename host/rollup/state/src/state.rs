@@ -437,3 +437,45 @@ impl State {
         Ok(OpTrace { signed: *signed, first, second })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        batch::{Batch, BatchError, Header},
+        eddsa::SecretKey,
+        types::Fee,
+    };
+
+    const DOMAIN: Domain = Domain { chain_id: 31337, contract: Address([0xc0; 20]) };
+
+    /// One op in a batch of its own, signed by account 1 at this nonce.
+    fn run(state: &mut State, nonce: u64) -> Result<(), BatchError> {
+        let (one, token) = (AccountId::new(1).unwrap(), TokenId(0));
+        let op = Op::Transfer { from: one, to: one, token, amount: 5, fee: Fee::new(0).unwrap() };
+        let signature = SecretKey::from_seed(&[1; 32]).sign(op.message(&DOMAIN, nonce, u64::MAX));
+        let authorisation = Some(Authorisation { nonce, valid_until: u64::MAX, signature });
+        let fee_tokens = [0, 1, 2, 3].map(TokenId);
+        let header = Header { number: 1, time: 1, fee_account: one, fee_tokens };
+        let batch = Batch { header, ops: vec![SignedOp { op, authorisation }] };
+        state.execute(DOMAIN, &batch).map(|_| ())
+    }
+
+    /// No history reaches 2^64 − 1 signatures, so the account is put there.
+    #[test]
+    fn nonces_end_and_do_not_come_back() {
+        let one = AccountId::new(1).unwrap();
+        let mut state = State::default();
+        state.change(one, |account| {
+            account.owner = Address([1; 20]);
+            account.key = SecretKey::from_seed(&[1; 32]).public();
+            account.nonce = u64::MAX - 1;
+            account.set_balance(TokenId(0), 5);
+        });
+        assert_eq!(run(&mut state, u64::MAX - 1), Ok(()));
+        assert_eq!(state.account(one).unwrap().nonce, u64::MAX);
+        let refused = |error| Err(BatchError::Op { index: 0, error });
+        assert_eq!(run(&mut state, u64::MAX), refused(OpError::NoncesUsedUp(one)));
+        assert_eq!(run(&mut state, 0), refused(OpError::Nonce { account: one, expected: u64::MAX, got: 0 }));
+    }
+}

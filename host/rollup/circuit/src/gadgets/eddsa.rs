@@ -56,3 +56,56 @@ pub(crate) fn verify(
     let right = edwards::add(b, &signature.r8, &right);
     edwards::enforce_equal_if(b, is_signed, &left, &right);
 }
+
+#[cfg(test)]
+mod tests {
+    use ark_ff::{AdditiveGroup, Field};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::gadgets::{bits::strict, poseidon::hash5};
+
+    fn number(value: &Value) -> Fr {
+        value.as_str().expect("a decimal string").parse().expect("a field element")
+    }
+
+    fn point(value: &Value) -> babyjub::Point {
+        babyjub::Point { x: number(&value[0]), y: number(&value[1]) }
+    }
+
+    /// The rule that a signature breaks, which is judged as an op's is: on the curve, challenge hashed and taken apart, equation.
+    fn broken(key: &babyjub::Point, message: Fr, r8: &babyjub::Point, s: Fr) -> Option<&'static str> {
+        let mut b = Builder::recording();
+        let is_signed = b.wire(Fr::ONE);
+        let wires = signature(&mut b, &is_signed, r8, s);
+        let key = edwards::inputs(&mut b, key);
+        edwards::enforce_on_curve(&mut b, &key);
+        let message = b.wire(message);
+        let challenge = hash5(&mut b, [&wires.r8.x, &wires.r8.y, &key.x, &key.y, &message]);
+        let challenge = strict(&mut b, challenge);
+        verify(&mut b, &is_signed, &key, &wires, &challenge.bits);
+        let (system, values) = b.finish(0);
+        system.first_broken(&values).map(|broken| broken.rule)
+    }
+
+    #[test]
+    fn signatures_of_circomlibjs_and_zk_kit_hold_and_changed_ones_do_not() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../sim/vectors/rollup/eddsa.json");
+        let all: Value = serde_json::from_slice(&std::fs::read(path).expect("the vectors")).expect("JSON");
+        let cases = all["signatures"].as_array().expect("a list");
+        for signer in ["circomlibjs", "@zk-kit/eddsa-poseidon"] {
+            assert_eq!(cases.iter().filter(|case| case["signer"] == signer).count(), 12, "{signer}");
+        }
+        for case in cases {
+            let (key, message) = (point(&case["key"]), number(&case["message"]));
+            let (r8, s) = (point(&case["r8"]), number(&case["s"]));
+            assert_eq!(broken(&key, message, &r8, s), None, "{case}");
+            let equation = Some("signature: equation");
+            assert_eq!(broken(&key, message + Fr::ONE, &r8, s), equation);
+            assert_eq!(broken(&key, message, &key, s), equation);
+            assert_eq!(broken(&r8, message, &r8, s), equation);
+            let other = if s == Fr::ZERO { Fr::ONE } else { s - Fr::ONE };
+            assert_eq!(broken(&key, message, &r8, other), equation);
+        }
+    }
+}
