@@ -41,9 +41,15 @@ pub trait Field: Copy + Send + Sync + 'static {
 /// `scratch` is overwritten; giving the same vector again saves its allocation.
 pub fn invert_all<F: Field>(values: &mut [F], scratch: &mut Vec<F>) {
     scratch.clear();
+    scratch.resize(values.len(), F::ONE);
+    invert_each(values, scratch);
+}
+
+/// The same; `scratch` is as long as the values.
+pub(crate) fn invert_each<F: Field>(values: &mut [F], scratch: &mut [F]) {
     let mut product = F::ONE;
-    for value in values.iter() {
-        scratch.push(product);
+    for (value, before) in values.iter().zip(scratch.iter_mut()) {
+        *before = product;
         if !value.is_zero() {
             product = product.mul(*value);
         }

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         return Err(Failure::new(Code::Usage, "expected at least one run and sizes of 2^1..2^24"));
     }
     let budget = match (&args.proof, args.max_memory) {
-        (Some(files), Some(most)) => Some(memory::budget(&input::key(&files[0])?, Some(most))?),
+        (Some(files), Some(most)) => Some(memory::budget(&input::key(&files[0])?, Some(most), true)?),
         _ => None,
     };
     if let Some(budget) = &budget {

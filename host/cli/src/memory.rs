@@ -49,16 +49,20 @@ fn bytes(key: &ProvingKey, limits: Limits) -> u64 {
         true => 2 * Limits::table_bytes(log_n),
         false => in_flight.min(2) as u64 * Limits::table_bytes(log_n),
     };
-    let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, tables: &tables };
+    let kept = key.header().n_vars.min(key.header().domain_size) as usize <= limits.kept_values;
+    let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, kept, tables: &tables };
     proof_bytes(key, &engine) + PROCESS_BYTES + threads as u64 * THREAD_BYTES
 }
 
-/// The fastest way to prove with `key` that takes no more than `most_bytes`.
-pub(crate) fn budget(key: &ProvingKey, most_bytes: Option<u64>) -> Result<Budget, Failure> {
+/// The fastest way to prove with `key` that takes no more than `most_bytes`. Only where another proof may follow (`again`) is memory left to it.
+pub(crate) fn budget(key: &ProvingKey, most_bytes: Option<u64>, again: bool) -> Result<Budget, Failure> {
     let most = most_bytes.unwrap_or(u64::MAX);
     let key_bytes = (**key.bytes()).as_ref().len() as u64;
-    let budgets =
-        || Limits::ladder().map(|limits| Budget { limits, anonymous_bytes: bytes(key, limits), key_bytes });
+    let ladder = || {
+        let kept = |limits: Limits| if again { limits.kept_values } else { 0 };
+        Limits::ladder().map(move |limits| Limits { kept_values: kept(limits), ..limits })
+    };
+    let budgets = || ladder().map(|limits| Budget { limits, anonymous_bytes: bytes(key, limits), key_bytes });
     budgets().find(|budget| budget.anonymous_bytes <= most).ok_or_else(|| {
         let least = budgets().map(|budget| budget.anonymous_bytes).min().unwrap_or(0);
         let message = format!("--max-memory: a proof with this key takes at least {least} bytes, got {most}");

@@ -52,7 +52,9 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         return Err(Failure::new(Code::Usage, format!("--inject expects a device, got --device {got}")));
     }
     let budget = match args.device {
-        DeviceName::Cpu if args.with.is_empty() => Some(memory::budget(&key, args.max_memory)?),
+        DeviceName::Cpu if args.with.is_empty() => {
+            Some(memory::budget(&key, args.max_memory, args.repeat > 1)?)
+        }
         _ if args.max_memory.is_none() => None,
         _ => {
             let message = format!("--max-memory expects --device cpu, got {}", args.device);

@@ -7,6 +7,8 @@
 //! sums          w, h, tables, sums in flight
 //! ```
 //!
+//! Where jobs leave their memory to the next ones, it is all of these together, of three vectors beside the witness.
+//!
 //! For the sum over L of a `.zkey`, the witness without its public part is copied; an imported key has a base for each signal.
 
 use millrace_groth16::ProvingKey;
@@ -18,6 +20,8 @@ pub struct WorkingMemory<'a> {
     pub jobs: usize,
     /// Of a job, beside inputs and answer.
     pub of_job: &'a dyn Fn(&JobKind) -> u64,
+    /// Whether jobs over so many values as the key has leave their memory to the next ones.
+    pub kept: bool,
     /// Tables of transforms that are in memory while `n` transforms are in flight.
     pub tables: &'a dyn Fn(usize) -> u64,
 }
@@ -39,6 +43,11 @@ pub fn proof_bytes(key: &ProvingKey, engine: &WorkingMemory<'_>) -> u64 {
     let transform = (engine.of_job)(&transform);
     let (jobs, tables) = (engine.jobs, engine.tables);
 
+    if engine.kept {
+        // What one kind of job left stays while another runs; sums of all three sizes may have run at a time with another of them.
+        let rows = (engine.of_job)(&JobKind::Rows { rows: domain });
+        return witness + 3 * vector + tables(jobs) + rows + jobs as u64 * transform + sums(jobs + 1);
+    }
     let rows = 2 * vector + (engine.of_job)(&JobKind::Rows { rows: domain }) + sums(jobs - 1);
     let transforms = |n: usize| 3 * vector + tables(n) + n as u64 * transform + sums(jobs - n);
     let transforms = (1..=jobs).map(transforms).max().unwrap_or(0);

@@ -15,7 +15,7 @@ use super::{Pair, PointRef, Source, rows_of};
 use crate::{
     backend::Kernel,
     curve::Affine,
-    field::{Field, invert_all},
+    field::{Field, invert_each},
     lanes::{Backend, LANES, Lanes, Line},
     points::Curve,
 };
@@ -230,7 +230,7 @@ fn invert<V: Lanes>(chains: &mut [V; CHAINS]) {
         product = product.mul(chains[c]);
     }
     let mut scalars = product.scalars();
-    invert_all(&mut scalars, &mut Vec::with_capacity(LANES));
+    invert_each(&mut scalars, &mut [V::Scalar::ONE; LANES]);
     let mut inverse = V::from_scalars(scalars);
     for c in (0..CHAINS).rev() {
         let chain = chains[c];

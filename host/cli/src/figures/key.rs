@@ -74,7 +74,7 @@ fn ready(sheet: &mut Sheet, imported: &Path) -> Result<(), Failure> {
 }
 
 fn memory_of_a_proof(sheet: &mut Sheet, imported: &Path, witness: &Path) -> Result<(), Failure> {
-    let announced = crate::memory::budget(&input::key(imported)?, None)?.anonymous_bytes as f64;
+    let announced = crate::memory::budget(&input::key(imported)?, None, false)?.anonymous_bytes as f64;
     let peak = memory::of_proof(imported, witness)?;
     let (anonymous, high_water) = (peak.anonymous_bytes as f64, peak.high_water_bytes as f64);
     let name = |what: &str| format!("memory of a proof at 2^{LOG_DOMAIN}, {what}");
