@@ -51,34 +51,38 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     (values[low] + values[high]) / 2.0
 }
 
-/// Proofs a minute with two witnesses in flight, over one at a time.
+/// Proofs a minute with two witnesses in flight, over one at a time, and how much of all processors one at a time uses: u of them leaves a gain of
+/// 1/u at most, however many are in flight.
 fn in_flight(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(), Failure> {
+    let used = utilisation(key, witness)?;
     let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
     let samples = throughput(&opened, key, &[witness.to_owned()], 2, RUNS_FROM_FILES, &|_| ())?;
     let seconds = |in_flight: usize| {
         median(samples.iter().filter(|s| s.size == in_flight).map(|s| s.seconds).collect())
     };
-    let name = format!("full width 2^16, two in flight ({:.0} a minute) over one", 60.0 / seconds(2));
+    sheet.told("full width 2^16, one at a time: processor time over wall", used, "of all");
+    let (a_minute, most) = (60.0 / seconds(2), 1.0 / used);
+    let name = format!("full width 2^16, two in flight ({a_minute:.0} a minute; at most {most:.2}) over one");
     sheet.line(&name, seconds(1) / seconds(2), "times", Bar::AtLeast(1.1));
-    utilisation(sheet, key, witness)
+    Ok(())
 }
 
-/// How much of all processors one proof at a time uses: what is missing from 1 is all that several in flight could gain.
-fn utilisation(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(), Failure> {
+/// Part of all processors that one proof at a time uses.
+fn utilisation(key: &Path, witness: &Path) -> Result<f64, Failure> {
     let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
     let prover = prover(&opened, None, false);
     let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
     let witness = input::witness(witness)?;
     let processors = std::thread::available_parallelism().map_or(1, Into::into) as f64;
     let mut shares = Vec::new();
-    for _ in 0..RUNS_FROM_FILES {
+    for run in 0..=RUNS_FROM_FILES {
         let before = processor_seconds();
         let wall = once(&prover, &loaded, &witness)?;
-        shares.push((processor_seconds() - before) / (wall * processors));
+        if run > 0 {
+            shares.push((processor_seconds() - before) / (wall * processors));
+        }
     }
-    let name = "full width 2^16, one at a time: processor time over wall";
-    sheet.told(name, median(shares), "of all");
-    Ok(())
+    Ok(median(shares))
 }
 
 /// What this process has run, on all its threads.
