@@ -1,19 +1,21 @@
 //! The circuit's files: the same bytes everywhere, read by snarkjs, and those that a ceremony was tried with.
 //!
-//! `r1cs.json` holds the digests of the three sizes. `MILLRACE_OPS=64` looks at the largest, too: half a gigabyte, and 12 GB of heap for snarkjs.
+//! `r1cs.json` holds the digests of the three sizes. `MILLRACE_OPS=64` lets snarkjs look at the largest, too: half a gigabyte, and 12 GB of heap.
 
 mod common;
+#[path = "common/snarkjs.rs"]
+mod snarkjs;
 
 use std::{
     fs::File,
-    io::BufWriter,
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
-    process::{Command, Output},
 };
 
 use common::world::{DOMAIN, World};
 use millrace_circuit::batch::Circuit;
 use sha2::{Digest, Sha256};
+use snarkjs::{snarkjs, text};
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -23,26 +25,14 @@ fn json(path: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn digest(path: &Path) -> String {
+/// Digest of the `.r1cs`, which is written nowhere.
+fn digest(circuit: &Circuit) -> String {
     let mut hash = Sha256::new();
-    std::io::copy(&mut File::open(path).unwrap(), &mut hash).unwrap();
+    let mut out = BufWriter::with_capacity(1 << 16, &mut hash);
+    circuit.write_r1cs(&mut out).unwrap();
+    out.flush().unwrap();
+    drop(out);
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// snarkjs on files of the folder; `None` where it is not installed.
-fn snarkjs(folder: &Path, heap_mib: u32, arguments: &[&str]) -> Option<Output> {
-    let default = here("../../../.tools/node_modules");
-    let modules = std::env::var_os("MILLRACE_NODE_MODULES").map_or(default, PathBuf::from);
-    let cli = modules.join("snarkjs/build/cli.cjs");
-    let mut command = Command::new("node");
-    command.arg(format!("--max-old-space-size={heap_mib}")).arg(&cli).args(arguments).current_dir(folder);
-    match command.output() {
-        Ok(output) if cli.is_file() => Some(output),
-        _ => {
-            println!("skipped: no node, or no snarkjs at {} (sim/tools/setup.sh installs it)", cli.display());
-            None
-        }
-    }
 }
 
 /// The last record that `make ceremony` left for this size.
@@ -58,16 +48,8 @@ fn files_are_reproducible_and_snarkjs_reads_them() {
     let known = json(&here("r1cs.json"));
     let folder = tempfile::tempdir().unwrap();
     for (size, heap_mib) in [(1, 4000), (8, 4000), (64, 12_000)] {
-        if size == 64 && !largest {
-            println!("not asked for: the circuit of 64 ops (MILLRACE_OPS=64)");
-            continue;
-        }
         let circuit = Circuit::new(size);
-        let path = folder.path().join("c.r1cs");
-        let mut out = BufWriter::new(File::create(&path).unwrap());
-        circuit.write_r1cs(&mut out).unwrap();
-        out.into_inner().unwrap();
-        let found = digest(&path);
+        let found = digest(&circuit);
         assert_eq!(known[size.to_string()]["sha256"], *found, "{size} ops");
         assert_eq!(known[size.to_string()]["constraints"], circuit.system().n_constraints(), "{size} ops");
         match ceremony(size) {
@@ -81,7 +63,13 @@ fn files_are_reproducible_and_snarkjs_reads_them() {
             None if size < 64 => println!("skipped: no ceremony of {size} ops was kept (make ceremony)"),
             None => {}
         }
-
+        if size == 64 && !largest {
+            println!("not asked for: snarkjs on the circuit of 64 ops (MILLRACE_OPS=64)");
+            continue;
+        }
+        let mut out = BufWriter::new(File::create(folder.path().join("c.r1cs")).unwrap());
+        circuit.write_r1cs(&mut out).unwrap();
+        out.into_inner().unwrap();
         let mut world = World::with_users(6);
         let executed = loop {
             let batch = world.random_batch(size);
@@ -93,14 +81,14 @@ fn files_are_reproducible_and_snarkjs_reads_them() {
         let mut wtns = BufWriter::new(File::create(folder.path().join("c.wtns")).unwrap());
         circuit.groth16_witness(&executed).unwrap().write(&mut wtns).unwrap();
         wtns.into_inner().unwrap();
-        let Some(info) = snarkjs(folder.path(), heap_mib, &["r1cs", "info", "c.r1cs"]) else { return };
-        let info = String::from_utf8_lossy(&info.stdout).into_owned();
+        let Some(info) = snarkjs(folder.path(), heap_mib, &["r1cs", "info", "c.r1cs"]) else { continue };
+        let info = text(&info);
         let system = circuit.system();
         assert!(info.contains(&format!("# of Constraints: {}", system.n_constraints())), "{info}");
         assert!(info.contains(&format!("# of Wires: {}", system.n_wires())), "{info}");
         let checked = snarkjs(folder.path(), heap_mib, &["wtns", "check", "c.r1cs", "c.wtns"]).unwrap();
-        let text = String::from_utf8_lossy(&checked.stdout).into_owned();
-        assert!(checked.status.success() && text.contains("WITNESS IS CORRECT"), "{size} ops: {text}");
+        let said = text(&checked);
+        assert!(checked.status.success() && said.contains("WITNESS IS CORRECT"), "{size} ops: {said}");
         println!("{size} ops: {found}, snarkjs r1cs info and wtns check agree");
     }
 }
