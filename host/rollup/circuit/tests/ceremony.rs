@@ -11,7 +11,8 @@ use std::{fs::File, io::BufWriter, path::Path, sync::Arc};
 use common::one_of_each;
 use millrace_circuit::batch::Circuit;
 use millrace_groth16::{
-    ProvingKey, dev_ptau, is_dev_alpha, proof_to_json, public_to_json, verify, verifying_key_to_json,
+    ProvingKey, TrivialDelta, dev_ptau, is_dev_alpha, proof_to_json, public_to_json, verify,
+    verifying_key_to_json,
 };
 use millrace_job::{CancelToken, EngineSet, EngineSlot};
 use millrace_kernels::CpuEngine;
@@ -97,9 +98,9 @@ fn a_whole_setup_by_snarkjs_is_valid_and_proves() {
 
     let key = ProvingKey::open(&file("c.zkey")).unwrap();
     assert_eq!(key.header().domain_size, 1 << circuit.log_domain());
-    // Contributed to as it is, it stays a development key.
+    // Whatever was contributed to it, it stays a development key.
     assert!(is_dev_alpha(&key.verifying_key().alpha));
-    assert_eq!(key.trivial_delta(), None);
+    assert_eq!(key.trivial_delta(), Some(TrivialDelta::DevSetup));
     let verifying = key.verifying_key().clone();
     let engines = EngineSet::new(vec![Arc::new(CpuEngine::new())]);
     let trusted = EngineSlot(0);
