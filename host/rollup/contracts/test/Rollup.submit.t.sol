@@ -111,13 +111,35 @@ contract RollupSubmitTest is RollupTest {
         rollup.submit(1, batch, Batches.pack(ops), proof);
         refuse(timeError(batch.time), 1, batch, Batches.pack(ops), proof);
         forward(1);
-        batch.time += 1;
+        refuse(timeError(batch.time), 1, batch, Batches.pack(ops), proof);
+        assertEq(rollup.pendingOf(CAROL, 1), 300, "paid once");
+    }
+
+    /// @dev Nor does a new time help, whether the header alone has it or the proof, too: the batch leads to the root that there is, and once that is
+    /// another, the proof is of a root and a number of the past.
+    function test_submit_replayWithANewTime_rejected() public {
+        Op[] memory ops = list(Batches.withdrawal(1, 1, 300, CAROL));
+        (uint256 root, IRollup.Batch memory batch) = (rollup.stateRoot(), nextBatch(0));
+        IRollup.Proof memory proof = proofFor(batch, ops);
+        vm.prank(PROPOSER);
+        rollup.submit(1, batch, Batches.pack(ops), proof);
+        forward(1);
+        batch.time = time();
         refuse(abi.encodeWithSelector(IRollup.EmptyBatch.selector), 1, batch, Batches.pack(ops), proof);
         submitOne(0, Batches.noop());
         forward(1);
-        batch.time += 1;
+        batch.time = time();
         refuse(abi.encodeWithSelector(IRollup.ProofRejected.selector), 1, batch, Batches.pack(ops), proof);
+        // SetUp's batch is number 1, the withdrawal 2, the NOOP 3.
+        refuseProofOf(Batches.words(address(rollup), root, 2, batch, ops), batch, ops);
+        refuseProofOf(Batches.words(address(rollup), root, 4, batch, ops), batch, ops);
+        refuseProofOf(Batches.words(address(rollup), rollup.stateRoot(), 2, batch, ops), batch, ops);
         assertEq(rollup.pendingOf(CAROL, 1), 300, "paid once");
+        // With neither of the past it is another batch, which the circuit would have to prove.
+        proof = proofFor(batch, ops);
+        vm.prank(PROPOSER);
+        rollup.submit(1, batch, Batches.pack(ops), proof);
+        assertEq(rollup.pendingOf(CAROL, 1), 600, "the mock takes it");
     }
 
     function test_submit_proofOfOtherContract_rejected() public {

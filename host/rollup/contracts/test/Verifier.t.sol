@@ -84,22 +84,39 @@ contract VerifierTest is RollupTest {
         refuseProof(batch, proof);
     }
 
-    /// @dev (-A, -B, C) is another proof of the same: accepted in place of the first, and of no use after it.
+    /// @dev (-A, -B, C) is another proof of the same: either is accepted, and the other is of no use afterwards.
     function test_verifier_malleatedProof_isNoReplay() public {
+        bytes memory packed = Batches.pack(list(Batches.noop()));
+        for (uint256 i = 0; i < 2; ++i) {
+            (IRollup.Batch memory batch, IRollup.Proof memory proof) = good();
+            IRollup.Proof memory twin = malleated(proof);
+            assertTrue(keccak256(abi.encode(proof)) != keccak256(abi.encode(twin)), "two proofs");
+            vm.prank(PROPOSER);
+            rollup.submit(1, batch, packed, i == 0 ? proof : twin);
+            bytes memory late = abi.encodeWithSelector(
+                IRollup.BatchTimeOutOfRange.selector, batch.time, batch.time, time() - 1 hours, time()
+            );
+            refuse(late, 1, batch, packed, i == 0 ? twin : proof);
+            forward(1);
+        }
+        assertEq(rollup.batchNumber(), 2, "each once");
+    }
+
+    /// @dev Of what was proven before, with a time of now: root and number are past, and neither form of the proof is taken.
+    function test_verifier_malleatedProofOfThePast_rejected() public {
         Op[] memory ops = list(Batches.noop());
-        (IRollup.Batch memory batch, IRollup.Proof memory proof) = good();
-        IRollup.Proof memory twin = proof;
-        twin.a[1] = Q - twin.a[1];
-        twin.b[1] = [Q - twin.b[1][0], Q - twin.b[1][1]];
-        vm.prank(PROPOSER);
-        rollup.submit(1, batch, Batches.pack(ops), twin);
-        forward(1);
-        batch.time += 1;
-        refuse(abi.encodeWithSelector(IRollup.EmptyBatch.selector), 1, batch, Batches.pack(ops), proof);
+        (uint256 root, uint256 number) = (rollup.stateRoot(), rollup.batchNumber() + 1);
         submitOne(0, Batches.noop());
         forward(1);
-        batch.time += 1;
+        IRollup.Batch memory batch = nextBatch(0);
+        bytes memory past = Batches.words(address(rollup), root, number, batch, ops);
+        IRollup.Proof memory proof = prove(1, Batches.inputs(1, batch.sponge, past));
         refuseProof(batch, proof);
+        refuseProof(batch, malleated(proof));
+        // That is all that was wrong with them.
+        proof = malleated(proofFor(batch, ops));
+        vm.prank(PROPOSER);
+        rollup.submit(1, batch, Batches.pack(ops), proof);
     }
 
     /// @dev Whatever gas there is: accepted, or nothing happened. Never "rejected" for want of gas.
@@ -119,6 +136,13 @@ contract VerifierTest is RollupTest {
     function good() private view returns (IRollup.Batch memory batch, IRollup.Proof memory proof) {
         batch = nextBatch(0);
         proof = proofFor(batch, list(Batches.noop()));
+    }
+
+    /// @dev A copy with A and B on the other side.
+    function malleated(IRollup.Proof memory proof) private pure returns (IRollup.Proof memory twin) {
+        twin = abi.decode(abi.encode(proof), (IRollup.Proof));
+        twin.a[1] = Q - twin.a[1];
+        twin.b[1] = [Q - twin.b[1][0], Q - twin.b[1][1]];
     }
 
     function refuseProof(IRollup.Batch memory batch, IRollup.Proof memory proof) private {
