@@ -293,7 +293,7 @@ impl Demo {
         let gas = self.send(&bob, self.contract, U256::ZERO, call)?;
         self.story.row("Bob withdraws 3 ETH to his wallet", Some(gas), None);
         self.story
-            .protects("a request on L1 must be taken within a day, or the contract takes no other batch");
+            .protects("a request with none ahead is taken within 49 hours, or all may leave after 7 days");
         Ok(())
     }
 
