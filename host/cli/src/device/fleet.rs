@@ -1,12 +1,14 @@
 //! Several devices as one engine. One that is lost is opened again when it is back: a card that was put in again, a device that is served anew.
 
 use std::{
-    sync::{Arc, mpsc},
+    collections::HashMap,
+    sync::{Arc, Weak, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use millrace_job::Fleet;
+use millrace_driver::DeviceEngine;
+use millrace_job::{EngineError, Fleet};
 
 use super::{Behind, DeviceName, OpenOptions, Opened, open};
 use crate::exit::{Code, Failure};
@@ -60,6 +62,8 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
     let first_is_behavioural = first.is_behavioural();
     let Opened { engine, driver, behind, trigger } = first;
     // A card is opened once: only the fleet may hold on to its driver, or it could not be opened again.
+    let mut drivers = Drivers::new();
+    drivers.extend(driver.as_ref().map(|driver| (name.to_string(), Arc::downgrade(driver))));
     drop(driver);
     let fleet = Arc::new(Fleet::new("fleet"));
     fleet.add(engine);
@@ -67,6 +71,7 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
     for name in more {
         let opened = open(name, OpenOptions::default())?;
         fleet.add(opened.engine);
+        drivers.extend(opened.driver.as_ref().map(|driver| (name.to_string(), Arc::downgrade(driver))));
         behind.push(opened.behind);
     }
     let elsewhere: Vec<DeviceName> = names.into_iter().filter(|n| !n.is_in_process()).cloned().collect();
@@ -75,7 +80,7 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
         let fleet = fleet.clone();
         thread::spawn(move || {
             while stopped.recv_timeout(REOPEN_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
-                elsewhere.iter().for_each(|name| reopen(&fleet, name));
+                elsewhere.iter().for_each(|name| reopen(&fleet, &mut drivers, name));
             }
         })
     };
@@ -83,13 +88,26 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
     Ok(Opened { engine: fleet, driver: None, behind: Behind::Fleet(crew), trigger })
 }
 
+/// The fleet's drivers by name, without holding on to them.
+type Drivers = HashMap<String, Weak<DeviceEngine>>;
+
+/// Why a device that has no jobs, so that no job tells, is lost all the same: the kernel waits until a card that it wants back is let go.
+fn lost_idle(drivers: &Drivers, known: &str) -> Option<String> {
+    let driver = drivers.get(known)?.upgrade()?;
+    match driver.statistics() {
+        Err(error @ EngineError::DeviceLost { .. }) => Some(error.to_string()),
+        _ => None,
+    }
+}
+
 /// Opens a device again that the fleet has no more use of.
-fn reopen(fleet: &Fleet, name: &DeviceName) {
+fn reopen(fleet: &Fleet, drivers: &mut Drivers, name: &DeviceName) {
     let known = name.to_string();
     let members = fleet.members();
     match members.iter().find(|member| member.name == known) {
+        Some(member) if member.barred => {}
         Some(member) => {
-            let Some(reason) = member.aside.as_ref().filter(|_| !member.barred) else { return };
+            let Some(reason) = member.aside.clone().or_else(|| lost_idle(drivers, &known)) else { return };
             tracing::warn!("{known} gets no more jobs: {reason}");
             // A card is opened once: the old driver has to let go of it first.
             fleet.remove(&known);
@@ -97,6 +115,7 @@ fn reopen(fleet: &Fleet, name: &DeviceName) {
         None => match open(name, OpenOptions::default()) {
             Ok(opened) => {
                 tracing::info!("{known} is back");
+                drivers.extend(opened.driver.as_ref().map(|driver| (known, Arc::downgrade(driver))));
                 fleet.add(opened.engine);
             }
             Err(failure) => tracing::debug!("{known} is not back yet: {failure}"),
