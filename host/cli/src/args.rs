@@ -132,7 +132,8 @@ pub(crate) struct ProveArgs {
     /// More devices to share the jobs with, by measured rates; may be given several times. One that goes away is taken in again when it is back.
     #[arg(long, value_name = "DEVICE", conflicts_with_all = ["trace", "inject"])]
     pub(crate) with: Vec<DeviceName>,
-    /// Prove so often, one proof after the other, with key and devices kept open; the last proof is written. With --seed all must be the same.
+    /// Prove so often, one proof after the other, with key and devices kept open; the last one is written, or none if one fails. With --seed all must be
+    /// the same.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
     /// Share every MSM between CPU and device: `auto` by measured rates, or the device's part.

@@ -128,11 +128,15 @@ impl Machine {
         }
     }
 
+    /// The soft limit, as the kernel writes it.
+    fn memlock_limit(&self) -> Option<String> {
+        let limits = self.text("proc/self/limits")?;
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory"))?;
+        line.split_whitespace().next().map(str::to_owned)
+    }
+
     fn memlock(&self) -> Finding {
-        let limits = self.text("proc/self/limits").unwrap_or_default();
-        let soft = limits.lines().find_map(|line| {
-            line.strip_prefix("Max locked memory")?.split_whitespace().next().map(str::to_owned)
-        });
+        let soft = self.memlock_limit();
         let how = "`ulimit -l unlimited`, a line `@millrace - memlock unlimited` in /etc/security/limits.conf, or LimitMEMLOCK=infinity in the unit";
         match soft.as_deref().map(|text| (text, text.parse::<u64>())) {
             Some(("unlimited", _)) => ok("locked memory: unlimited"),

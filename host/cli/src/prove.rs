@@ -96,6 +96,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
             && args.seed.is_some()
             && this.proof != last.proof
         {
+            progress.finish();
             let message = format!("proof {nth} differs from the one before, of the same witness and seed");
             return Err(Failure::new(Code::Mismatch, message));
         }

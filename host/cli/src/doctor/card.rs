@@ -89,6 +89,11 @@ impl Machine {
                 "{by}; the card has a device of its own, {}, and with /dev/iommu it would be opened by that: {RULES}",
                 f.cdev_path().unwrap_or_default()
             )),
+            Ok(_) if access == VfioAccess::Cdev && self.memlock_limit().is_some_and(|l| l != "unlimited") => {
+                ok(format!(
+                    "{by}; by this way the limit of locked memory is for all processes of a user together"
+                ))
+            }
             Ok(_) => ok(by),
             Err(error) if error.raw_os_error() == Some(EBUSY) => {
                 note(format!("{at}: {path} is in use: another millrace, or a virtual machine"))
