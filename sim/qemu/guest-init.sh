@@ -116,24 +116,25 @@ esac
 chgrp millrace $files && chmod 660 $files
 by_user() {
   as_user millrace doctor --device $sim && as_user "millrace device info --device $sim" | grep "^opened by: $access " &&
-    as_user millrace prove /job/key.zkey /job/witness.wtns -o /tmp/user.json -p /tmp/user.public.json --no-fallback --seed "$(cat /job/seed)" --device $sim &&
+    as_user "ulimit -l 65536; millrace prove /job/key.zkey /job/witness.wtns -o /tmp/user.json -p /tmp/user.public.json --no-fallback --seed $(cat /job/seed) --device $sim" &&
     cmp /tmp/user.json /job/cpu.proof.json
 }
-step "an ordinary user of the group that owns its files proves" by_user
+step "an ordinary user of the group that owns its files proves, with 64 MiB to lock" by_user
+step "a limit of locked memory that is too low is told" refused 10 "out of DMA memory" as_user "ulimit -l 4; millrace device info --device $sim"
 
 # A card leaves the bus, and is found again, while proofs run on two; the kernel gives what it finds to vfio-pci. Through the kernel, as QEMU (11.1.3)
 # aborts when it is to take a vfio-user function out (`device_del`).
 echo "$(cut -c3- $card/vendor) $(cut -c3- $card/device)" > /sys/bus/pci/drivers/vfio-pci/new_id
 : > /tmp/proofs
 RUST_LOG=info millrace prove /job/key.zkey /job/witness.wtns -o /tmp/proof.json -p /tmp/public.json --no-fallback --seed "$(cat /job/seed)" \
-  --device $model --with $sim --repeat 30 >> /tmp/proofs 2>&1 &
+  --device $model --with $sim --repeat 40 >> /tmp/proofs 2>&1 &
 prover=$!
 proofs() { grep -c '^millrace: proof [0-9]* of' /tmp/proofs; }
 within() { # SECONDS COMMAND…: waits until the command succeeds
-  seconds=$1; shift
+  looks=$(($1 * 5)); shift
   until "$@"; do
-    [ $seconds -gt 0 ] && kill -0 $prover || { tail -5 /tmp/proofs; return 1; }
-    seconds=$((seconds - 1)); sleep 1
+    [ $looks -gt 0 ] && kill -0 $prover || { tail -5 /tmp/proofs; return 1; }
+    looks=$((looks - 1)); sleep 0.2
   done
 }
 more_than() { [ "$(proofs)" -gt "$1" ]; }
