@@ -158,25 +158,41 @@ fn transform(engine: &DeviceEngine, values: Vec<Fr>) -> Result<JobOutput, Engine
     engine.wait(engine.submit(Job::Ntt { direction: NttDirection::Forward, coset: false, values })?)
 }
 
-/// Median seconds of a job that is repeated for so long, after one that is not counted where that was quick; and the device's cycles.
+/// Median seconds of a job that is repeated for so long, and the device's cycles.
 fn timed(
     at_most: Duration,
     mut job: impl FnMut() -> Result<JobOutput, EngineError>,
 ) -> Result<(f64, Option<u64>), EngineError> {
+    let mut cycles = None;
+    let seconds = repeated(at_most, || {
+        cycles = job()?.report.cycles.map(|cycles| cycles.total);
+        Ok(())
+    })?;
+    Ok((seconds, cycles))
+}
+
+/// Median seconds of what is repeated for so long.
+fn repeated(
+    at_most: Duration,
+    mut work: impl FnMut() -> Result<(), EngineError>,
+) -> Result<f64, EngineError> {
     let began = Instant::now();
     let mut times = Vec::new();
-    let mut cycles = None;
-    while times.is_empty() || times.len() < RUNS_MOST && began.elapsed() < at_most {
+    while times.is_empty() || times.len() <= RUNS_MOST && began.elapsed() < at_most {
         let started = Instant::now();
-        let output = job()?;
-        times.push(started.elapsed());
-        cycles = output.report.cycles.map(|cycles| cycles.total);
-        if times.len() == 2 {
-            times.remove(0);
-        }
+        work()?;
+        times.push(started.elapsed().as_secs_f64());
     }
-    times.sort();
-    Ok((times[times.len() / 2].as_secs_f64(), cycles))
+    Ok(settled_median(times))
+}
+
+/// The median of all but the first, which makes buffers; of the first alone where there is no other.
+fn settled_median(mut times: Vec<f64>) -> f64 {
+    if times.len() > 1 {
+        times.remove(0);
+    }
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
 /// Bases into device memory as a key's are: looked at, digested, sent in chunks, compared. The largest size that is quick enough.
@@ -188,16 +204,11 @@ fn upload(engine: &DeviceEngine, at_most: Duration) -> Result<Line, EngineError>
             break;
         }
         let bases: Lent<G1Mont> = points(n as usize).into();
-        let began = Instant::now();
-        let mut times = Vec::new();
-        while times.is_empty() || times.len() < RUNS_MOST && began.elapsed() < at_most {
-            let started = Instant::now();
+        let seconds = repeated(at_most, || {
             let id = engine.load(Resident::G1(bases.clone()))?;
-            times.push(started.elapsed().as_secs_f64());
             engine.unload(id);
-        }
-        times.sort_by(f64::total_cmp);
-        let seconds = times[times.len() / 2];
+            Ok(())
+        })?;
         last = Some((n, (n * BASE_BYTES) as f64 / seconds / 1e9));
         if seconds * 8.0 > at_most.as_secs_f64() {
             break;
@@ -271,4 +282,22 @@ fn to_json(engine: &DeviceEngine, lines: &[Line]) -> Value {
         "memory_bytes": identity.memory_bytes,
         "measured": measured.collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_run_is_not_counted_and_all_others_are() {
+        assert_eq!(settled_median(vec![100.0]), 100.0);
+        assert_eq!(settled_median(vec![100.0, 3.0, 1.0, 2.0]), 2.0);
+        let mut runs = 0;
+        let seconds = repeated(Duration::from_secs(60), || {
+            runs += 1;
+            std::thread::sleep(Duration::from_millis(if runs == 1 { 50 } else { 0 }));
+            Ok(())
+        });
+        assert!(seconds.unwrap() < 0.05 && runs == RUNS_MOST + 1, "{runs}");
+    }
 }
