@@ -153,6 +153,33 @@ fn devices_share_a_proof_and_one_may_die() {
     assert!(error.contains("--with expects other devices"), "{error}");
 }
 
+/// Sums of a real circuit are cut for two devices, so that neither waits for the other.
+#[test]
+fn one_sum_is_shared_by_two_devices() {
+    let Some(folder) = std::env::var_os("MILLRACE_SEMAPHORE").map(std::path::PathBuf::from) else {
+        println!("skipped: MILLRACE_SEMAPHORE names no folder (make vectors)");
+        return;
+    };
+    let (key, witness) = (folder.join("semaphore-20.zkey"), folder.join("semaphore-20.wtns"));
+    let by_cpu = Job::new();
+    ok(&by_cpu.prove_args(&key, &witness, &["--seed", SEED]));
+    let (there, shared) = (Job::new(), Job::new());
+    let served = Served::new(&there, "model");
+    let (device, json) = (served.device(), shared.path("report.json"));
+    let more = ["--device", "model", "--with", &device, "--no-fallback", "--seed", SEED, "--json", &json];
+    ok(&shared.prove_args(&key, &witness, &more));
+    assert_eq!(shared.read("proof.json"), by_cpu.read("proof.json"));
+    let report: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    let jobs = report["jobs"].as_array().unwrap();
+    let engines = |label: &str| -> std::collections::BTreeSet<&str> {
+        let of = jobs.iter().filter(|job| job["job"].as_str().unwrap().starts_with(label));
+        of.map(|job| job["engine"].as_str().unwrap()).collect()
+    };
+    let halves = jobs.iter().filter(|job| job["job"] == "msm H 1/2" || job["job"] == "msm H 2/2");
+    assert_eq!(halves.count(), 2, "{report:#}");
+    assert_eq!(engines("msm").len(), 3, "two devices, and the CPU for G2: {report:#}");
+}
+
 #[test]
 fn what_cannot_be_opened_is_named() {
     let job = Job::new();
