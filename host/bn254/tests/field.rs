@@ -69,30 +69,34 @@ fn scalar_field() {
     suite::<Fr, FrLazy>(&samples());
 }
 
-/// Sums of one to six products, the largest that can be among them: all factors r − 1, all values as near to 2r as sums leave them.
+/// Sums of one to six products, at the bounds that the reduction was computed for: all factors r − 1, all values 2r − 2, which is the largest sum of two reduced ones.
 #[test]
 fn sums_of_products() {
-    fn check<const N: usize>(factors: &[Fr], values: &[Fr]) {
+    fn check<const N: usize>(factors: &[Fr], values: &[(Fr, FrLazy)]) {
         for (f, v) in factors.windows(N).zip(values.windows(N)) {
-            let (f, v): ([Fr; N], [Fr; N]) = (f.try_into().unwrap(), v.try_into().unwrap());
-            let expected: Fr = f.iter().zip(v).map(|(f, v)| *f * v).sum();
-            assert_eq!(Fr::from(FrLazy::sum_of_products(&f, &v.map(FrLazy::from))), expected);
-            // 2r − 1 − x·2^256 and the like: representatives above r.
-            let high = v.map(|v| FrLazy::from(v).add(FrLazy::from(-Fr::from(1u64))));
-            let expected: Fr = f.iter().zip(v).map(|(f, v)| *f * (v - Fr::from(1u64))).sum();
-            assert_eq!(Fr::from(FrLazy::sum_of_products(&f, &high)), expected);
+            let (f, v): ([Fr; N], [(Fr, FrLazy); N]) = (f.try_into().unwrap(), v.try_into().unwrap());
+            let expected: Fr = f.iter().zip(v).map(|(f, (v, _))| *f * v).sum();
+            assert_eq!(Fr::from(FrLazy::sum_of_products(&f, &v.map(|(_, lazy)| lazy))), expected);
         }
     }
-    // The integers r − 1 in Montgomery form, and everything else, against each other.
+    // The integer r − 1 in Montgomery form.
     let largest = -Fr::from(2u64).pow([256]).inverse().unwrap();
     let all = [samples(), vec![largest; 12]].concat();
-    let mut turned = all.clone();
-    turned.rotate_left(5);
-    for values in [&all, &turned] {
-        check::<1>(&all, values);
-        check::<2>(&all, values);
-        check::<5>(&all, values);
-        check::<6>(&all, values);
+    let sum = |a: &Fr, b: &Fr| (*a + b, FrLazy::from(*a).add(FrLazy::from(*b)));
+    // Representatives below r; as near to 2r as sums leave them, twelve of them 2r − 2 beside factors of r − 1; and each against others.
+    let reduced: Vec<(Fr, FrLazy)> = all.iter().map(|v| (*v, FrLazy::from(*v))).collect();
+    let doubled: Vec<(Fr, FrLazy)> = all.iter().map(|v| sum(v, v)).collect();
+    let high: Vec<(Fr, FrLazy)> = all.iter().map(|v| sum(v, &largest)).collect();
+    for mut values in [reduced, doubled, high] {
+        for _ in 0..2 {
+            check::<1>(&all, &values);
+            check::<2>(&all, &values);
+            check::<3>(&all, &values);
+            check::<4>(&all, &values);
+            check::<5>(&all, &values);
+            check::<6>(&all, &values);
+            values.rotate_left(5);
+        }
     }
 }
 
