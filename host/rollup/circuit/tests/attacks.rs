@@ -111,6 +111,25 @@ fn money_cannot_be_made() {
     refused("full exit: pays the balance", changed(full_exit(77, 0), |op| op.account = Fr::from(1u8)));
 }
 
+/// Sender = fee account, alone or as receiver, too: a fee that comes back has to be there before.
+#[test]
+fn a_sender_may_take_the_fees_and_gains_nothing() {
+    let rule = "balance: not below zero, not above 128 bits";
+    let to_the_sender = header(1);
+    let ops = |fee| {
+        [transfer(1, 2, 999_999, fee), transfer(1, 1, 999_999, fee), withdraw(1, 999_999, fee, owner(id(1)))]
+    };
+    for (paid, poor) in ops(1).into_iter().zip(ops(2)) {
+        let plot = Plot::run(LEDGER.clone(), to_the_sender, vec![signed(paid)], Swap::Nowhere);
+        assert_eq!(plot.broken(&CIRCUIT), BTreeSet::new());
+        // Where the money does not come back before the fees are credited, those find a balance below zero, which their path's input (128 bits) cannot be.
+        let receives = poor.to == poor.account;
+        let plot = Plot::run(LEDGER.clone(), to_the_sender, vec![signed(poor)], Swap::Nowhere);
+        let expected = if receives { vec![rule] } else { vec![rule, "fees: balance path"] };
+        assert_eq!(plot.broken(&CIRCUIT), BTreeSet::from_iter(expected));
+    }
+}
+
 #[test]
 fn numbers_cannot_leave_their_fields() {
     let rule = "op: fields in range";
@@ -303,7 +322,11 @@ fn signatures_are_the_account_s_own_and_used_once() {
     // Used again: the nonce has moved on.
     let mut later = LEDGER.clone();
     later.change(1, |leaf| leaf.nonce += Fr::ONE);
-    refused_over(rule, later, header(2), good);
+    refused_over(rule, later, header(2), good.clone());
+    // The circuit's nonce is a field element: after 2^64 − 1, where the executor ends, comes 2^64, and there what was signed at 0 does not serve again.
+    let mut wrapped = LEDGER.clone();
+    wrapped.change(1, |leaf| leaf.nonce = Fr::from(2u8).pow([64]));
+    refused_over(rule, wrapped, header(2), good);
 }
 
 #[test]
