@@ -108,9 +108,8 @@ impl Store {
     }
 
     fn write(&self, number: u64, words: &[Fr]) -> Result<(), StoreError> {
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.into_bigint().to_bytes_be()).collect();
         let write = self.database.begin_write()?;
-        write.open_table(BATCHES)?.insert(number, bytes.as_slice())?;
+        write.open_table(BATCHES)?.insert(number, bytes_of(words).as_slice())?;
         write.commit()?;
         Ok(())
     }
@@ -124,6 +123,33 @@ impl Store {
         write.open_table(BATCHES)?.retain(|number, _| number <= last)?;
         write.commit()?;
         self.reload()
+    }
+
+    /// Makes the store hold exactly the batches that L1 has accepted, given from the first on: L1 is right. Whatever the file lacks is added (its writer was killed after L1 had accepted a batch and
+    /// before [`Store::accept`], or somebody else proposed), and what L1 has not, or has otherwise, is forgotten. Gives how many batches stayed.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the store holds the first of these batches then.
+    pub fn follow(&mut self, accepted: &[Vec<Fr>]) -> Result<u64, StoreError> {
+        let same = self.common(accepted)?;
+        if same < self.accepted {
+            self.rewind(same)?;
+        }
+        accepted.iter().skip(same as usize).try_for_each(|words| self.accept(words).map(drop))?;
+        Ok(same)
+    }
+
+    /// How many batches at the front are these.
+    fn common(&self, batches: &[Vec<Fr>]) -> Result<u64, StoreError> {
+        let table = self.database.begin_read()?.open_table(BATCHES)?;
+        let mut same = 0;
+        for (entry, words) in table.iter()?.zip(batches) {
+            if entry?.1.value() != bytes_of(words) {
+                break;
+            }
+            same += 1;
+        }
+        Ok(same)
     }
 
     fn reload(&mut self) -> Result<(), StoreError> {
@@ -143,6 +169,10 @@ impl Store {
         (self.state, self.accepted) = (state, accepted);
         Ok(())
     }
+}
+
+fn bytes_of(words: &[Fr]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.into_bigint().to_bytes_be()).collect()
 }
 
 fn words_of(bytes: &[u8]) -> Option<Vec<Fr>> {

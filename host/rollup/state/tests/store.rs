@@ -68,6 +68,44 @@ fn what_was_accepted_is_there_again() {
     assert!(matches!(Store::open(&path, DOMAIN), Err(StoreError::Database(_))));
 }
 
+/// Whatever an operator's store holds when it comes back, L1's batches bring it to L1's state.
+#[test]
+fn it_follows_l1_from_wherever_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = history(6);
+    // The same rollup up to here, and then another: what L1 forgot.
+    let mut world = World::empty(31);
+    let mut forgotten = Vec::new();
+    for i in 0..6 {
+        let mut batch = world.random_batch(4);
+        batch.header.time += u64::from(i == 4);
+        forgotten.push(world.state.execute(DOMAIN, &batch).unwrap().words());
+    }
+    assert_eq!(history[..4], forgotten[..4]);
+    assert_ne!(history[4], forgotten[4]);
+    for held in 0..=6 {
+        for l1 in [&history[..], &history[..3], &forgotten[..], &[]] {
+            let path = folder.path().join(format!("{held}-{}-{}.redb", l1.len(), l1 == &forgotten[..]));
+            let mut store = Store::open(&path, DOMAIN).unwrap();
+            for words in &history[..held] {
+                store.accept(words).unwrap();
+            }
+            let same = history[..held].iter().zip(l1).take_while(|(mine, theirs)| mine == theirs).count();
+            assert_eq!(store.follow(l1).unwrap(), same as u64);
+            let root = l1.last().map_or(millrace_state::tree::empty_account_root(), |words| words[2]);
+            assert_eq!((store.accepted(), store.state().root()), (l1.len() as u64, root));
+            drop(store);
+            let again = Store::open(&path, DOMAIN).unwrap();
+            assert_eq!((again.accepted(), again.state().root()), (l1.len() as u64, root), "and on disk");
+        }
+    }
+    // Batches that do not follow are refused, and those before them stay.
+    let mut store = Store::open(&folder.path().join("wrong.redb"), DOMAIN).unwrap();
+    let gap = [history[0].clone(), history[2].clone()];
+    assert!(matches!(store.follow(&gap), Err(StoreError::Replay { number: 2, .. })));
+    assert_eq!((store.accepted(), store.state().root()), (1, history[0][2]));
+}
+
 /// Names the store's file in a process that [`killed_at_any_point_it_loses_nothing_accepted`] starts.
 const VICTIM: &str = "MILLRACE_STORE_VICTIM";
 
