@@ -155,11 +155,11 @@ impl Books {
         pending.chain(queued).chain(fees).fold(custody, U256::saturating_add)
     }
 
-    /// Takes in the next log.
+    /// Takes in the next log; gives the words of the batch that it says was accepted, if it says so.
     ///
     /// # Errors
     /// [`BooksError`] where the log is none of the contract's, or cannot come next. The books are of no use then.
-    pub fn apply(&mut self, log: &Log) -> Result<(), BooksError> {
+    pub fn apply(&mut self, log: &Log) -> Result<Option<Vec<Fr>>, BooksError> {
         let event = Event::decode_raw_log(&log.topics, &log.data).map_err(|_| BooksError::Unknown)?;
         match event {
             Event::Deposited(event) => self.deposited(&event),
@@ -180,7 +180,7 @@ impl Books {
                 let amount = narrow(event.amount, 128, "an excess")?;
                 self.credit(event.sender, NATIVE, U256::from(amount))
             }
-            Event::BatchAccepted(event) => self.batch_accepted(&event),
+            Event::BatchAccepted(event) => return self.batch_accepted(&event).map(Some),
             Event::ExodusStarted(event) => {
                 let expected = (super::word(self.root()), U256::from(self.head), U256::from(self.tail));
                 if self.exodus || expected != (event.root, event.head, event.tail) {
@@ -195,7 +195,8 @@ impl Books {
                 let token = narrow_token(event.token)?;
                 self.debit(event.owner, token, event.amount)
             }
-        }
+        }?;
+        Ok(None)
     }
 
     fn deposited(&mut self, event: &IRollup::Deposited) -> Result<(), BooksError> {

@@ -5,6 +5,7 @@
 //! but the gas is lost.
 
 use alloy_primitives::{Address, U256};
+use millrace_bn254::Fr;
 use millrace_state::builder::QueueEntry;
 use millrace_state::types::{AccountId, Domain};
 use thiserror::Error;
@@ -114,6 +115,19 @@ fn hint(tag: &BlockTag) -> &'static str {
 /// # Errors
 /// [`RestoreError`].
 pub fn restore(chain: &mut dyn Chain, place: &Place) -> Result<Restored, RestoreError> {
+    restore_with(chain, place, &mut |_| {})
+}
+
+/// As [`restore`]; `accepted` is given the words of each accepted batch, in their order, as a `Store` takes them. They are worth something only when this
+/// ends well: what a log says is compared with the contract at the end.
+///
+/// # Errors
+/// [`RestoreError`].
+pub fn restore_with(
+    chain: &mut dyn Chain,
+    place: &Place,
+    accepted: &mut dyn FnMut(Vec<Fr>),
+) -> Result<Restored, RestoreError> {
     let Place { contract, until: tag, from_block } = *place;
     let chain_id = chain.chain_id()?;
     let block = chain.block(tag)?;
@@ -130,7 +144,8 @@ pub fn restore(chain: &mut dyn Chain, place: &Place) -> Result<Restored, Restore
         let page = chain.logs(contract, next, &block)?;
         for log in &page.logs {
             let (block, index) = (log.block, log.index);
-            books.apply(log).map_err(|error| RestoreError::Log { block, index, error })?;
+            let words = books.apply(log).map_err(|error| RestoreError::Log { block, index, error })?;
+            words.into_iter().for_each(&mut *accepted);
             logs += 1;
         }
         next = page.next_block;

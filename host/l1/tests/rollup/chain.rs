@@ -7,10 +7,11 @@ use millrace_l1::chain::{Block, BlockTag, Chain as _, TestChain, view};
 use millrace_l1::rollup::abi::{IRollup, IToken};
 use millrace_l1::rollup::compiled::{Deployment, POSEIDON};
 use millrace_l1::rollup::leave::{exit_call, refund_call, withdraw_call};
-use millrace_l1::rollup::restore::{Place, Restored, restore};
+use millrace_l1::rollup::restore::{Place, Restored, restore, restore_with};
 use millrace_l1::rollup::{self, word};
 use millrace_l1::rpc::{Sender, SubmitError};
 use millrace_l1::solc;
+use millrace_state::Fr;
 use millrace_state::babyjub::Point;
 use millrace_state::exit::ExitProof;
 use millrace_state::types::Domain;
@@ -195,6 +196,14 @@ impl Chain {
     pub(crate) fn restored(&mut self) -> Restored {
         let place = Place { contract: self.rollup, until: BlockTag::Latest, from_block: 0 };
         restore(&mut self.evm, &place).expect("the logs are whole")
+    }
+
+    /// The words of all batches that were accepted, from the logs.
+    pub(crate) fn accepted(&mut self) -> Vec<Vec<Fr>> {
+        let place = Place { contract: self.rollup, until: BlockTag::Latest, from_block: 0 };
+        let mut accepted = Vec::new();
+        restore_with(&mut self.evm, &place, &mut |words| accepted.push(words)).expect("the logs are whole");
+        accepted
     }
 
     pub(crate) fn token_call<C: SolCall>(&mut self, from: Address, call: C) {

@@ -12,8 +12,10 @@ use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolError;
 use chain::Chain;
 use millrace_l1::rollup::abi::IRollup;
+use millrace_l1::rollup::word;
 use millrace_state::eddsa::SecretKey;
 use millrace_state::op::Op;
+use millrace_state::store::Store;
 use millrace_state::types::{AccountId, Fee, TokenId};
 use operator::{Operator, Submission};
 
@@ -107,6 +109,20 @@ fn deposits_come_back_whatever_the_operator_does() {
     assert_eq!(chain.root(), operator.root());
     let bob_before = chain.pending(BOB);
     assert_eq!(bob_before, one * U256::from(3));
+
+    // A store that lacks any number of them, as that of an operator that was killed in between does, gets the rest from L1 alone.
+    let accepted = chain.accepted();
+    assert_eq!(accepted.len(), 6);
+    for held in 0..=6 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut store =
+            Store::open(&folder.path().join("accepted.redb"), chain.domain()).expect("a new file");
+        for words in &accepted[..held] {
+            store.accept(words).expect("the next batch");
+        }
+        assert_eq!(store.follow(&accepted).expect("L1's batches"), held as u64);
+        assert_eq!((store.accepted(), word(store.state().root())), (6, chain.root()));
+    }
 
     // The operator stops. ALICE forces an exit that nobody takes, BOB deposits again; after seven days both leave by themselves.
     chain.request_full_exit(ALICE);

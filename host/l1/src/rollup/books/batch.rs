@@ -1,6 +1,7 @@
 //! An accepted batch in the books: the state again, and what moves between queue, custody and pending.
 
 use alloy_primitives::U256;
+use millrace_bn254::Fr;
 use millrace_state::builder::QueueEntry;
 use millrace_state::op::Op;
 use millrace_state::packed;
@@ -13,7 +14,8 @@ use crate::rollup::{NATIVE, address, field};
 const MAX_SIZE: usize = 256;
 
 impl Books {
-    pub(super) fn batch_accepted(&mut self, event: &IRollup::BatchAccepted) -> Result<(), BooksError> {
+    /// Gives the batch's words.
+    pub(super) fn batch_accepted(&mut self, event: &IRollup::BatchAccepted) -> Result<Vec<Fr>, BooksError> {
         let number = self.batch_number + 1;
         if event.number != U256::from(number) {
             return Err(BooksError::BatchNumber { expected: number, got: event.number });
@@ -54,7 +56,7 @@ impl Books {
             let base = fee_wei(self.base_fee_gwei) * U256::from(queue_ops);
             self.credit(owner, NATIVE, base)?;
         }
-        Ok(())
+        Ok(words)
     }
 
     /// A queue entry became an op of a batch.
