@@ -17,9 +17,17 @@ use serde_json::Value;
 /// A chain with the hard fork that knows EIP-7702.
 const PRAGUE: &[&str] = &["--hardfork", "prague"];
 
-/// Development keys are made once for all runs of the tests.
+/// Development keys are made once for all runs of the tests, in cargo's target folder.
 fn keys() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/keys")
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("keys")
+}
+
+/// The file of the key for one op whose verifier is committed; others may lie beside it, of circuits that were.
+fn key_of_one_op() -> PathBuf {
+    let verifier: Value =
+        serde_json::from_str(include_str!("../src/rollup/devkey/verifier-1.json")).expect("JSON");
+    let hash = verifier["key_hash"].as_str().and_then(|hash| hash.strip_prefix("0x")).expect("a hash");
+    keys().join(format!("rollup-dev-1-{}.zkey", &hash[..8]))
 }
 
 fn demo(args: &[&str]) -> Output {
@@ -212,9 +220,7 @@ fn users_leave_by_themselves_on_a_real_node() {
 
     // The verifier is that of the demonstration's key, and of no other.
     if millrace_l1::tools::node_modules().is_ok() {
-        let key = std::fs::read_dir(keys()).expect("the cache").map(|entry| entry.expect("readable").path());
-        let key = key.into_iter().find(|path| path.to_string_lossy().contains("rollup-dev-1-"));
-        let key = key.expect("the key that proved").display().to_string();
+        let key = key_of_one_op().display().to_string();
         let audit = user.ok(&["audit"], &["--block", "latest", "--dev", "--key", &key]);
         assert!(audit.contains("rollup-dev-1-") && !audit.contains("unknown"), "{audit}");
         let other = "../rollup/contracts/test/verifier/verification_key.json";
