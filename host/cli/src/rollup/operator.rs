@@ -7,7 +7,7 @@ use millrace_job::CancelToken;
 use millrace_l1::{
     Address, SolCall, U256, VerifyCall,
     chain::Chain,
-    rollup::{abi::IRollup, address, restore::Place, restore::restore, word},
+    rollup::{abi::IRollup, address, restore::Place, restore::restore_with, word},
     rpc::Sender,
 };
 use millrace_prover::{LoadedKey, Prover, Randomness};
@@ -110,7 +110,7 @@ impl Operator {
         self.store().map(|store| store.state().clone())
     }
 
-    /// Builds and proves the next batch: what waits on L1, then ops of the pool. `None` where neither has anything.
+    /// Brings the disk to what L1 has accepted at `place`, which is L1's present, then builds and proves the next batch: what waits on L1, then ops of the pool. `None` where neither has anything.
     pub(crate) fn next(
         &mut self,
         chain: &mut dyn Chain,
@@ -118,8 +118,11 @@ impl Operator {
         domain: Domain,
         pool: &[SignedOp],
     ) -> Result<Option<Proven>, Failure> {
-        // An operator that waits for finality would read at the finalized block; this one shows how it works.
-        let seen = restore(chain, place).map_err(restore_failure)?;
+        // An operator that waits for finality would take the queue from the finalized block; this one shows how it works.
+        let mut accepted = Vec::new();
+        let seen = restore_with(chain, place, &mut |words| accepted.push(words)).map_err(restore_failure)?;
+        // L1 is right: where this operator was killed after L1 had accepted a batch and before its disk had it, or somebody else proposed, the disk gets it now.
+        self.store()?.follow(&accepted).or_fail(Code::Output)?;
         let queue: Vec<QueueEntry> = seen.books.queue().values().map(|queued| queued.entry).collect();
         if queue.is_empty() && pool.is_empty() {
             return Ok(None);
