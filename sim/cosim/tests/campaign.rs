@@ -542,7 +542,7 @@ fn kill(served: &Served, victim: Victim, work: &Work) -> u64 {
             *served.at_power_on.lock() = Some((class, Fault::Slow(LIMIT)));
             let mut child = served.victim(&[]);
             let until = Instant::now() + LIMIT / 2;
-            while !served.model.lock().as_ref().is_some_and(|model| model.jobs_seen(class) > 0) {
+            while served.model.lock().as_ref().is_none_or(|model| model.jobs_seen(class) == 0) {
                 assert!(Instant::now() < until, "the victim gives the device no such job");
                 std::thread::sleep(Duration::from_millis(1));
             }
