@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod competitor;
 mod definition;
+mod setting;
 
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{One, UniformRand, Zero};
@@ -16,7 +18,9 @@ use millrace_job::{Engine, EngineError, Job, JobOutput};
 use serde::Deserialize;
 
 pub use clock::{Took, timed};
+pub use competitor::Competitor;
 pub use definition::{Case, Input};
+pub use setting::{ARKWORKS_ASSEMBLY, Setting};
 
 /// The generator that all inputs come from.
 pub fn rng() -> impl Rng {

@@ -1,0 +1,204 @@
+//! Instructions of the inner loops, counted by Valgrind's callgrind: a product in Fq, an addition into a bucket, a butterfly; our portable backend beside
+//! arkworks on the same input, checked to give the same answers. Counts do not change with the machine's load.
+//!
+//! Prints CSV. Each case runs once more in a process of its own under Valgrind, which counts what [`counted_work`] does and nothing before or
+//! after it. Valgrind knows no AVX-512, so `avx512` cannot be counted this way.
+
+use std::{env, hint::black_box, process::Command};
+
+use ark_bn254::{g1, g2};
+use ark_ec::{
+    AffineRepr, CurveGroup,
+    short_weierstrass::{Affine, Bucket, Projective, SWCurveConfig},
+};
+use ark_ff::{AdditiveGroup, UniformRand};
+use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
+use ark_std::rand::Rng;
+use millrace_bn254::{
+    Fq, Fr, Packed,
+    array::FqArray,
+    backend::Instructions,
+    buckets::Buckets,
+    ntt::{Plan, Scratch, Shape, WIDTH},
+    points::{Curve, G1, G2},
+};
+use millrace_harness::{Competitor, Scalars, Setting, points, rng};
+use rayon::ThreadPoolBuilder;
+
+const OURS: Instructions = Instructions::PORTABLE;
+const CASES: [&str; 4] =
+    ["product in Fq", "addition into a bucket, G1", "addition into a bucket, G2", "butterfly"];
+/// What a copy of this program is called with under Valgrind.
+const COUNT: &str = "--count";
+
+const PRODUCTS: usize = 1 << 14;
+/// Points, and bits of the digits that say into which buckets they go.
+const LOG_POINTS: u32 = 15;
+const DIGIT_BITS: u32 = 13;
+const LOG_VALUES: u32 = 14;
+
+/// Valgrind counts from the entry of this function to its end; so nothing that it calls may have its name.
+#[inline(never)]
+fn counted_work(work: &mut dyn FnMut()) {
+    work();
+    black_box(());
+}
+
+/// Both sides of a case, as closures to be counted; returns the number of operations that each does.
+fn products(theirs: bool) -> usize {
+    let mut rng = rng();
+    let mut make = || (0..PRODUCTS).map(|_| Fq::rand(&mut rng)).collect::<Vec<_>>();
+    let (mut x, y) = (make(), make());
+    let expected: Vec<Fq> = x.iter().zip(&y).map(|(x, y)| *x * y).collect();
+    if theirs {
+        counted_work(&mut || x.iter_mut().zip(black_box(&y)).for_each(|(x, y)| *x *= y));
+    } else {
+        let (mut array, other) = (FqArray::new(OURS, &x), FqArray::new(OURS, &y));
+        counted_work(&mut || array.mul_assign(black_box(&other)));
+        array.store(&mut x);
+    }
+    assert!(x == expected, "wrong products");
+    PRODUCTS
+}
+
+/// Random signed digits, of which none is zero.
+fn digits() -> Vec<i32> {
+    let (mut rng, most) = (rng(), 1i32 << (DIGIT_BITS - 1));
+    (0..1 << LOG_POINTS).map(|_| rng.gen_range(1..=most) * if rng.r#gen() { 1 } else { -1 }).collect()
+}
+
+/// The last step, weighing, is not counted; it shows that the buckets are right.
+fn additions<C, P>(theirs: bool) -> usize
+where
+    P: SWCurveConfig,
+    C: Curve<Base: for<'a> From<&'a Affine<P>>>,
+    Affine<P>: AffineRepr<Group = Projective<P>> + From<millrace_bn254::curve::Affine<C::Field>>,
+{
+    let (bases, digits) = (points::<Affine<P>>(1 << LOG_POINTS), digits());
+    let count = 1 << (DIGIT_BITS - 1);
+    let mut sums = vec![Bucket::<P>::ZERO; count];
+    let mut fill = || {
+        for (base, digit) in black_box(&bases).iter().zip(&digits) {
+            let bucket = &mut sums[digit.unsigned_abs() as usize - 1];
+            if *digit > 0 { *bucket += base } else { *bucket -= base }
+        }
+    };
+    if theirs {
+        counted_work(&mut fill)
+    } else {
+        fill()
+    }
+    if !theirs {
+        let ours: Vec<C::Base> = bases.iter().map(Into::into).collect();
+        let mut buckets = Buckets::<C>::new(OURS, count);
+        assert!(buckets.can_spread(), "too few buckets");
+        let zero = count as u16;
+        let digits: Vec<u16> = digits.iter().map(|digit| (i32::from(zero) + digit) as u16).collect();
+        let ids: Vec<u32> = (0..1 << LOG_POINTS).map(|index| 2 * index).collect();
+        counted_work(&mut || {
+            assert!(buckets.spread(&ours, &digits, zero, &ids, || true) && buckets.flush(&ours, || true));
+        });
+        let (mut running, mut weighed) = (Projective::<P>::ZERO, Projective::<P>::ZERO);
+        for bucket in sums.iter().rev() {
+            running += bucket;
+            weighed += running;
+        }
+        assert!(Affine::<P>::from(buckets.weigh().to_affine()) == weighed.into_affine(), "wrong buckets");
+    }
+    let mut filled: Vec<u32> = digits.iter().map(|digit| digit.unsigned_abs()).collect();
+    filled.sort_unstable();
+    filled.dedup();
+    digits.len() - filled.len()
+}
+
+/// A forward transform by two passes, as the engine does it, after its table is made.
+fn butterflies(theirs: bool) -> usize {
+    let mut values = Scalars::Random.make(1 << LOG_VALUES);
+    let domain = Radix2EvaluationDomain::<Fr>::new(1 << LOG_VALUES).expect("a power of two");
+    let expected = domain.fft(&values);
+    if theirs {
+        counted_work(&mut || domain.fft_in_place(&mut values));
+    } else {
+        let shape = Shape { log_n: LOG_VALUES, inverse: false, coset: false };
+        let mut plan = Plan::new(OURS, shape).expect("a long transform");
+        let (filler, parts) = plan.table_mut();
+        parts.enumerate().for_each(|(task, part)| filler.fill(task, part));
+        let mut between = vec![Packed::ZERO; plan.packed_len()];
+        let chunk = plan.packed_len() / plan.column_tasks();
+        let mut scratch = Scratch::default();
+        counted_work(&mut || {
+            for (task, out) in between.chunks_exact_mut(chunk).enumerate() {
+                plan.columns(task, &values, &mut scratch, out);
+            }
+            let mut places: Vec<Vec<&mut [Fr]>> = Vec::new();
+            places.resize_with(plan.row_tasks(), Vec::new);
+            for (index, eight) in values.chunks_exact_mut(WIDTH).enumerate() {
+                places[index % plan.row_tasks()].push(eight);
+            }
+            for (task, out) in places.iter_mut().enumerate() {
+                plan.rows(task, &between, &mut scratch, out);
+            }
+        });
+    }
+    assert!(values == expected, "wrong transform");
+    (LOG_VALUES as usize) << (LOG_VALUES - 1)
+}
+
+/// Does a case once and returns its number of operations. On a pool of one thread: arkworks would hand its work to others.
+fn case(which: usize, theirs: bool) -> usize {
+    let pool = ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    pool.install(|| match which {
+        0 => products(theirs),
+        1 => additions::<G1, g1::Config>(theirs),
+        2 => additions::<G2, g2::Config>(theirs),
+        _ => butterflies(theirs),
+    })
+}
+
+/// What callgrind says it collected.
+fn collected(log: &str) -> Option<u64> {
+    log.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
+}
+
+fn instructions(which: usize, theirs: bool) -> u64 {
+    let program = env::current_exe().expect("this program");
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*counted_work*"])
+        .arg(program)
+        .args([COUNT, &which.to_string(), &theirs.to_string()])
+        .output()
+        .expect("valgrind runs");
+    let log = String::from_utf8_lossy(&output.stderr);
+    match collected(&log).filter(|count| *count > 0 && output.status.success()) {
+        Some(count) => count,
+        None => panic!("callgrind counted nothing for {}: {log}", CASES[which]),
+    }
+}
+
+fn main() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    if let [count, which, theirs] = args.as_slice()
+        && count == COUNT
+    {
+        case(which.parse().expect("a number"), theirs == "true");
+        return;
+    }
+    if args.iter().any(|arg| arg == "--test") {
+        (0..CASES.len()).for_each(|which| assert_eq!(case(which, true), case(which, false)));
+        return;
+    }
+    let Ok(version) = Command::new("valgrind").arg("--version").output() else {
+        eprintln!("skipped: no valgrind");
+        return;
+    };
+    print!("# counted by {}{}", String::from_utf8_lossy(&version.stdout), Setting::now());
+    println!("what,engine,operations,instructions,instructions_per_operation");
+    for (which, name) in CASES.into_iter().enumerate() {
+        for theirs in [false, true] {
+            let engine =
+                if theirs { Competitor::arkworks(1) } else { Competitor::ours(OURS.name(), 1) }.engine;
+            let (count, operations) = (instructions(which, theirs), case(which, theirs));
+            println!(r#""{name}",{engine},{operations},{count},{:.1}"#, count as f64 / operations as f64);
+        }
+    }
+}
