@@ -104,20 +104,21 @@ figures: build vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollu
 # Records of what takes long: bench/results/DATE-NAME.
 RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)
 
-# arkworks' crates compile their assembly only where these instructions are promised; Valgrind knows no more than them. Ours are chosen at run time. A folder of its own, as everything is built again.
+# arkworks' assembly wants its feature and a build in which these instructions are promised; Valgrind knows no more than them. Ours are chosen at run time. A folder of its own, as everything is built again.
 KERNEL_TARGET := $(CARGO_TARGET_DIR)/kernels
 KERNEL_ENV = CARGO_TARGET_DIR=$(KERNEL_TARGET) CRITERION_HOME=$(KERNEL_TARGET)/criterion $(if $(shell grep -m1 -ow adx /proc/cpuinfo),RUSTFLAGS="-C target-cpu=x86-64-v3 -C target-feature=+adx")
+KERNEL_CRATE := -p millrace-harness --features arkworks-assembly
 # A part of the kernels is a try, and not kept.
 KERNEL_KEEP = $(if $(FILTER),$(KERNEL_TARGET)/report,$(call RESULTS,criterion))
 
 bench-kernels: bench-counts ## Kernels from 2^10 to 2^20 beside arkworks, one thread and all: criterion, CSV, plots and counts in bench/results (about ten minutes); FILTER=/10 tries a part, kept in target
 	rm -rf $(KERNEL_TARGET)/criterion
-	$(KERNEL_ENV) cargo bench --locked -p millrace-harness --bench kernels -- --noplot '$(FILTER)'
-	$(KERNEL_ENV) cargo run $(CARGO_FLAGS) -p millrace-harness --bin kernel-report -- $(KERNEL_TARGET)/criterion $(KERNEL_KEEP) "make bench-kernels$(if $(FILTER), FILTER='$(FILTER)')"
+	$(KERNEL_ENV) cargo bench --locked $(KERNEL_CRATE) --bench kernels -- --noplot '$(FILTER)'
+	$(KERNEL_ENV) cargo run $(CARGO_FLAGS) $(KERNEL_CRATE) --bin kernel-report -- $(KERNEL_TARGET)/criterion $(KERNEL_KEEP) "make bench-kernels$(if $(FILTER), FILTER='$(FILTER)')"
 
 bench-counts: ## Instructions of the portable kernels' inner loops and of arkworks', counted by Valgrind (Debian package valgrind, needs root; skipped without it)
 	@mkdir -p $(KERNEL_TARGET)/report
-	$(KERNEL_ENV) cargo bench --locked -p millrace-harness --bench counts > $(KERNEL_TARGET)/report/counts.new
+	$(KERNEL_ENV) cargo bench --locked $(KERNEL_CRATE) --bench counts > $(KERNEL_TARGET)/report/counts.new
 	@if [ -s $(KERNEL_TARGET)/report/counts.new ]; then mkdir -p $(KERNEL_KEEP) && mv $(KERNEL_TARGET)/report/counts.new $(KERNEL_KEEP)/counts.csv && cat $(KERNEL_KEEP)/counts.csv; fi
 
 ceremony: build ## A whole setup by snarkjs for the rollup's circuit of OPS=1 or 8 ops: contributions, verified, proven with; its record is kept. PTAU=dev: with our development powers of tau, minutes instead of an hour

@@ -15,9 +15,13 @@ pub struct Setting {
     pub commit: String,
 }
 
-/// Whether arkworks was compiled with its assembly: its crates leave it out, feature or not, where these instructions are not promised.
-pub const ARKWORKS_ASSEMBLY: bool =
-    cfg!(all(target_arch = "x86_64", target_feature = "bmi2", target_feature = "adx"));
+/// Whether arkworks was compiled with its assembly: `ark-bn254` leaves it out without its own feature, and where these instructions are not promised.
+pub const ARKWORKS_ASSEMBLY: bool = cfg!(all(
+    feature = "arkworks-assembly",
+    target_arch = "x86_64",
+    target_feature = "bmi2",
+    target_feature = "adx"
+));
 
 const UNKNOWN: &str = "unknown";
 
