@@ -40,7 +40,6 @@ fn powers_of_tau(power: u32, args: &SetupArgs) -> Result<(), Failure> {
     let path = args.output.as_deref().unwrap_or(Path::new("powers.ptau"));
     let mut outputs = Outputs::default();
     outputs.probe(path)?;
-    tell!("development powers of tau: everybody who knows the seed can forge proofs under keys made of them");
     let started = Instant::now();
     outputs.add_written(path, |out| {
         dev_ptau(power, args.seed.as_bytes(), out).map_err(|error| {
@@ -48,6 +47,7 @@ fn powers_of_tau(power: u32, args: &SetupArgs) -> Result<(), Failure> {
             Failure::new(code, error)
         })
     })?;
+    tell!("development powers of tau: everybody who knows the seed can forge proofs under keys made of them");
     outputs.commit()?;
     let seconds = started.elapsed().as_secs_f64();
     say!("{}: development powers of tau to 2^{power}, {seconds:.1} s", path.display());
