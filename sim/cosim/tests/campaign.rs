@@ -370,6 +370,11 @@ fn classes() -> Vec<Class> {
             ("twice at once", Reset::Twice),
         ] {
             let name = format!("reset {by} while {state}");
+            // The second of two may come when the first has let the next job, an MSM, begin.
+            let told = match (told, &reset) {
+                (Right, Reset::Twice) => RightOr("RESET"),
+                _ => told,
+            };
             all.push(one(&name, Strike::Reset(held, reset), told));
         }
     }
