@@ -13,9 +13,9 @@ use std::{
 };
 
 use millrace_groth16::{ProvingKey, Witness};
-use millrace_job::{CancelToken, EngineSet, EngineSlot, Event, Observer};
+use millrace_job::{CancelToken, Event, Observer};
 use millrace_kernels::CpuEngine;
-use millrace_prover::{LoadedKey, Placement, Prover, ProverOptions, Randomness};
+use millrace_prover::{LoadedKey, Prover, Randomness};
 use rustix::time::{ClockId, clock_gettime};
 
 const SEED: Randomness = Randomness::Seed([7; 32]);
@@ -104,15 +104,7 @@ fn main() {
         println!("skipped: no key and witness were named");
         return;
     };
-    let slot = EngineSlot(0);
-    let options = ProverOptions {
-        placement: Placement::On(slot),
-        trusted: slot,
-        fallback: false,
-        retries: 0,
-        buckets: None,
-    };
-    let prover = Prover::new(EngineSet::new(vec![Arc::new(CpuEngine::new())]), options);
+    let prover = Prover::alone(Arc::new(CpuEngine::new()));
     let key = prover.load(ProvingKey::open(Path::new(&key)).expect("a good key")).expect("a good key");
     let witness = Witness::open(Path::new(&witness)).expect("a good witness");
     let bench = Bench { prover, key, witness };

@@ -13,9 +13,9 @@ use std::{
 
 use millrace_groth16::{ProvingKey, Witness};
 use millrace_harness::timed;
-use millrace_job::{CancelToken, EngineSet, EngineSlot};
+use millrace_job::CancelToken;
 use millrace_kernels::CpuEngine;
-use millrace_prover::{Placement, Prover, ProverOptions, Randomness};
+use millrace_prover::{Prover, Randomness};
 use millrace_rivals::ArkworksKey;
 
 const SEED: Randomness = Randomness::Seed([7; 32]);
@@ -55,15 +55,7 @@ fn main() {
         let rival_witness = millrace_oracle::Witness::read(&wtns).expect("a good witness");
         let witness = Witness::from_bytes(&wtns).expect("a good witness");
 
-        let slot = EngineSlot(0);
-        let options = ProverOptions {
-            placement: Placement::On(slot),
-            trusted: slot,
-            fallback: false,
-            retries: 0,
-            buckets: None,
-        };
-        let prover = Prover::new(EngineSet::new(vec![Arc::new(CpuEngine::new())]), options);
+        let prover = Prover::alone(Arc::new(CpuEngine::new()));
         let what = format!("load {name}");
         let ours = report(&what, "millrace cpu", Duration::ZERO, || {
             prover.load(ProvingKey::open(&path).expect("a good key")).expect("a good key")

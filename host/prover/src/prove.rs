@@ -8,8 +8,8 @@ use std::{
 use millrace_bn254::FrCanonical;
 use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyError, Witness};
 use millrace_job::{
-    CancelToken, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunOutput, RunPolicy,
-    run, split::Rates, wipe_scalars,
+    CancelToken, Engine, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunOutput,
+    RunPolicy, run, split::Rates, wipe_scalars,
 };
 
 use crate::{
@@ -65,6 +65,14 @@ impl Prover {
             assert!(slot.0 < set.len(), "no engine in slot {}", slot.0);
         }
         Self { set, options, rates: Rates::default() }
+    }
+
+    /// A prover with one engine, which does every kind of job and is believed: nothing is tried again or judged by another.
+    pub fn alone(engine: Arc<dyn Engine>) -> Self {
+        let trusted = EngineSlot(0);
+        let placement = Placement::On(trusted);
+        let options = ProverOptions { placement, trusted, fallback: false, retries: 0, buckets: None };
+        Self::new(EngineSet::new(vec![engine]), options)
     }
 
     /// The engines.

@@ -7,9 +7,9 @@ use std::{alloc::System, sync::Arc};
 use ark_ff::One;
 use millrace_bn254::{Fr, FrCanonical, backend::Instructions};
 use millrace_groth16::{ProvingKey, R1cs, R1csSizes, Witness, dev_setup, write_r1cs};
-use millrace_job::{CancelToken, EngineSet, EngineSlot};
+use millrace_job::CancelToken;
 use millrace_kernels::{CpuEngine, Limits};
-use millrace_prover::{Placement, Prover, ProverOptions, Randomness};
+use millrace_prover::{Prover, Randomness};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -50,17 +50,9 @@ fn chain() -> (ProvingKey, Witness) {
 #[test]
 fn a_proof_of_a_ready_prover_allocates_its_five_vectors() {
     let (key, witness) = chain();
-    let slot = EngineSlot(0);
     let limits = Limits { jobs: 1, ..Limits::NONE };
     let engine = CpuEngine::with_limits(1, Instructions::best(), limits);
-    let options = ProverOptions {
-        placement: Placement::On(slot),
-        trusted: slot,
-        fallback: false,
-        retries: 0,
-        buckets: None,
-    };
-    let prover = Prover::new(EngineSet::new(vec![Arc::new(engine)]), options);
+    let prover = Prover::alone(Arc::new(engine));
     let key = prover.load(key).expect("a good key");
     let proof = || {
         let region = Region::new(ALLOCATOR);

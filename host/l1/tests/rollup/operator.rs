@@ -5,12 +5,12 @@ use std::sync::Arc;
 use alloy_primitives::U256;
 use millrace_circuit::batch::Circuit;
 use millrace_groth16::{ProvingKey, R1cs, dev_setup};
-use millrace_job::{CancelToken, EngineSet, EngineSlot};
+use millrace_job::CancelToken;
 use millrace_kernels::CpuEngine;
 use millrace_l1::rollup::{abi::IRollup, word};
 use millrace_l1::solidity::{ExportOptions, export};
 use millrace_l1::{VerifierKey, VerifyCall, fr_word, solc};
-use millrace_prover::{LoadedKey, Placement, Prover, ProverOptions, Randomness};
+use millrace_prover::{LoadedKey, Prover, Randomness};
 use millrace_state::batch::{Batch, Executed, Header, PublicInputs};
 use millrace_state::eddsa::SecretKey;
 use millrace_state::exit::ExitProof;
@@ -74,11 +74,7 @@ impl Operator {
             }
             Err(other) => panic!("{other}"),
         };
-        let engines = EngineSet::new(vec![Arc::new(CpuEngine::new())]);
-        let trusted = EngineSlot(0);
-        let placement = Placement::On(trusted);
-        let options = ProverOptions { placement, trusted, fallback: false, retries: 0, buckets: None };
-        let prover = Prover::new(engines, options);
+        let prover = Prover::alone(Arc::new(CpuEngine::new()));
         let key = prover.load(key).expect("a good key");
         let domain = Domain { chain_id: 0, contract: millrace_state::types::Address::NOBODY };
         let (verifier, verifier_runtime) = (compiled.bytecode, compiled.runtime);

@@ -14,9 +14,9 @@ use millrace_groth16::{
     ProvingKey, TrivialDelta, dev_ptau, is_dev_alpha, proof_to_json, public_to_json, verify,
     verifying_key_to_json,
 };
-use millrace_job::{CancelToken, EngineSet, EngineSlot};
+use millrace_job::CancelToken;
 use millrace_kernels::CpuEngine;
-use millrace_prover::{Placement, Prover, ProverOptions, Randomness};
+use millrace_prover::{Prover, Randomness};
 use snarkjs::{snarkjs, text};
 
 const HEAP_MIB: u32 = 4000;
@@ -102,11 +102,7 @@ fn a_whole_setup_by_snarkjs_is_valid_and_proves() {
     assert!(is_dev_alpha(&key.verifying_key().alpha));
     assert_eq!(key.trivial_delta(), Some(TrivialDelta::DevSetup));
     let verifying = key.verifying_key().clone();
-    let engines = EngineSet::new(vec![Arc::new(CpuEngine::new())]);
-    let trusted = EngineSlot(0);
-    let placement = Placement::On(trusted);
-    let options = ProverOptions { placement, trusted, fallback: false, retries: 0, buckets: None };
-    let prover = Prover::new(engines, options);
+    let prover = Prover::alone(Arc::new(CpuEngine::new()));
     let key = prover.load(key).unwrap();
     std::fs::write(file("vk.json"), verifying_key_to_json(&verifying)).unwrap();
     for executed in one_of_each() {

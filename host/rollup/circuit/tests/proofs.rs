@@ -14,9 +14,9 @@ use millrace_groth16::{
     ProvingKey, R1cs, TrivialDelta, dev_setup, is_dev_alpha, proof_to_json, public_to_json, verify,
     verifying_key_to_json,
 };
-use millrace_job::{CancelToken, EngineSet, EngineSlot};
+use millrace_job::CancelToken;
 use millrace_kernels::CpuEngine;
-use millrace_prover::{Placement, Prover, ProverOptions, Randomness};
+use millrace_prover::{Prover, Randomness};
 use millrace_state::batch::PublicInputs;
 
 struct Key {
@@ -77,11 +77,7 @@ fn the_same_seed_gives_the_same_key_and_it_is_marked() {
 #[test]
 fn every_kind_of_op_is_proven_and_snarkjs_agrees() {
     let Key { circuit, r1cs, zkey } = &*KEY;
-    let engines = EngineSet::new(vec![Arc::new(CpuEngine::new())]);
-    let trusted = EngineSlot(0);
-    let placement = Placement::On(trusted);
-    let options = ProverOptions { placement, trusted, fallback: false, retries: 0, buckets: None };
-    let prover = Prover::new(engines, options);
+    let prover = Prover::alone(Arc::new(CpuEngine::new()));
     let key = prover.load(ProvingKey::from_bytes(zkey.clone()).unwrap()).unwrap();
     let verifying = ProvingKey::from_bytes(zkey.clone()).unwrap().verifying_key().clone();
     let folder = tempfile::tempdir().unwrap();
