@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, io::Read, path::Path, sync::Arc};
 
-use millrace_bn254::FrCanonical;
+use millrace_bn254::{FrCanonical, wipe};
 use thiserror::Error;
 use zeroize::Zeroize;
 
@@ -156,13 +156,4 @@ impl Drop for Witness {
             wipe(values);
         }
     }
-}
-
-/// Writes zeros over values, a word at a time: they may not be left out, so the compiler joins no bytes.
-fn wipe(values: &mut [FrCanonical]) {
-    let (head, words, tail) =
-        bytemuck::pod_align_to_mut::<u8, u64>(bytemuck::cast_slice_mut::<_, u8>(values));
-    head.zeroize();
-    words.zeroize();
-    tail.zeroize();
 }

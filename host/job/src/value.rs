@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millrace_bn254::{Fr, FrCanonical, G1Affine, G2Affine};
+use millrace_bn254::{Fr, FrCanonical, G1Affine, G2Affine, wipe};
 use thiserror::Error;
 use zeroize::Zeroize;
 
@@ -110,7 +110,7 @@ pub fn wipe_values(values: &mut [Fr]) {
 pub fn wipe_scalars(scalars: &mut Arc<[FrCanonical]>) -> bool {
     match Arc::get_mut(scalars) {
         Some(all) => {
-            bytemuck::cast_slice_mut::<_, u8>(all).zeroize();
+            wipe(all);
             true
         }
         None => false,

@@ -6,10 +6,11 @@ use bytemuck::Pod;
 use millrace_bn254::{
     FrCanonical,
     mont::{Modulus, R},
+    wipe,
 };
 use millrace_job::EngineError;
 use rayon::prelude::*;
-use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::plan::Plan;
 use crate::store::Shelf;
@@ -85,19 +86,16 @@ impl Block {
     /// Forgets everything but the memory.
     fn wipe(&mut self) {
         // A list is never longer than now until it is wiped.
-        wipe(&mut self.digits);
-        wipe(&mut self.ones);
-        wipe(&mut self.ids);
+        forget(&mut self.digits);
+        forget(&mut self.ones);
+        forget(&mut self.ids);
         self.bits = 0;
     }
 }
 
-/// Overwrites a list, in words where it can, and empties it.
-fn wipe<T: Pod + DefaultIsZeroes>(list: &mut Vec<T>) {
-    let (first, words, last) = bytemuck::pod_align_to_mut::<T, u64>(list);
-    first.zeroize();
-    words.zeroize();
-    last.zeroize();
+/// Overwrites a list and empties it.
+fn forget<T: Pod>(list: &mut Vec<T>) {
+    wipe(list);
     list.clear();
 }
 
