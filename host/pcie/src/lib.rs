@@ -8,7 +8,7 @@
 //! | `vfio`, `sysfs` | a card, through the kernel |
 //! | [`vfio_user`] | a device in another process, through a socket |
 //! | `mapping`, `near`, `iova`, `mapped`, `event` | what these two are made of |
-//! | `memory`, `irq`, `fake`, `fault`, `observe` | devices inside the process, and their faults |
+//! | `memory`, `irq`, `fake`, `fault`, `layer`, `observe` | devices inside the process, and their faults |
 //!
 //! Beside the traits stand what devices inside the process need ([`HostMemory`], [`IrqLine`]), a fake register file
 //! ([`FakeMmio`]), and wrappers that make the n-th access fail ([`FaultyMmio`], [`FaultyDma`]) or tell an [`Observer`] of it.
@@ -21,6 +21,7 @@ mod fake;
 mod fault;
 mod iova;
 mod irq;
+mod layer;
 mod mapped;
 #[allow(unsafe_code)]
 mod mapping;
@@ -37,6 +38,7 @@ pub use event::{EventIrq, raise};
 pub use fake::FakeMmio;
 pub use fault::{CallCount, FaultyDma, FaultyMmio, MmioFault};
 pub use irq::IrqLine;
+pub use layer::DmaLayer;
 pub use mapping::Mapping;
 pub use memory::{DeviceDma, DmaFault, HostMemory, PAGE_BYTES};
 pub use observe::{Event, Observer, observed};

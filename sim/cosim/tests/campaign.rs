@@ -21,8 +21,8 @@ use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
 use millrace_job::{Engine, EngineError, Group, Job, JobValue, NttDirection, Resident};
 use millrace_model::{BareModel, Fault, JobClass, ModelConfig, Until};
 use millrace_pcie::{
-    BusMaster, CallCount, DmaBuffer, DmaError, DmaSpace, FaultyDma, FaultyMmio, Function, FunctionReset,
-    Iova, Irq, Mmio, MmioFault, ResetError, vfio_user::open_vfio_user,
+    BusMaster, CallCount, DmaBuffer, DmaError, DmaLayer, DmaSpace, FaultyDma, FaultyMmio, Function,
+    FunctionReset, Irq, Mmio, MmioFault, ResetError, vfio_user::open_vfio_user,
 };
 use millrace_regs::Cause;
 use parking_lot::Mutex;
@@ -418,33 +418,9 @@ impl Drop for NarrowBuffer {
     }
 }
 
-impl DmaBuffer for NarrowBuffer {
-    fn iova(&self) -> Iova {
-        self.inner.iova()
-    }
-
-    fn len_bytes(&self) -> usize {
-        self.inner.len_bytes()
-    }
-
-    fn read(&self, offset: usize, to: &mut [u8]) {
-        self.inner.read(offset, to);
-    }
-
-    fn write(&self, offset: usize, from: &[u8]) {
-        self.inner.write(offset, from);
-    }
-
-    fn read_u32_acquire(&self, offset: usize) -> u32 {
-        self.inner.read_u32_acquire(offset)
-    }
-
-    fn write_u32_release(&self, offset: usize, value: u32) {
-        self.inner.write_u32_release(offset, value);
-    }
-
-    fn wipe(&self) {
-        self.inner.wipe();
+impl DmaLayer for NarrowBuffer {
+    fn inner(&self) -> &dyn DmaBuffer {
+        &*self.inner
     }
 }
 

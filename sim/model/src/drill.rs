@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use millrace_pcie::{DmaBuffer, DmaError, DmaSpace, Function, Iova, Mmio};
+use millrace_pcie::{DmaBuffer, DmaError, DmaLayer, DmaSpace, Function, Iova, Mmio};
 use millrace_regs::{Descriptor, layout, registers as reg};
 use parking_lot::Mutex;
 
@@ -190,17 +190,9 @@ impl DrilledBuffer {
     }
 }
 
-impl DmaBuffer for DrilledBuffer {
-    fn iova(&self) -> Iova {
-        self.inner.iova()
-    }
-
-    fn len_bytes(&self) -> usize {
-        self.inner.len_bytes()
-    }
-
-    fn read(&self, offset: usize, to: &mut [u8]) {
-        self.inner.read(offset, to);
+impl DmaLayer for DrilledBuffer {
+    fn inner(&self) -> &dyn DmaBuffer {
+        &*self.inner
     }
 
     fn write(&self, offset: usize, from: &[u8]) {
@@ -213,17 +205,5 @@ impl DmaBuffer for DrilledBuffer {
             self.drilled.struck.lock().remove(&Iova(self.inner.iova().0 + offset as u64));
         }
         self.inner.write(offset, from);
-    }
-
-    fn read_u32_acquire(&self, offset: usize) -> u32 {
-        self.inner.read_u32_acquire(offset)
-    }
-
-    fn write_u32_release(&self, offset: usize, value: u32) {
-        self.inner.write_u32_release(offset, value);
-    }
-
-    fn wipe(&self) {
-        self.inner.wipe();
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use millrace_bn254::{Fr, FrCanonical};
-use millrace_pcie::{DmaBuffer, DmaError, DmaSpace, Function, Iova, Mmio};
+use millrace_pcie::{DmaBuffer, DmaError, DmaLayer, DmaSpace, Function, Iova, Mmio};
 use parking_lot::Mutex;
 
 /// A multiple of 64 that no mapping holds.
@@ -83,33 +83,13 @@ struct Held {
     misplaced: Arc<AtomicBool>,
 }
 
-impl DmaBuffer for Held {
+impl DmaLayer for Held {
+    fn inner(&self) -> &dyn DmaBuffer {
+        &*self.inner
+    }
+
     fn iova(&self) -> Iova {
         if self.misplaced.load(Ordering::SeqCst) { NOWHERE } else { self.inner.iova() }
-    }
-
-    fn len_bytes(&self) -> usize {
-        self.inner.len_bytes()
-    }
-
-    fn read(&self, offset: usize, to: &mut [u8]) {
-        self.inner.read(offset, to);
-    }
-
-    fn write(&self, offset: usize, from: &[u8]) {
-        self.inner.write(offset, from);
-    }
-
-    fn read_u32_acquire(&self, offset: usize) -> u32 {
-        self.inner.read_u32_acquire(offset)
-    }
-
-    fn write_u32_release(&self, offset: usize, value: u32) {
-        self.inner.write_u32_release(offset, value);
-    }
-
-    fn wipe(&self) {
-        self.inner.wipe();
     }
 }
 
