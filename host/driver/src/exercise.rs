@@ -14,7 +14,7 @@ use std::{
 use millrace_bn254::Fr;
 use millrace_job::{Engine, EngineError, Job, JobValue, NttDirection, Ticket};
 use millrace_pcie::{DmaBuffer, Function, Iova, ResetError};
-use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
+use millrace_regs::{Cause, Descriptor, layout, registers as reg};
 use thiserror::Error;
 
 pub use self::probe::{ProbePlan, ProbeReport, probe};
@@ -143,8 +143,10 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
     run.queue.start()?;
     let dma_bytes = run.dma()?;
     let lost_write_is_silent = run.nowhere()?;
-    let round_trip = run.round_trips(HandQueue::run)?;
-    let round_trip_polled = run.round_trips(HandQueue::run_polled)?;
+    let trips = plan.completions.clamp(1, 101);
+    let median = |times: Vec<Duration>| times[times.len() / 2];
+    let round_trip = median(run.queue.round_trips(trips, Duration::MAX, HandQueue::run)?);
+    let round_trip_polled = median(run.queue.round_trips(trips, Duration::MAX, HandQueue::run_polled)?);
     let interrupts = run.completions()?;
     run.queue.close()?;
     drop(run);
@@ -243,9 +245,7 @@ impl<'a> Run<'a> {
                 Descriptor { src0: 0, dst: within(&*target, to), flags: layout::FLAG_SRC0_DEV, ..copy };
             for descriptor in [up, down] {
                 let completion = self.queue.run(step, descriptor)?;
-                if completion.status != Cause::Ok as u8 {
-                    return Err(self.unexpected(step, "status OK", format!("{completion:?}")));
-                }
+                self.queue.expect_ok(step, &completion)?;
             }
             let mut back = vec![0; 1 << 16];
             target.read(0, &mut back);
@@ -286,26 +286,6 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Empty jobs one at a time.
-    fn round_trips(
-        &mut self,
-        run: impl Fn(&mut HandQueue<'a>, &'static str, Descriptor) -> Result<Completion, ExerciseError>,
-    ) -> Result<Duration, ExerciseError> {
-        let step = "round trip";
-        let mut times = Vec::new();
-        for _ in 0..self.plan.completions.clamp(1, 101) {
-            let started = Instant::now();
-            let empty = Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() };
-            let completion = run(&mut self.queue, step, empty)?;
-            times.push(started.elapsed());
-            if completion.status != Cause::Ok as u8 {
-                return Err(self.unexpected(step, "status OK", format!("{completion:?}")));
-            }
-        }
-        times.sort();
-        Ok(times[times.len() / 2])
-    }
-
     /// Many empty jobs in flight. Each completion must come, in order; a wait ends by an interrupt.
     fn completions(&mut self) -> Result<Interrupts, ExerciseError> {
         let step = "completions";
@@ -327,9 +307,7 @@ impl<'a> Run<'a> {
             seen.taken += 1;
             let mut new = 0;
             while let Some(completion) = self.queue.take(step)? {
-                if completion.status != Cause::Ok as u8 {
-                    return Err(self.unexpected(step, "status OK", format!("{completion:?}")));
-                }
+                self.queue.expect_ok(step, &completion)?;
                 new += 1;
             }
             match new {
@@ -367,10 +345,7 @@ fn all_queues(function: &Function, plan: &ExercisePlan, count: usize) -> Result<
                 while left > 0
                     && let Some(completion) = queue.take(step)?
                 {
-                    if completion.status != Cause::Ok as u8 {
-                        let got = format!("{completion:?}");
-                        return Err(unexpected(&function.name, step, "status OK", got));
-                    }
+                    queue.expect_ok(step, &completion)?;
                     left -= 1;
                 }
             }

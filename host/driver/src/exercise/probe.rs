@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use millrace_pcie::{DmaBuffer, Function};
-use millrace_regs::{Cause, Completion, Descriptor, layout};
+use millrace_regs::{Descriptor, layout};
 
-use super::{ExerciseError, queue::HandQueue, unexpected};
+use super::{ExerciseError, queue::HandQueue};
 use crate::Identity;
 
 /// Copies in flight at once: the next is under way while one is completed.
@@ -59,47 +59,20 @@ pub fn probe(function: &Function, plan: &ProbePlan) -> Result<ProbeReport, Exerc
     let buffer = function.dma.alloc(most[1] as usize).map_err(dma)?;
     let mut queue = HandQueue::after_reset(function, plan.deadline)?;
     queue.start()?;
-    let mut run = Probe { function, plan, queue: &mut queue };
-    let polled = run.round_trips(HandQueue::run_polled)?;
-    let woken = run.round_trips(HandQueue::run)?;
+    let mut run = Probe { plan, queue: &mut queue };
+    let polled = run.queue.round_trips(plan.jobs, plan.at_most, HandQueue::run_polled)?;
+    let woken = run.queue.round_trips(plan.jobs, plan.at_most, HandQueue::run)?;
     let (to_device, to_host, copy_bytes) = run.copies(&*buffer, most)?;
     queue.close()?;
     Ok(ProbeReport { polled, woken, to_device, to_host, copy_bytes })
 }
 
 struct Probe<'a, 'f> {
-    function: &'f Function,
     plan: &'a ProbePlan,
     queue: &'a mut HandQueue<'f>,
 }
 
-impl<'f> Probe<'_, 'f> {
-    fn judge(&self, step: &'static str, completion: &Completion) -> Result<(), ExerciseError> {
-        match completion.status {
-            status if status == Cause::Ok as u8 => Ok(()),
-            _ => Err(unexpected(&self.function.name, step, "status OK", format!("{completion:?}"))),
-        }
-    }
-
-    fn round_trips(
-        &mut self,
-        run: impl Fn(&mut HandQueue<'f>, &'static str, Descriptor) -> Result<Completion, ExerciseError>,
-    ) -> Result<Vec<Duration>, ExerciseError> {
-        let step = "round trip";
-        let began = Instant::now();
-        let mut times = Vec::new();
-        while times.is_empty() || times.len() < self.plan.jobs as usize && began.elapsed() < self.plan.at_most
-        {
-            let started = Instant::now();
-            let empty = Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() };
-            let completion = run(self.queue, step, empty)?;
-            times.push(started.elapsed());
-            self.judge(step, &completion)?;
-        }
-        times.sort();
-        Ok(times)
-    }
-
+impl Probe<'_, '_> {
     /// To the device and back, bytes a second, and the bytes of one copy.
     fn copies(&mut self, buffer: &dyn DmaBuffer, most: [u64; 2]) -> Result<(f64, f64, u64), ExerciseError> {
         let up = |len_bytes| Descriptor {
@@ -113,7 +86,7 @@ impl<'f> Probe<'_, 'f> {
         };
         let started = Instant::now();
         let completion = self.queue.run("COPY to the device", up(most[0]))?;
-        self.judge("COPY to the device", &completion)?;
+        self.queue.expect_ok("COPY to the device", &completion)?;
         let is_quick = started.elapsed() * QUICK < self.plan.at_most;
         let len_bytes = most[usize::from(is_quick)];
         let up = up(len_bytes);
@@ -139,7 +112,7 @@ impl<'f> Probe<'_, 'f> {
             self.queue.wait_for_interrupt(step, until)?;
             let before = done;
             while let Some(completion) = self.queue.take(step)? {
-                self.judge(step, &completion)?;
+                self.queue.expect_ok(step, &completion)?;
                 done += 1;
             }
             if done > before {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use millrace_pcie::Function;
-use millrace_regs::{Completion, Descriptor, layout, registers as reg};
+use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
 
 use super::ExerciseError;
 use crate::{
@@ -183,6 +183,35 @@ impl<'a> HandQueue<'a> {
             thread::yield_now();
             if Instant::now() > until { Err(queue.late(step)) } else { Ok(()) }
         })
+    }
+
+    /// Empty jobs one at a time, from doorbell to completion taken: `most` of them, fewer where the time is over, at least one; in rising order.
+    pub(super) fn round_trips(
+        &mut self,
+        most: u32,
+        at_most: Duration,
+        run: impl Fn(&mut Self, &'static str, Descriptor) -> Result<Completion, ExerciseError>,
+    ) -> Result<Vec<Duration>, ExerciseError> {
+        let (step, began) = ("round trip", Instant::now());
+        let mut times = Vec::new();
+        while times.is_empty() || times.len() < most as usize && began.elapsed() < at_most {
+            let started = Instant::now();
+            let empty = Descriptor { opcode: layout::OPCODE_NOP, ..Descriptor::default() };
+            let completion = run(self, step, empty)?;
+            times.push(started.elapsed());
+            self.expect_ok(step, &completion)?;
+        }
+        times.sort();
+        Ok(times)
+    }
+
+    /// # Errors
+    /// If a job did not end well.
+    pub(super) fn expect_ok(&self, step: &'static str, completion: &Completion) -> Result<(), ExerciseError> {
+        if completion.status == Cause::Ok as u8 {
+            return Ok(());
+        }
+        Err(super::unexpected(&self.function.name, step, "status OK", format!("{completion:?}")))
     }
 
     /// One job; `wait` is called after every look that found no completion.
