@@ -13,10 +13,10 @@ use std::{
 };
 
 use millrace_groth16::{ProvingKey, Witness};
+use millrace_harness::processor_time;
 use millrace_job::{CancelToken, Event, Observer};
 use millrace_kernels::CpuEngine;
 use millrace_prover::{LoadedKey, Prover, Randomness};
-use rustix::time::{ClockId, clock_gettime};
 
 const SEED: Randomness = Randomness::Seed([7; 32]);
 const PROOFS: usize = 4;
@@ -79,7 +79,6 @@ struct Usage {
 }
 
 fn usage() -> Usage {
-    let now = clock_gettime(ClockId::ProcessCPUTime);
     let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux");
     // Fields are numbered from 1; the second is a name in parentheses.
     let fields: Vec<f64> = stat
@@ -91,7 +90,7 @@ fn usage() -> Usage {
         .collect();
     let field = |number: usize| fields[number - 3];
     Usage {
-        processor_ms: now.tv_sec as f64 * 1e3 + now.tv_nsec as f64 * 1e-6,
+        processor_ms: processor_time().as_secs_f64() * 1e3,
         user: field(14),
         system: field(15),
         faults: field(10),

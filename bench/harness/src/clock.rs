@@ -27,7 +27,7 @@ impl Took {
 }
 
 /// What this process has run, on all its threads.
-fn processor_time() -> Duration {
+pub fn processor_time() -> Duration {
     let now = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
 }

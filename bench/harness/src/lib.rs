@@ -17,7 +17,7 @@ use millrace_bn254::{Fr, FrCanonical};
 use millrace_job::{Engine, EngineError, Job, JobOutput};
 use serde::Deserialize;
 
-pub use clock::{Took, timed};
+pub use clock::{Took, processor_time, timed};
 pub use competitor::Competitor;
 pub use definition::{Case, Input};
 pub use setting::{ARKWORKS_ASSEMBLY, Setting};
