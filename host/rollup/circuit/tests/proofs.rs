@@ -1,12 +1,10 @@
 //! The real circuit, a development key, real proofs: by our prover and by snarkjs, each checked by the other.
 
 mod common;
+#[path = "common/snarkjs.rs"]
+mod snarkjs;
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Output},
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 use common::one_of_each;
 use millrace_circuit::batch::Circuit;
@@ -18,6 +16,10 @@ use millrace_job::CancelToken;
 use millrace_kernels::CpuEngine;
 use millrace_prover::{Prover, Randomness};
 use millrace_state::batch::PublicInputs;
+use snarkjs::{snarkjs, text};
+
+/// node's own bound is a machine's.
+const HEAP_MIB: u32 = 4000;
 
 struct Key {
     circuit: Circuit,
@@ -37,23 +39,6 @@ fn make_key(r1cs: &[u8], seed: &[u8]) -> Vec<u8> {
     let mut zkey = Vec::new();
     dev_setup(&R1cs::from_bytes(Arc::new(r1cs.to_vec())).unwrap(), seed, &mut zkey).unwrap();
     zkey
-}
-
-/// snarkjs' command line, or `None` with a word about it.
-fn snarkjs() -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.tools/node_modules");
-    let modules = std::env::var_os("MILLRACE_NODE_MODULES").map_or(default, PathBuf::from);
-    let cli = modules.join("snarkjs/build/cli.cjs");
-    let node = Command::new("node").arg("--version").output().is_ok_and(|out| out.status.success());
-    if node && cli.is_file() {
-        return Some(cli);
-    }
-    println!("skipped: no node, or no snarkjs at {} (sim/tools/setup.sh installs it)", cli.display());
-    None
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 #[test]
@@ -85,13 +70,12 @@ fn every_kind_of_op_is_proven_and_snarkjs_agrees() {
     std::fs::write(file("op.r1cs"), r1cs).unwrap();
     std::fs::write(file("op.zkey"), &**zkey).unwrap();
     std::fs::write(file("vk.json"), verifying_key_to_json(&verifying)).unwrap();
-    let snarkjs = snarkjs();
-    let run = |arguments: &[&str]| {
-        let cli = snarkjs.as_ref()?;
-        let mut command = Command::new("node");
-        Some(command.arg(cli).args(arguments).current_dir(folder.path()).output().unwrap())
-    };
-    if let Some(info) = run(&["r1cs", "info", "op.r1cs"]) {
+    let run = |arguments: &[&str]| snarkjs(folder.path(), HEAP_MIB, arguments);
+    let info = run(&["r1cs", "info", "op.r1cs"]);
+    // Asked again only where it is there, so that it is told once where it is not.
+    let is_there = info.is_some();
+    let run = |arguments: &[&str]| if is_there { run(arguments) } else { None };
+    if let Some(info) = info {
         let info = text(&info);
         assert!(info.contains(&format!("# of Constraints: {}", circuit.system().n_constraints())), "{info}");
         assert!(info.contains(&format!("# of Wires: {}", circuit.system().n_wires())), "{info}");
