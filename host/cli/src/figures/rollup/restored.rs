@@ -46,14 +46,15 @@ struct Sampled {
 }
 
 impl Sampled {
-    fn new() -> Self {
+    /// After so many batches of transfers.
+    fn new(batches: usize) -> Self {
         let (sample, first) = Sample::registered(OPS);
         let mut out = Self { logs: Vec::new(), sample, owners: Vec::new(), last: first.clone() };
         for (index, op) in first.ops.iter().enumerate() {
             out.queued(index as u64, &op.signed.op);
         }
         out.accepted(&first, first.ops.len());
-        for _ in 0..BATCHES {
+        for _ in 0..batches {
             let batch = out.sample.transfers();
             out.accepted(&batch, 0);
             out.last = batch;
@@ -111,9 +112,10 @@ impl Sampled {
     /// What the contract returns; `None` for a call that it is not asked.
     fn answer(&self, data: &[u8]) -> Option<Vec<u8>> {
         let one = |value: U256| Some(value.to_be_bytes_vec());
-        let total: u128 =
-            self.sample.state().accounts().flat_map(|(_, a)| a.balances().map(|(_, x)| x)).sum();
-        let custody = U256::from(total);
+        let custody = || {
+            let balances = self.sample.state().accounts().flat_map(|(_, a)| a.balances().map(|(_, x)| x));
+            U256::from(balances.sum::<u128>())
+        };
         match <[u8; 4]>::try_from(data.get(..4)?).ok()? {
             IRollup::batchNumberCall::SELECTOR => one(U256::from(self.last.header.number)),
             IRollup::stateRootCall::SELECTOR => one(word(self.last.new_root)),
@@ -123,8 +125,8 @@ impl Sampled {
             }
             IRollup::accountCountCall::SELECTOR => one(U256::from(self.owners.len())),
             IRollup::tokenCountCall::SELECTOR => one(U256::from(1)),
-            IRollup::custodyOfCall::SELECTOR => one(custody),
-            IRollup::owedOfCall::SELECTOR => one(custody + self.pending(self.owners[0])),
+            IRollup::custodyOfCall::SELECTOR => one(custody()),
+            IRollup::owedOfCall::SELECTOR => one(custody() + self.pending(self.owners[0])),
             IRollup::inExodusCall::SELECTOR | IRollup::exitedCall::SELECTOR => one(U256::ZERO),
             IRollup::idOfCall::SELECTOR => {
                 let owner = IRollup::idOfCall::abi_decode(data).ok()?.owner;
@@ -181,7 +183,7 @@ fn not_asked(method: &'static str) -> SubmitError {
 }
 
 pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
-    let mut chain = Sampled::new();
+    let mut chain = Sampled::new(BATCHES);
     let contract = address(sample::DOMAIN.contract);
     let leaver = chain.owners[OPS - 1];
     let started = Instant::now();
@@ -207,17 +209,7 @@ mod tests {
     /// A reader that is given one log less, or another root at the end, says so: what is measured is a reader that compares.
     #[test]
     fn restoring_compares() {
-        let (sample, first) = Sample::registered(OPS);
-        let mut chain = Sampled { logs: Vec::new(), sample, owners: Vec::new(), last: first.clone() };
-        for (index, op) in first.ops.iter().enumerate() {
-            chain.queued(index as u64, &op.signed.op);
-        }
-        chain.accepted(&first, first.ops.len());
-        for _ in 0..2 {
-            chain.last = chain.sample.transfers();
-            let last = chain.last.clone();
-            chain.accepted(&last, 0);
-        }
+        let mut chain = Sampled::new(2);
         let place =
             Place { contract: address(sample::DOMAIN.contract), until: BlockTag::Latest, from_block: 0 };
         let restored = restore(&mut chain, &place).unwrap_or_else(|error| panic!("{error}"));
@@ -225,7 +217,7 @@ mod tests {
         let first_owner = chain.owners[0];
         let holding = restored.holding(&mut chain, first_owner).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!((holding.balances.len(), holding.pending.len()), (1, 1));
-        let last = std::mem::replace(&mut chain.last, first);
+        let last = std::mem::replace(&mut chain.last, Sample::registered(OPS).1);
         assert!(restore(&mut chain, &place).is_err());
         chain.last = last;
         assert!(restore(&mut chain, &place).is_ok());
