@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Job, SEED, ok, vectors};
+use common::{Job, SEED, ok, until, vectors};
 
 /// Points in time at which a prover is killed, from its start to its end.
 const KILLS: u32 = 16;
@@ -38,14 +38,6 @@ fn serve(socket: &str, device: &str) -> Process {
     let child = start(&["device", "serve", "--socket", socket, "--device", device]);
     until("the server listens", || std::os::unix::net::UnixStream::connect(socket).is_ok());
     child
-}
-
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < until, "expected within a minute: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn kill(mut process: Process) {

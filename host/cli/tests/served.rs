@@ -5,10 +5,10 @@ mod common;
 
 use std::{
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use common::{Job, SEED, fails, ok, vectors};
+use common::{Job, SEED, fails, ok, until, vectors};
 
 /// `millrace device serve`, ended as a user ends it.
 struct Served {
@@ -22,11 +22,7 @@ impl Served {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
         command.args(["device", "serve", "--socket", &socket, "--device", device]).stdout(Stdio::null());
         let child = command.spawn().expect("the binary starts");
-        let until = Instant::now() + Duration::from_secs(60);
-        while !std::path::Path::new(&socket).exists() {
-            assert!(Instant::now() < until, "the server does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        until("the server listens", || std::path::Path::new(&socket).exists());
         Self { child, socket }
     }
 

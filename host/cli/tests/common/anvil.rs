@@ -3,7 +3,6 @@
 use std::{
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
 /// A node and its address, ended with the test.
@@ -27,10 +26,6 @@ pub(crate) fn node(options: &[&str]) -> Option<Node> {
     let mut command = Command::new(program);
     command.args(["--port", &port.to_string(), "--silent"]).args(options).stdout(Stdio::null());
     let node = Node(command.spawn().expect("anvil starts"), format!("http://127.0.0.1:{port}"));
-    let started = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(60), "anvil does not listen");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    super::until("anvil listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
     Some(node)
 }

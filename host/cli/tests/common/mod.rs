@@ -8,7 +8,17 @@ pub(crate) mod anvil;
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::{Duration, Instant},
 };
+
+/// Waits until something is so, for a minute at most.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !done() {
+        assert!(Instant::now() < until, "expected within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
 
 /// 32 bytes for `--seed`.
 pub(crate) const SEED: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
