@@ -19,6 +19,7 @@
 //! below 60. A product with a factor (below 1; a table's, below 2.1) is below 60·2.1/84.6 + 2 < 3.5, which packs.
 
 mod passes;
+mod quotient;
 
 use crate::{
     Fr,
@@ -27,7 +28,7 @@ use crate::{
     lanes::{Factor, Line, Packed},
     mont::FrLazy,
 };
-use passes::{Columns, Fill, RowPass};
+use passes::{Columns, Fill, RowPass, Source};
 
 /// Columns or rows of a task.
 pub const WIDTH: usize = crate::lanes::LANES;
@@ -153,6 +154,9 @@ pub struct Plan {
     table: Vec<Packed>,
     /// g^(−R·k').
     last: Vec<Factor>,
+    /// Of the rows of the transform that this one follows.
+    before: Option<Levels>,
+    to_integers: Factor,
 }
 
 impl Plan {
@@ -161,11 +165,15 @@ impl Plan {
     /// # Panics
     /// If the shape is longer than [`MAX_LOG_N`].
     pub fn new(instructions: Instructions, shape: Shape) -> Option<Self> {
+        Self::split(instructions, shape, shape.log_n / 2)
+    }
+
+    /// A plan of 2^log_columns columns.
+    fn split(instructions: Instructions, shape: Shape, log_columns: u32) -> Option<Self> {
         assert!(shape.log_n <= MAX_LOG_N, "2^{} values", shape.log_n);
         if shape.log_n < MIN_LOG_N {
             return None;
         }
-        let log_columns = shape.log_n / 2;
         let log_rows = shape.log_n - log_columns;
         let columns = Levels::new(instructions, shape, log_rows, shape.coset && !shape.inverse);
         let rows = Levels::new(instructions, shape, log_columns, false);
@@ -178,7 +186,8 @@ impl Plan {
             }
         }
         let table = vec![Packed::ZERO; 1 << (shape.log_n - 3)];
-        Some(Self { instructions, shape, columns, rows, table, last })
+        let to_integers = quotient::to_integers(instructions);
+        Some(Self { instructions, shape, columns, rows, table, last, before: None, to_integers })
     }
 
     /// Transforms in place where no plan is worth while.
@@ -222,11 +231,15 @@ impl Plan {
     /// If a length is wrong.
     pub fn columns(&self, task: usize, values: &[Fr], scratch: &mut Scratch, out: &mut [Packed]) {
         assert_eq!(values.len(), 1 << self.shape.log_n);
+        self.run_columns(task, Source::Values(values), scratch, out);
+    }
+
+    fn run_columns(&self, task: usize, source: Source<'_>, scratch: &mut Scratch, out: &mut [Packed]) {
         let rows = 1usize << self.columns.log_len;
         let table = &self.table[task * rows..(task + 1) * rows];
         let columns = 1 << self.rows.log_len;
         let scratch = &mut scratch.0;
-        self.instructions.run(Columns { levels: &self.columns, task, columns, values, table, scratch, out });
+        self.instructions.run(Columns { levels: &self.columns, task, columns, source, table, scratch, out });
     }
 
     /// Pass 2 for eight rows: reads all that lies between the passes; `out` has, for each k', the eight values at k'·R + 8·task.

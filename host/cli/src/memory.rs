@@ -44,13 +44,11 @@ fn bytes(key: &ProvingKey, limits: Limits) -> u64 {
     let threads = threads();
     let of_job = |kind: &_| limits.working_bytes(kind, threads);
     let log_n = key.header().domain_size.ilog2();
-    // A proof needs two tables; without keeping them, one for each transform in flight.
-    let tables = |in_flight: usize| match limits.keep_tables {
-        true => 2 * Limits::table_bytes(log_n),
-        false => in_flight.min(2) as u64 * Limits::table_bytes(log_n),
-    };
+    // A proof needs two tables, one after the other.
+    let table = Limits::table_bytes(log_n);
+    let (tables, tables_kept) = if limits.keep_tables { (2 * table, 2 * table) } else { (table, 0) };
     let kept = key.header().n_vars.min(key.header().domain_size) as usize <= limits.kept_values;
-    let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, kept, tables: &tables };
+    let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, kept, tables, tables_kept };
     proof_bytes(key, &engine) + PROCESS_BYTES + threads as u64 * THREAD_BYTES
 }
 

@@ -27,6 +27,7 @@ fn kind_and_size(kind: &JobKind) -> (String, String) {
             let direction = if *direction == NttDirection::Forward { "NTT" } else { "inverse NTT" };
             (format!("{direction}{}", if *coset { ", coset" } else { "" }), format!("2^{log_n}"))
         }
+        JobKind::Quotient { log_n } => ("quotient".to_owned(), format!("2^{log_n}")),
         JobKind::Rows { rows } => ("sparse rows".to_owned(), format!("{rows} rows")),
     }
 }
@@ -89,7 +90,7 @@ fn job_json(job: &JobLine) -> Value {
     let (kind, _) = kind_and_size(&job.kind);
     let size = match job.kind {
         JobKind::Msm { points, .. } => points,
-        JobKind::Ntt { log_n, .. } => 1 << log_n,
+        JobKind::Ntt { log_n, .. } | JobKind::Quotient { log_n } => 1 << log_n,
         JobKind::Rows { rows } => rows,
     };
     json!({

@@ -132,7 +132,7 @@ impl Engine for DeviceEngine {
         match kind {
             JobKind::Msm { group, .. } => *group == Group::G1,
             JobKind::Ntt { log_n, .. } => *log_n <= self.shared.device.identity.ntt_log_max,
-            JobKind::Rows { .. } => false,
+            JobKind::Quotient { .. } | JobKind::Rows { .. } => false,
         }
     }
 

@@ -71,6 +71,10 @@ impl Shared {
                 Ok(Tracked::new(Purpose::Ntt { kind }, vec![work?]))
             }
             Job::Msm { group: Group::G2, .. } => Err(self.unsupported("an MSM over G2")),
+            Job::Quotient { mut a, mut b } => {
+                [&mut a, &mut b].into_iter().for_each(|values| wipe_values(values));
+                Err(self.unsupported("a quotient in one job"))
+            }
             Job::Rows { .. } => Err(self.unsupported("sparse rows")),
         }
     }

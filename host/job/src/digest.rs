@@ -59,6 +59,13 @@ impl Digest {
                 vector(&mut hasher, a);
                 vector(&mut hasher, b);
             }
+            JobValue::Scalars(scalars) => {
+                hasher.update(&[5]);
+                hasher.update(&(scalars.len() as u64).to_le_bytes());
+                scalars.iter().for_each(|scalar| {
+                    hasher.update(&scalar.0);
+                });
+            }
         }
         Self(hasher.finalize().into())
     }

@@ -41,9 +41,7 @@ struct Flying {
 impl Drop for Flying {
     /// A copy of values that derive from a witness.
     fn drop(&mut self) {
-        if let Job::Ntt { values, .. } = &mut self.job {
-            wipe_values(values);
-        }
+        wipe_job(&mut self.job);
     }
 }
 
@@ -153,7 +151,7 @@ impl Fleet {
     /// Gives a job to the best engine that takes it. What the `last` one said is told when nobody else is left to try.
     fn launch(
         &self,
-        job: Job,
+        mut job: Job,
         mut tried: Vec<String>,
         mut last: Option<EngineError>,
     ) -> Result<Flying, EngineError> {
@@ -162,7 +160,7 @@ impl Fleet {
             let (member, expected) = match self.choose(&kind, &tried) {
                 Ok(chosen) => chosen,
                 Err(error) => {
-                    wipe_job(job);
+                    wipe_job(&mut job);
                     return Err(match (error, last) {
                         // A later job may be smaller, this one stays as it is.
                         (_, Some(last @ EngineError::OutOfMemory { .. })) => last,
@@ -183,7 +181,7 @@ impl Fleet {
                     tried.push(member.name().to_owned());
                 }
                 Err(Refusal::Job(error)) => {
-                    wipe_job(job);
+                    wipe_job(&mut job);
                     return Err(error);
                 }
             }
@@ -260,9 +258,11 @@ fn nothing() -> Job {
     Job::Ntt { direction: crate::NttDirection::Forward, coset: false, values: Vec::new() }
 }
 
-fn wipe_job(job: Job) {
-    if let Job::Ntt { mut values, .. } = job {
-        wipe_values(&mut values);
+fn wipe_job(job: &mut Job) {
+    match job {
+        Job::Ntt { values, .. } => wipe_values(values),
+        Job::Quotient { a, b } => [a, b].into_iter().for_each(|values| wipe_values(values)),
+        Job::Msm { .. } | Job::Rows { .. } => {}
     }
 }
 

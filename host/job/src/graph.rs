@@ -52,6 +52,13 @@ pub enum JobSpec {
         /// A [`Value::Values`] of that length.
         values: Port,
     },
+    /// See [`crate::Job::Quotient`].
+    Quotient {
+        /// log₂ of the length.
+        log_n: u32,
+        /// A [`Value::Rows`] of that length.
+        rows: Port,
+    },
     /// See [`crate::Job::Rows`].
     Rows {
         /// A matrix.
@@ -69,15 +76,16 @@ impl JobSpec {
             JobSpec::Ntt { direction, coset, log_n, .. } => {
                 JobKind::Ntt { log_n: *log_n, direction: *direction, coset: *coset }
             }
+            JobSpec::Quotient { log_n, .. } => JobKind::Quotient { log_n: *log_n },
             JobSpec::Rows { matrix, .. } => JobKind::Rows { rows: matrix.len() },
         }
     }
 
     pub(crate) fn inputs(&self) -> Vec<Port> {
         match self {
-            JobSpec::Msm { scalars: Scalars::From(port), .. } | JobSpec::Ntt { values: port, .. } => {
-                vec![*port]
-            }
+            JobSpec::Msm { scalars: Scalars::From(port), .. }
+            | JobSpec::Ntt { values: port, .. }
+            | JobSpec::Quotient { rows: port, .. } => vec![*port],
             JobSpec::Msm { .. } | JobSpec::Rows { .. } => Vec::new(),
         }
     }

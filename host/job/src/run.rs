@@ -106,6 +106,13 @@ pub enum JobInput {
         /// The values.
         values: Vec<Fr>,
     },
+    /// Of a quotient.
+    Quotient {
+        /// A·w.
+        a: Vec<Fr>,
+        /// B·w.
+        b: Vec<Fr>,
+    },
     /// Of sparse products.
     Rows {
         /// A matrix.
@@ -126,6 +133,7 @@ impl JobInput {
                 Job::Msm { group, bases: bases.on(slot)?, range, scalars }
             }
             Self::Ntt { direction, coset, values } => Job::Ntt { direction, coset, values },
+            Self::Quotient { a, b } => Job::Quotient { a, b },
             Self::Rows { matrix, witness } => Job::Rows { matrix: matrix.on(slot)?, witness },
         })
     }
@@ -169,16 +177,23 @@ impl Drop for Values {
     }
 }
 
-impl Drop for JobRecord {
-    /// Wipes inputs that nobody else holds.
-    fn drop(&mut self) {
-        match &mut self.input {
-            Some(JobInput::Ntt { values, .. }) => wipe_values(values),
-            Some(JobInput::Msm { scalars, .. }) => {
+impl JobInput {
+    /// Wipes what this job holds and nobody else; the witness itself is its owner's to wipe.
+    fn wipe(&mut self) {
+        match self {
+            Self::Ntt { values, .. } => wipe_values(values),
+            Self::Quotient { a, b } => [a, b].into_iter().for_each(|values| wipe_values(values)),
+            Self::Msm { scalars, .. } => {
                 wipe_scalars(scalars);
             }
-            Some(JobInput::Rows { .. }) | None => {}
+            Self::Rows { .. } => {}
         }
+    }
+}
+
+impl Drop for JobRecord {
+    fn drop(&mut self) {
+        self.input.iter_mut().for_each(JobInput::wipe);
     }
 }
 

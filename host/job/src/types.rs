@@ -119,6 +119,14 @@ pub enum Job {
         /// The values; a power of two of them.
         values: Vec<Fr>,
     },
+    /// The scalars of the sum over H: for A·w and B·w on the domain, and their product c there, the values of A·B − C at the odd 2n-th roots of unity, canonical. What
+    /// three inverse transforms, three forward ones with `coset`, and a·b − c give.
+    Quotient {
+        /// A·w; a power of two of them.
+        a: Vec<Fr>,
+        /// B·w, as many.
+        b: Vec<Fr>,
+    },
     /// The products A·w and B·w.
     Rows {
         /// A resident [`Resident::Matrix`] or [`Resident::Rows`].
@@ -147,6 +155,11 @@ pub enum JobKind {
         /// Whether the coset shift is applied.
         coset: bool,
     },
+    /// The quotient on a domain of 2^log_n.
+    Quotient {
+        /// log₂ of the length.
+        log_n: u32,
+    },
     /// Both sparse products.
     Rows {
         /// Length of each product.
@@ -162,6 +175,7 @@ impl Job {
             Job::Ntt { direction, coset, values } => {
                 JobKind::Ntt { log_n: values.len().max(1).ilog2(), direction: *direction, coset: *coset }
             }
+            Job::Quotient { a, .. } => JobKind::Quotient { log_n: a.len().max(1).ilog2() },
             Job::Rows { .. } => JobKind::Rows { rows: 0 },
         }
     }
@@ -183,6 +197,8 @@ pub enum JobValue {
         /// B·w.
         b: Vec<Fr>,
     },
+    /// Canonical scalars.
+    Scalars(Arc<[FrCanonical]>),
 }
 
 /// Counters of a device for one job. Cycles of a simulation are simulated cycles.

@@ -97,6 +97,7 @@ impl From<JobValue> for Value {
             JobValue::G2(p) => Value::G2(p),
             JobValue::Values(v) => Value::Values(v),
             JobValue::Rows { a, b } => Value::Rows { a, b },
+            JobValue::Scalars(s) => Value::Scalars(s),
         }
     }
 }

@@ -20,12 +20,13 @@ use millrace_bn254::{
 };
 use millrace_job::{
     BufferId, CancelToken, Engine, EngineError, Group, Job, JobKind, JobOutput, JobReport, JobValue, Lent,
-    Resident, Ticket, wipe_values,
+    Resident, Ticket, wipe_scalars, wipe_values,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
     Limits, msm, ntt,
+    quotient::Quotient,
     rows::{MAX_ROWS, Matrices, Matrix},
     store::{Kept, Store},
     tickets::{Taken, Tickets},
@@ -190,6 +191,24 @@ impl CpuEngine {
                     done.map(JobValue::Values)
                 }))
             }
+            Job::Quotient { a, b } => {
+                let (mut a, mut b) = (Wiped(a), Wiped(b));
+                let [of_a, of_b] = [a.0.len(), b.0.len()];
+                if of_a != of_b || !of_a.is_power_of_two() || of_a > 1 << ntt::MAX_LOG_N {
+                    let expected = format!("a power of two of values twice, up to 2^{}", ntt::MAX_LOG_N);
+                    return Err(bad(expected, format!("{of_a} and {of_b}")));
+                }
+                let (plans, store) = (self.plans.clone(), self.store.clone());
+                let (instructions, limits) = (self.instructions, self.limits);
+                Ok(Box::new(move |cancel| {
+                    let quotient = Quotient { plans: &plans, store: &store, instructions, limits, cancel };
+                    let done = quotient.scalars(a.take(), b.take());
+                    if !limits.keep_tables {
+                        plans.release(0, true);
+                    }
+                    done.map(JobValue::Scalars)
+                }))
+            }
             Job::Rows { matrix, witness } => {
                 let held = self.buffer(matrix)?;
                 if !matches!(&*held, Held::Matrix(_)) {
@@ -269,6 +288,9 @@ fn wipe(value: JobValue) {
         JobValue::Rows { mut a, mut b } => {
             wipe_values(&mut a);
             wipe_values(&mut b);
+        }
+        JobValue::Scalars(mut scalars) => {
+            wipe_scalars(&mut scalars);
         }
         JobValue::G1(_) | JobValue::G2(_) => {}
     }

@@ -13,6 +13,7 @@ mod engine;
 mod limits;
 mod msm;
 mod ntt;
+mod quotient;
 mod rows;
 mod store;
 mod tickets;

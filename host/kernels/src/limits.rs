@@ -31,8 +31,11 @@ const fn bytes_a_point(points: u64) -> u64 {
 }
 /// A thread's buckets and sums in the making, at most, for one row of 64 bytes a point.
 const BUCKETS_BYTES: u64 = 8 << 20;
-/// A thread's part of a transform that it works on.
-const SCRATCH_BYTES: u64 = 1 << 19;
+
+/// A thread's part of a transform that it works on: the longer side of the square, eight values each, 40 bytes a value in the widest form.
+const fn scratch_bytes(log_n: u32) -> u64 {
+    (8 * 40) << log_n.div_ceil(2)
+}
 
 impl Limits {
     /// The fastest.
@@ -57,7 +60,12 @@ impl Limits {
                 // Few points fill few buckets.
                 points * bytes_a_point(points) + threads * rows * BUCKETS_BYTES.min(points * 1024)
             }
-            JobKind::Ntt { log_n, .. } => (32 << log_n) + threads * SCRATCH_BYTES,
+            JobKind::Ntt { log_n, .. } => (32 << log_n) + threads * scratch_bytes(log_n),
+            // Where nothing is kept, a goes before the third vector between passes comes; 2 bytes a value say which task has which places.
+            JobKind::Quotient { log_n } => {
+                let vectors = if self.kept_values >> log_n > 0 { 3 } else { 2 };
+                ((32 * vectors + 2) << log_n) + threads * 2 * scratch_bytes(log_n)
+            }
             JobKind::Rows { rows } => 16 * rows as u64,
         }
     }

@@ -12,9 +12,10 @@ use millrace_bn254::{
     backend::Instructions,
     ntt::{Plan, Scratch, Shape, WIDTH},
 };
-use millrace_job::{CancelToken, EngineError, NttDirection};
+use millrace_job::{CancelToken, EngineError, NttDirection, wipe_values};
 use rayon::prelude::*;
-use zeroize::Zeroize;
+
+use crate::store::{Borrowed, Shelf, Wipe};
 
 pub(crate) use millrace_bn254::ntt::MAX_LOG_N;
 
@@ -23,26 +24,22 @@ const PLANS: usize = 4;
 /// Blocks of memory kept between transforms, as many as run at once.
 const SPARES: usize = 2;
 
+/// Which plan of a shape.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// [`Plan::new`].
+    Alone(Shape),
+    /// [`Plan::following`].
+    Following(Shape),
+}
+
 /// The plans last used, and memory.
 #[derive(Default)]
 pub(crate) struct Plans {
-    plans: Mutex<VecDeque<(Shape, Arc<Plan>)>>,
+    plans: Mutex<VecDeque<(Which, Arc<Plan>)>>,
     spares: Mutex<Vec<Vec<Packed>>>,
     /// Memory of tasks that are done, wiped; never more than ran at once.
-    scratches: Mutex<Vec<Scratch>>,
-}
-
-/// A task's memory, given back wiped.
-struct Borrowed<'a> {
-    scratch: Scratch,
-    home: &'a Mutex<Vec<Scratch>>,
-}
-
-impl Drop for Borrowed<'_> {
-    fn drop(&mut self) {
-        self.scratch.wipe();
-        lock(self.home).push(std::mem::take(&mut self.scratch));
-    }
+    scratches: Shelf<Scratch>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -50,15 +47,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Plans {
-    /// The plan for a shape, made if need be; `None` for tiny ones.
-    fn get(&self, instructions: Instructions, shape: Shape) -> Option<Arc<Plan>> {
-        let find = |plans: &VecDeque<(Shape, Arc<Plan>)>| {
-            plans.iter().find(|(of, _)| *of == shape).map(|(_, plan)| plan.clone())
+    /// The plan, made if need be; `None` for tiny ones.
+    pub(crate) fn get(&self, instructions: Instructions, which: Which) -> Option<Arc<Plan>> {
+        let find = |plans: &VecDeque<(Which, Arc<Plan>)>| {
+            plans.iter().find(|(of, _)| *of == which).map(|(_, plan)| plan.clone())
         };
         if let Some(plan) = find(&lock(&self.plans)) {
             return Some(plan);
         }
-        let mut plan = Plan::new(instructions, shape)?;
+        let mut plan = match which {
+            Which::Alone(shape) => Plan::new(instructions, shape),
+            Which::Following(shape) => Plan::following(instructions, shape),
+        }?;
         let (filler, parts) = plan.table_mut();
         parts.enumerate().par_bridge().for_each(|(task, part)| filler.fill(task, part));
         let plan = Arc::new(plan);
@@ -66,14 +66,14 @@ impl Plans {
         if let Some(plan) = find(&plans) {
             return Some(plan);
         }
-        plans.push_front((shape, plan.clone()));
+        plans.push_front((which, plan.clone()));
         plans.truncate(PLANS);
         Some(plan)
     }
 
-    fn borrow(&self) -> Borrowed<'_> {
-        let idle = lock(&self.scratches).pop();
-        Borrowed { scratch: idle.unwrap_or_default(), home: &self.scratches }
+    /// A task's memory.
+    pub(crate) fn scratch(&self) -> Borrowed<'_, Scratch> {
+        self.scratches.borrow(true)
     }
 
     /// So many zero vectors.
@@ -89,14 +89,14 @@ impl Plans {
     pub(crate) fn release(&self, kept: usize, plans: bool) {
         lock(&self.spares).retain(|spare| spare.len() * WIDTH <= kept);
         if plans {
-            lock(&self.scratches).clear();
+            self.scratches.clear();
             lock(&self.plans).clear();
         }
     }
 
     /// Wipes memory and keeps it.
     fn give_back(&self, mut memory: Vec<Packed>) {
-        memory.par_iter_mut().with_min_len(1 << 10).for_each(Zeroize::zeroize);
+        memory.wipe();
         let mut spares = lock(&self.spares);
         spares.push(memory);
         if spares.len() > SPARES {
@@ -119,17 +119,17 @@ pub(crate) fn transform(
     cancel: &CancelToken,
 ) -> Result<Vec<Fr>, EngineError> {
     let shape = Shape { log_n: values.len().ilog2(), inverse: direction == NttDirection::Inverse, coset };
-    let Some(plan) = plans.get(instructions, shape) else {
+    let Some(plan) = plans.get(instructions, Which::Alone(shape)) else {
         Plan::tiny(shape, &mut values);
         return Ok(values);
     };
     let mut between = plans.take(plan.packed_len());
     let chunk = plan.packed_len() / plan.column_tasks();
     between.par_chunks_exact_mut(chunk).enumerate().for_each_init(
-        || plans.borrow(),
-        |borrowed, (task, out)| {
+        || plans.scratch(),
+        |scratch, (task, out)| {
             if !cancel.is_cancelled() {
-                plan.columns(task, &values, &mut borrowed.scratch, out);
+                plan.columns(task, &values, scratch, out);
             }
         },
     );
@@ -141,17 +141,17 @@ pub(crate) fn transform(
         places[index % plan.row_tasks()].push(eight);
     }
     places.par_iter_mut().enumerate().for_each_init(
-        || plans.borrow(),
-        |borrowed, (task, out)| {
+        || plans.scratch(),
+        |scratch, (task, out)| {
             if !cancel.is_cancelled() {
-                plan.rows(task, &between, &mut borrowed.scratch, out);
+                plan.rows(task, &between, scratch, out);
             }
         },
     );
     drop(places);
     plans.give_back(between);
     if cancel.is_cancelled() {
-        values.iter_mut().zeroize();
+        wipe_values(&mut values);
         return Err(EngineError::Cancelled);
     }
     Ok(values)

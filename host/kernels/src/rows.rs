@@ -10,7 +10,7 @@ mod by_row;
 use std::sync::OnceLock;
 
 use millrace_bn254::{Fr, FrCanonical, field::Field, mont::FrLazy};
-use millrace_job::{CancelToken, Coefficient, EngineError, Lent, SparseRows, wipe_values};
+use millrace_job::{CancelToken, Coefficient, EngineError, Lent, SparseRows};
 use rayon::prelude::*;
 
 use crate::store::Store;
@@ -83,10 +83,9 @@ impl Matrix {
         let index = self.index().map_err(bad_coefficient)?;
         let tasks_a_product = (TASKS_A_THREAD * rayon::current_num_threads()).div_ceil(2);
         let slice_len = self.rows.div_ceil(tasks_a_product).max(1);
-        two_products(self.rows, slice_len, |start, slice| {
+        two_products((store, keep), self.rows, slice_len, |start, slice| {
             // What is being summed needs no full reduction; of all slices only those in work have such a copy.
             let mut sums = store.sums(slice.len(), keep);
-            let sums = &mut sums.sums;
             let blocks = self.entries.as_slice().chunks(BLOCK).zip(index).enumerate();
             for (number, (block, (first, last))) in blocks {
                 if *last < start || *first >= start + slice.len() {
@@ -124,22 +123,18 @@ fn check_witness(witness: &[FrCanonical]) -> Result<(), EngineError> {
     }
 }
 
-/// Two vectors of `rows` values, filled in parallel slice by slice: `fill` gets the place of a slice in both vectors laid end to end.
+/// Two vectors of `rows` values out of the store, filled in parallel slice by slice: `fill` gets the place of a slice in both vectors laid end to end.
 fn two_products(
+    (store, keep): (&Store, bool),
     rows: usize,
     slice_len: usize,
     fill: impl Fn(usize, &mut [Fr]) -> Result<(), EngineError> + Sync,
 ) -> Result<(Vec<Fr>, Vec<Fr>), EngineError> {
-    let (mut a, mut b) = (vec![Fr::default(); rows], vec![Fr::default(); rows]);
+    let (mut a, mut b) = (store.values(rows, keep), store.values(rows, keep));
     let of_a = a.par_chunks_mut(slice_len).enumerate().map(|(i, slice)| (i * slice_len, slice));
     let of_b = b.par_chunks_mut(slice_len).enumerate().map(|(i, slice)| (rows + i * slice_len, slice));
-    match of_a.chain(of_b).with_max_len(1).try_for_each(|(start, slice)| fill(start, slice)) {
-        Ok(()) => Ok((a, b)),
-        Err(error) => {
-            [a, b].iter_mut().for_each(|v| wipe_values(v));
-            Err(error)
-        }
-    }
+    of_a.chain(of_b).with_max_len(1).try_for_each(|(start, slice)| fill(start, slice))?;
+    Ok((a.give_away(), b.give_away()))
 }
 
 /// A resident pair of matrices in either form.
@@ -174,7 +169,7 @@ impl Matrices {
     ) -> Result<(Vec<Fr>, Vec<Fr>), EngineError> {
         match self {
             Self::Entries(matrix) => matrix.products(memory, witness, cancel),
-            Self::ByRow(matrix) => by_row::products(matrix, witness, cancel),
+            Self::ByRow(matrix) => by_row::products(matrix, memory, witness, cancel),
         }
     }
 }

@@ -3,16 +3,61 @@
 //! Pages that are given back and asked for again are faults, and those of two threads wait for each other. What is here was in use at one time, so it
 //! is never more than the jobs took that ran together. Jobs above a size leave nothing behind ([`Limits::kept_values`](crate::Limits)).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use millrace_bn254::{
-    field::Field,
+    Fr, Packed,
     mont::FrLazy,
+    ntt::Scratch,
     points::{Curve, G1, G2},
 };
+use millrace_job::wipe_values;
+use rayon::prelude::*;
 use zeroize::Zeroize;
 
 use crate::msm::{Block, Workplace};
+
+/// Vectors that a thread wipes at a time.
+const WIPED_TOGETHER: usize = 1 << 10;
+
+/// Vectors of values that are kept at most: those of two quotients.
+const VALUES_MOST: usize = 4;
+
+/// Memory that held what derives from a witness.
+pub(crate) trait Wipe {
+    /// Overwrites all of it, what is not in use just now too.
+    fn wipe(&mut self);
+}
+
+impl Wipe for Scratch {
+    fn wipe(&mut self) {
+        Scratch::wipe(self);
+    }
+}
+
+/// As long as it is in use; never longer between.
+impl Wipe for Vec<FrLazy> {
+    fn wipe(&mut self) {
+        self.zeroize();
+    }
+}
+
+/// Keeps its length: between uses it is all zeros.
+impl Wipe for Vec<Packed> {
+    fn wipe(&mut self) {
+        self.par_iter_mut().with_min_len(WIPED_TOGETHER).for_each(Zeroize::zeroize);
+    }
+}
+
+/// Keeps its length: between uses it is all zeros.
+impl Wipe for Vec<Fr> {
+    fn wipe(&mut self) {
+        self.par_chunks_mut(8 * WIPED_TOGETHER).for_each(wipe_values);
+    }
+}
 
 /// Pieces of memory of one kind.
 pub(crate) struct Shelf<T>(Mutex<Vec<T>>);
@@ -28,11 +73,6 @@ impl<T> Shelf<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was put here last.
-    pub(crate) fn take(&self) -> Option<T> {
-        self.all().pop()
-    }
-
     /// Something of which `fits` says yes, or what was put here last.
     pub(crate) fn take_fitting(&self, fits: impl Fn(&T) -> bool) -> Option<T> {
         let mut all = self.all();
@@ -42,24 +82,95 @@ impl<T> Shelf<T> {
         }
     }
 
-    /// For the next; it is wiped.
-    pub(crate) fn put(&self, memory: T) {
-        self.all().push(memory);
-    }
-
     /// Frees all of it.
     pub(crate) fn clear(&self) {
         self.all().clear();
     }
 }
 
-/// What sums and sparse products leave.
+impl<T: Wipe> Shelf<T> {
+    /// Wipes memory and keeps it for the next.
+    pub(crate) fn put(&self, mut memory: T) {
+        memory.wipe();
+        self.all().push(memory);
+    }
+
+    /// Lends memory, which comes back when it is no longer needed if it shall be kept.
+    pub(crate) fn lend(&self, memory: T, keep: bool) -> Borrowed<'_, T> {
+        Borrowed { memory: Some(memory), home: keep.then_some(self) }
+    }
+}
+
+impl<T: Wipe + Default> Shelf<T> {
+    /// What was put here last, or something new and empty.
+    pub(crate) fn borrow(&self, keep: bool) -> Borrowed<'_, T> {
+        let memory = self.all().pop();
+        self.lend(memory.unwrap_or_default(), keep)
+    }
+}
+
+impl<T: Clone> Shelf<Vec<T>> {
+    /// So many zeros; what is on the shelf is nothing else.
+    fn vector(&self, len: usize, zero: T) -> Vec<T> {
+        let mut vector = self.take_fitting(|vector| vector.capacity() >= len).unwrap_or_default();
+        if vector.capacity() < len {
+            vector = Vec::new();
+            vector.reserve_exact(len);
+        }
+        vector.resize(len, zero);
+        vector
+    }
+}
+
+/// Memory that is wiped when it is no longer needed, and put back.
+pub(crate) struct Borrowed<'a, T: Wipe> {
+    memory: Option<T>,
+    home: Option<&'a Shelf<T>>,
+}
+
+const HELD: &str = "memory is there until it is dropped";
+
+impl<T: Wipe> Deref for Borrowed<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.memory.as_ref().expect(HELD)
+    }
+}
+
+impl<T: Wipe> DerefMut for Borrowed<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.memory.as_mut().expect(HELD)
+    }
+}
+
+impl<T: Wipe> Borrowed<'_, T> {
+    /// For somebody else, who wipes it.
+    pub(crate) fn give_away(mut self) -> T {
+        self.memory.take().expect(HELD)
+    }
+}
+
+impl<T: Wipe> Drop for Borrowed<'_, T> {
+    fn drop(&mut self) {
+        let Some(mut memory) = self.memory.take() else { return };
+        match self.home {
+            Some(home) => home.put(memory),
+            None => memory.wipe(),
+        }
+    }
+}
+
+/// What jobs leave.
 #[derive(Default)]
 pub(crate) struct Store {
     g1: Shelf<Workplace<G1>>,
     g2: Shelf<Workplace<G2>>,
-    pub(crate) blocks: Shelf<Block>,
-    pub(crate) rows: Shelf<Vec<FrLazy>>,
+    /// Scalars of sums, block by block.
+    pub(crate) blocks: Shelf<Vec<Block>>,
+    rows: Shelf<Vec<FrLazy>>,
+    values: Shelf<Vec<Fr>>,
+    packed: Shelf<Vec<Packed>>,
 }
 
 impl Store {
@@ -69,32 +180,29 @@ impl Store {
         self.g2.clear();
         self.blocks.clear();
         self.rows.clear();
+        self.values.clear();
+        self.packed.clear();
     }
 
     /// So many sums of products in the making, zero; what was held is kept, if told to.
-    pub(crate) fn sums(&self, len: usize, keep: bool) -> Sums<'_> {
-        let mut sums = self.rows.take_fitting(|sums| sums.capacity() >= len).unwrap_or_default();
-        if sums.capacity() < len {
-            sums = Vec::with_capacity(len);
-        }
-        sums.resize(len, FrLazy::ZERO);
-        Sums { sums, home: keep.then_some(&self.rows) }
+    pub(crate) fn sums(&self, len: usize, keep: bool) -> Borrowed<'_, Vec<FrLazy>> {
+        self.rows.lend(self.rows.vector(len, millrace_bn254::field::Field::ZERO), keep)
     }
-}
 
-/// Sums that are wiped when they are no longer needed.
-pub(crate) struct Sums<'a> {
-    pub(crate) sums: Vec<FrLazy>,
-    home: Option<&'a Shelf<Vec<FrLazy>>>,
-}
+    /// So many values, zero.
+    pub(crate) fn values(&self, len: usize, keep: bool) -> Borrowed<'_, Vec<Fr>> {
+        self.values.lend(self.values.vector(len, Fr::default()), keep)
+    }
 
-impl Drop for Sums<'_> {
-    fn drop(&mut self) {
-        // All that was in use: it is never longer between.
-        self.sums.zeroize();
-        if let Some(home) = self.home {
-            home.put(std::mem::take(&mut self.sums));
-        }
+    /// Takes in values that came with a job. They may come from elsewhere than from here: there is an end to how many are kept.
+    pub(crate) fn lend_values(&self, values: Vec<Fr>, keep: bool) -> Borrowed<'_, Vec<Fr>> {
+        let keep = keep && self.values.all().len() < VALUES_MOST;
+        self.values.lend(values, keep)
+    }
+
+    /// So many vectors, zero.
+    pub(crate) fn packed(&self, len: usize, keep: bool) -> Borrowed<'_, Vec<Packed>> {
+        self.packed.lend(self.packed.vector(len, Packed::ZERO), keep)
     }
 }
 
@@ -125,25 +233,45 @@ mod tests {
     #[test]
     fn what_fits_is_taken_and_what_does_not_is_better_than_nothing() {
         let shelf = Shelf::default();
-        [vec![0; 4], vec![0; 2], vec![0; 3]].into_iter().for_each(|memory| shelf.put(memory));
-        assert_eq!(shelf.take_fitting(|memory: &Vec<u8>| memory.len() >= 4).map(|m| m.len()), Some(4));
-        assert_eq!(shelf.take_fitting(|memory| memory.len() >= 4).map(|m| m.len()), Some(2));
+        [vec![FrLazy::ONE; 4], vec![FrLazy::ONE; 2], vec![FrLazy::ONE; 3]]
+            .into_iter()
+            .for_each(|memory| shelf.put(memory));
+        let room = |least| shelf.take_fitting(|memory: &Vec<FrLazy>| memory.capacity() >= least);
+        assert_eq!(room(4).map(|m| m.capacity()), Some(4));
+        assert_eq!(room(4).map(|m| m.capacity()), Some(2));
         shelf.clear();
-        assert!(shelf.take().is_none());
+        assert!(room(0).is_none());
     }
 
     #[test]
     fn sums_come_back_wiped_and_long_enough() {
         let store = Store::default();
         let mut sums = store.sums(5, true);
-        sums.sums.fill(FrLazy::ONE);
-        let place = sums.sums.as_ptr();
+        sums.fill(FrLazy::ONE);
+        let place = sums.as_ptr();
         drop(sums);
         let sums = store.sums(4, true);
-        assert!(sums.sums.as_ptr() == place && sums.sums.len() == 4);
-        assert!(sums.sums.iter().all(|sum| Fr::from(*sum) == Fr::default()));
+        assert!(sums.as_ptr() == place && sums.len() == 4);
+        assert!(sums.iter().all(|sum| Fr::from(*sum) == Fr::default()));
         drop(sums);
-        assert_eq!(store.sums(6, false).sums.len(), 6);
-        assert!(store.rows.take().is_none());
+        assert_eq!(store.sums(6, false).len(), 6);
+        assert!(store.rows.take_fitting(|_| true).is_none());
+    }
+
+    #[test]
+    fn vectors_come_back_zero_whatever_length_they_had() {
+        let store = Store::default();
+        for (len, before) in [(5, 0), (3, 5), (5, 3), (9, 5), (2, 9), (9, 2)] {
+            let mut values = store.values(len, true);
+            assert!(values.len() == len && values.iter().all(|value| *value == Fr::default()), "{before}");
+            values.fill(Fr::from(7u8));
+        }
+        assert!(
+            store
+                .values
+                .take_fitting(|_| true)
+                .is_some_and(|values| values.iter().all(|v| *v == Fr::default()))
+        );
+        assert!(store.values.take_fitting(|_| true).is_none(), "one vector served all");
     }
 }

@@ -1,9 +1,10 @@
-//! From bytes to arkworks values, the plain way.
+//! From bytes to arkworks values and back, the plain way.
 
 use std::sync::LazyLock;
 
 use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine};
 use ark_ff::{BigInteger, Field, PrimeField};
+use millrace_bn254::FrCanonical;
 
 /// 2^256 mod q, inverted: takes a Montgomery form back to the value.
 static FQ_R_INVERSE: LazyLock<Fq> =
@@ -21,6 +22,13 @@ fn two_to_256<F: Field>() -> F {
 pub(crate) fn canonical<F: PrimeField>(bytes: &[u8]) -> Option<F> {
     let x = F::from_le_bytes_mod_order(bytes);
     (x.into_bigint().to_bytes_le() == bytes).then_some(x)
+}
+
+/// The little-endian integer of an element.
+pub(crate) fn encoded(x: Fr) -> FrCanonical {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(&x.into_bigint().to_bytes_le());
+    FrCanonical(bytes)
 }
 
 /// The coefficient whose 2^512-fold is stored, or `None` if the stored integer is not below r.

@@ -17,7 +17,7 @@ use millrace_job::{
     Resident, Ticket,
 };
 
-use crate::{decode, msm_g1, msm_g2, ntt, rows, sparse::unfolded};
+use crate::{decode, msm_g1, msm_g2, ntt, quotient, rows, sparse::unfolded};
 
 const NAME: &str = "cpu-oracle";
 
@@ -83,6 +83,13 @@ impl OracleEngine {
                 }
                 ntt(&mut values, direction, coset);
                 Ok(JobValue::Values(values))
+            }
+            Job::Quotient { a, b } => {
+                if !a.len().is_power_of_two() || a.len() > 1 << MAX_LOG_N || a.len() != b.len() {
+                    let expected = format!("a power of two of values twice, up to 2^{MAX_LOG_N}");
+                    return Err(bad(expected, format!("{} and {}", a.len(), b.len())));
+                }
+                Ok(JobValue::Scalars(quotient(a, b).into_iter().map(decode::encoded).collect()))
             }
             Job::Rows { matrix, witness } => {
                 let witness = decoded(witness.iter().map(|k| &k.0), "witness value")?;

@@ -20,5 +20,5 @@ pub use error::ReadError;
 pub use prove::{OracleProof, prove, verifies};
 pub use sparse::rows;
 pub use sums::{buckets, msm_g1, msm_g2, signed_digits};
-pub use transform::{ntt, root_of_unity};
+pub use transform::{ntt, quotient, root_of_unity};
 pub use zkey::{Witness, Zkey};

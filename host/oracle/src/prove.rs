@@ -2,9 +2,8 @@
 
 use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
-use millrace_job::NttDirection;
 
-use crate::{ReadError, Witness, Zkey, msm_g1, msm_g2, ntt, rows};
+use crate::{ReadError, Witness, Zkey, msm_g1, msm_g2, quotient, rows};
 
 /// A Groth16 proof and the public inputs it is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +34,9 @@ pub fn prove(zkey: &[u8], wtns: &[u8], r: Fr, s: Fr) -> Result<OracleProof, Read
         let expected = "a power of two up to 2^27".to_string();
         return Err(ReadError::Mismatch { what: "domain", expected, got: key.domain.to_string() });
     }
-    let h = quotient(&key, &w)?;
+    let (a, b) = rows(&key.entries, key.domain, &w)
+        .map_err(|index| ReadError::OutOfRange { what: "coefficient", index })?;
+    let h = quotient(a, b);
     let private = &w[key.publics + 1..];
 
     let a: G1Projective = key.alpha_1 + msm_g1(&key.a, &w) + key.delta_1 * r;
@@ -49,20 +50,6 @@ pub fn prove(zkey: &[u8], wtns: &[u8], r: Fr, s: Fr) -> Result<OracleProof, Read
         c: c.into_affine(),
         publics: w[1..=key.publics].to_vec(),
     })
-}
-
-/// The values of A·B − C at the odd 2n-th roots of unity.
-///
-/// A `.zkey` has no matrix C: on the domain itself C is A∘B, as the witness satisfies the constraints.
-fn quotient(key: &Zkey, w: &[Fr]) -> Result<Vec<Fr>, ReadError> {
-    let (mut a, mut b) = rows(&key.entries, key.domain, w)
-        .map_err(|index| ReadError::OutOfRange { what: "coefficient", index })?;
-    let mut c: Vec<Fr> = a.iter().zip(&b).map(|(a, b)| *a * b).collect();
-    for values in [&mut a, &mut b, &mut c] {
-        ntt(values, NttDirection::Inverse, false);
-        ntt(values, NttDirection::Forward, true);
-    }
-    Ok((0..key.domain).map(|i| a[i] * b[i] - c[i]).collect())
 }
 
 /// Whether e(A, B) = e(α, β) · e(IC(publics), γ) · e(C, δ).

@@ -16,6 +16,22 @@ pub fn root_of_unity(log_n: u32) -> Fr {
     Fr::from(5u64).pow(exponent >> log_n)
 }
 
+/// The values of A·B − C at the odd 2n-th roots of unity, for values `a` and `b` on the domain.
+///
+/// A `.zkey` has no matrix C: on the domain itself C is A∘B, as the witness satisfies the constraints.
+///
+/// # Panics
+/// As [`ntt`], or if the lengths differ.
+pub fn quotient(mut a: Vec<Fr>, mut b: Vec<Fr>) -> Vec<Fr> {
+    assert_eq!(a.len(), b.len());
+    let mut c: Vec<Fr> = a.iter().zip(&b).map(|(a, b)| *a * b).collect();
+    for values in [&mut a, &mut b, &mut c] {
+        ntt(values, NttDirection::Inverse, false);
+        ntt(values, NttDirection::Forward, true);
+    }
+    (0..a.len()).map(|i| a[i] * b[i] - c[i]).collect()
+}
+
 /// Transforms 2^k values in place, natural order on both sides, as [`millrace_job::Job::Ntt`] defines it.
 ///
 /// # Panics

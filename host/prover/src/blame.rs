@@ -167,6 +167,7 @@ fn first_wrong_value(right: &JobValue, got: &JobValue) -> Option<Option<usize>> 
         (JobValue::Rows { a, b }, JobValue::Rows { a: got_a, b: got_b }) => {
             first(a, got_a).or_else(|| first(b, got_b))
         }
+        (JobValue::Scalars(r), JobValue::Scalars(g)) => r.iter().zip(g.iter()).position(|(r, g)| r != g),
         _ => None,
     })
 }

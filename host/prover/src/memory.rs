@@ -1,18 +1,17 @@
 //! What a proof holds at its fullest, before it is begun.
 //!
 //! ```text
-//! rows          w, a, b
-//! transforms    w, a, b, c, tables; jobs in flight: transforms, or one and sums
-//! a·b − c       w, a·b, c, tables; sums in flight, or what transforms left
+//! rows          w, a, b, sums in flight
+//! quotient      w, a, b, its memory, tables, sums in flight
 //! sums          w, h, tables, sums in flight
 //! ```
 //!
-//! Where jobs leave their memory to the next ones, it is all of these together, of three vectors beside the witness.
+//! Where jobs leave their memory to the next ones, it is all of these together.
 //!
 //! For the sum over L of a `.zkey`, the witness without its public part is copied; an imported key has a base for each signal.
 
 use millrace_groth16::ProvingKey;
-use millrace_job::{Group, JobKind, NttDirection};
+use millrace_job::{Group, JobKind};
 
 /// What an engine takes for its jobs, in bytes.
 pub struct WorkingMemory<'a> {
@@ -22,8 +21,10 @@ pub struct WorkingMemory<'a> {
     pub of_job: &'a dyn Fn(&JobKind) -> u64,
     /// Whether jobs over so many values as the key has leave their memory to the next ones.
     pub kept: bool,
-    /// Tables of transforms that are in memory while `n` transforms are in flight.
-    pub tables: &'a dyn Fn(usize) -> u64,
+    /// Tables of transforms that are in memory while a quotient is made.
+    pub tables: u64,
+    /// Of these, what stays.
+    pub tables_kept: u64,
 }
 
 /// An upper bound on the memory of a proof, without the mapped key and what the process has anyway; all of it on one engine.
@@ -39,20 +40,16 @@ pub fn proof_bytes(key: &ProvingKey, engine: &WorkingMemory<'_>) -> u64 {
     let mut sums = [of_sum(vars, Group::G2), signals + copy, signals.max(of_sum(domain, Group::G1))];
     sums.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
     let sums = |n: usize| sums.iter().take(n).sum::<u64>() + sums[2] * n.saturating_sub(3) as u64;
-    let transform = JobKind::Ntt { log_n: domain.ilog2(), direction: NttDirection::Forward, coset: true };
-    let transform = (engine.of_job)(&transform);
-    let (jobs, tables) = (engine.jobs, engine.tables);
+    let rows = (engine.of_job)(&JobKind::Rows { rows: domain });
+    let quotient = (engine.of_job)(&JobKind::Quotient { log_n: domain.ilog2() });
+    let WorkingMemory { jobs, tables, tables_kept, .. } = *engine;
 
     if engine.kept {
         // What one kind of job left stays while another runs; sums of all three sizes may have run at a time with another of them.
-        let rows = (engine.of_job)(&JobKind::Rows { rows: domain });
-        return witness + 3 * vector + tables(jobs) + rows + jobs as u64 * transform + sums(jobs + 1);
+        return witness + 3 * vector + tables + rows + quotient + sums(jobs + 1);
     }
-    let rows = 2 * vector + (engine.of_job)(&JobKind::Rows { rows: domain }) + sums(jobs - 1);
-    let transforms = |n: usize| 3 * vector + tables(n) + n as u64 * transform + sums(jobs - n);
-    let transforms = (1..=jobs).map(transforms).max().unwrap_or(0);
-    let left = |n: usize| n as u64 * transform + sums(jobs - n);
-    let combined = 2 * vector + tables(0) + (0..=jobs).map(left).max().unwrap_or(0);
-    let last = vector + tables(0) + sums(jobs);
-    witness + rows.max(transforms).max(combined).max(last)
+    let rows = 2 * vector + rows + sums(jobs - 1);
+    let quotient = 2 * vector + quotient + tables + sums(jobs - 1);
+    let last = vector + tables_kept + sums(jobs);
+    witness + rows.max(quotient).max(last)
 }

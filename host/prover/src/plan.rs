@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! rows ─▶ a, b, c = a·b ─▶ three inverse transforms ─▶ three forward coset transforms ─▶ a·b ─▶ a·b − c ─▶ sum over H
+//! rows ─▶ quotient, where one engine does all of that as one job ─▶ sum over H
 //! witness ─▶ sums over A, B1, B2, L, which wait for nothing
 //! ```
 //!
@@ -14,7 +15,7 @@ use ark_ec::AffineRepr;
 use millrace_bn254::{FrCanonical, G1Affine};
 use millrace_groth16::Witness;
 use millrace_job::{
-    EngineSet, EngineSlot, Group, JobGraph, JobSpec, NttDirection, Placed, Port, Scalars, Value,
+    EngineSet, EngineSlot, Group, JobGraph, JobKind, JobSpec, NttDirection, Placed, Port, Scalars, Value,
     four_step::{self, Transform},
     split,
 };
@@ -140,7 +141,7 @@ impl Planner<'_> {
         split::sum(graph, label, group, &ports)
     }
 
-    /// Rows and six transforms; a port for each share of the sum over H.
+    /// Rows, and a quotient or six transforms; a port for each share of the sum over H.
     fn quotient(
         &self,
         graph: &mut JobGraph<'static>,
@@ -153,6 +154,18 @@ impl Planner<'_> {
             if self.set.engine(device).supports(&kind(&key.matrix)) { device } else { self.trusted };
         let rows = JobSpec::Rows { matrix: key.matrix.clone(), witness: witness.clone() };
         let rows = graph.job("rows", rows_slot, rows);
+        let lengths: Vec<_> = self.shares(&key.h).into_iter().map(|(_, range)| range.len()).collect();
+        // Where sums are shared, so are transforms.
+        if matches!(self.placement, Placement::On(_))
+            && self.set.engine(device).supports(&JobKind::Quotient { log_n })
+        {
+            let scalars = graph.job("quotient", device, JobSpec::Quotient { log_n, rows });
+            if lengths.len() == 1 {
+                return vec![scalars];
+            }
+            return graph
+                .host("cut", &[scalars], lengths.len(), move |values| quotient::cut(values, &lengths));
+        }
         let abc = graph.host("a·b", &[rows], 3, quotient::with_product);
         let evaluations: Vec<_> = ["a", "b", "c"]
             .into_iter()
@@ -166,7 +179,6 @@ impl Planner<'_> {
                 self.transform(graph, &format!("ntt {name} coset"), slot, forward, coefficients)
             })
             .collect();
-        let lengths: Vec<_> = self.shares(&key.h).into_iter().map(|(_, range)| range.len()).collect();
         let product = graph.host("a·b on the coset", &evaluations[..2], 1, quotient::product);
         graph.host("a·b − c", &[product[0], evaluations[2]], lengths.len(), move |values| {
             quotient::combine(values, &lengths)

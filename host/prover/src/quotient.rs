@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millrace_bn254::{Fr, FrCanonical};
-use millrace_job::{StepError, Value, wipe_values};
+use millrace_job::{StepError, Value, wipe_scalars, wipe_values};
 use rayon::prelude::*;
 
 /// Elements that one task takes at least.
@@ -35,8 +35,7 @@ pub(crate) fn combine(values: Vec<Value>, parts: &[usize]) -> Result<Vec<Value>,
     let mut rest = a.as_slice();
     let mut out = Vec::with_capacity(parts.len());
     for part in parts {
-        let (head, tail) =
-            rest.split_at_checked(*part).ok_or_else(|| StepError("parts exceed the domain".to_owned()))?;
+        let (head, tail) = split(rest, *part)?;
         // Made in place: a vector on the way would be a copy that nobody wipes.
         let mut scalars: Arc<[FrCanonical]> = std::iter::repeat_n(FrCanonical::ZERO, *part).collect();
         let places = Arc::get_mut(&mut scalars).expect("nobody else has it yet");
@@ -46,6 +45,25 @@ pub(crate) fn combine(values: Vec<Value>, parts: &[usize]) -> Result<Vec<Value>,
     }
     wipe_values(&mut a);
     Ok(out)
+}
+
+/// Scalars in parts of the given lengths.
+pub(crate) fn cut(mut values: Vec<Value>, parts: &[usize]) -> Result<Vec<Value>, StepError> {
+    let whole = values.pop().ok_or_else(|| StepError("no scalars".to_owned()))?;
+    let mut whole = whole.into_scalars()?;
+    let mut rest = &*whole;
+    let mut out = Vec::with_capacity(parts.len());
+    for part in parts {
+        let (head, tail) = split(rest, *part)?;
+        out.push(Value::Scalars(head.into()));
+        rest = tail;
+    }
+    wipe_scalars(&mut whole);
+    Ok(out)
+}
+
+fn split<T>(values: &[T], at: usize) -> Result<(&[T], &[T]), StepError> {
+    values.split_at_checked(at).ok_or_else(|| StepError("parts exceed the domain".to_owned()))
 }
 
 fn vectors<const N: usize>(values: Vec<Value>) -> Result<[Vec<Fr>; N], StepError> {
@@ -71,6 +89,14 @@ mod tests {
             .map(|v| v.into_scalars().unwrap().iter().map(|x| x.limbs()[0]).collect())
             .collect();
         assert_eq!(limbs, [vec![13], vec![31, 62]]);
+    }
+
+    #[test]
+    fn scalars_are_cut_in_order() {
+        let scalars = |v: &[u8]| Value::Scalars(v.iter().map(|x| FrCanonical([*x; 32])).collect());
+        assert_eq!(cut(vec![scalars(&[1, 2, 3])], &[1, 2]).unwrap(), [scalars(&[1]), scalars(&[2, 3])]);
+        assert!(cut(vec![scalars(&[1, 2, 3])], &[1, 3]).is_err());
+        assert!(cut(vec![values(&[1])], &[1]).is_err());
     }
 
     #[test]

@@ -30,11 +30,11 @@ fn the_cpu_gives_the_oracles_proof() {
         || Arc::new(OracleEngine::new()),
         |name, proved| {
             assert!(proved.report.jobs.iter().all(|job| job.engine == "cpu"), "{name}");
-            // rows, six transforms, five sums; a circuit without private signals has no sum over L
+            // rows, the quotient, five sums; a circuit without private signals has no sum over L
             let sums = proved.report.jobs.iter().filter(|j| matches!(j.kind, JobKind::Msm { .. })).count();
-            let transforms =
-                proved.report.jobs.iter().filter(|j| matches!(j.kind, JobKind::Ntt { .. })).count();
-            assert_eq!((sums, transforms, proved.report.jobs.len()), (5, 6, 12), "{name}");
+            let quotients =
+                proved.report.jobs.iter().filter(|j| matches!(j.kind, JobKind::Quotient { .. })).count();
+            assert_eq!((sums, quotients, proved.report.jobs.len()), (5, 1, 7), "{name}");
         },
     );
 }

@@ -46,15 +46,15 @@ impl Kernel for Fill<'_> {
 }
 
 /// Vectors of a task.
-struct Vectors<'a>(&'a mut [Line]);
+pub(super) struct Vectors<'a>(pub(super) &'a mut [Line]);
 
 impl Vectors<'_> {
     #[inline(always)]
-    fn get<V: Lanes>(&self, index: usize) -> V {
+    pub(super) fn get<V: Lanes>(&self, index: usize) -> V {
         V::restore(&self.0[index * V::LINES..(index + 1) * V::LINES])
     }
     #[inline(always)]
-    fn set<V: Lanes>(&mut self, index: usize, value: V) {
+    pub(super) fn set<V: Lanes>(&mut self, index: usize, value: V) {
         value.save(&mut self.0[index * V::LINES..(index + 1) * V::LINES]);
     }
 }
@@ -92,7 +92,7 @@ fn reversed(i: usize, log_n: u32) -> usize {
 }
 
 /// Where a pass finds its vectors. No closure, as that would not be compiled with the backend's instructions on.
-trait Read<V> {
+pub(super) trait Read<V> {
     fn read(&self, index: usize) -> V;
     /// Asks for what will be read later.
     fn prefetch(&self, index: usize);
@@ -122,11 +122,26 @@ impl<V: PrimeLanes<Modulus = R>> Read<V> for ReadColumns<'_> {
     }
 }
 
+/// Products of two vectors' columns.
+struct ReadProducts<'a>([ReadColumns<'a>; 2]);
+
+impl<V: PrimeLanes<Modulus = R>> Read<V> for ReadProducts<'_> {
+    #[inline(always)]
+    fn read(&self, row: usize) -> V {
+        let [a, b] = &self.0;
+        Read::<V>::read(a, row).mul(b.read(row))
+    }
+    #[inline(always)]
+    fn prefetch(&self, row: usize) {
+        self.0.iter().for_each(|values| Read::<V>::prefetch(values, row));
+    }
+}
+
 /// Eight neighbouring rows of each column.
-struct ReadRows<'a> {
-    packed: &'a [Packed],
-    rows: usize,
-    first: usize,
+pub(super) struct ReadRows<'a> {
+    pub(super) packed: &'a [Packed],
+    pub(super) rows: usize,
+    pub(super) first: usize,
 }
 
 impl<V: PrimeLanes<Modulus = R>> Read<V> for ReadRows<'_> {
@@ -157,7 +172,7 @@ impl Levels {
 
     /// Transforms the lanes of what `source` gives, by decimation in time: read in bit-reversed order, left in natural order.
     #[inline(always)]
-    fn run<V: PrimeLanes>(&self, vectors: &mut Vectors<'_>, source: &impl Read<V>) {
+    pub(super) fn run<V: PrimeLanes>(&self, vectors: &mut Vectors<'_>, source: &impl Read<V>) {
         let len = 1usize << self.log_len;
         let mut h = if self.log_len % 2 == 1 {
             // Two transforms of length 2 and their joining: the first level alone, so that the rest are pairs.
@@ -212,7 +227,7 @@ impl Levels {
 }
 
 /// Room for `count` vectors.
-fn room<V: Lanes>(scratch: &mut Vec<Line>, count: usize) -> Vectors<'_> {
+pub(super) fn room<V: Lanes>(scratch: &mut Vec<Line>, count: usize) -> Vectors<'_> {
     let lines = count * V::LINES;
     if scratch.len() < lines {
         scratch.resize(lines, Line([0; LANES]));
@@ -220,12 +235,20 @@ fn room<V: Lanes>(scratch: &mut Vec<Line>, count: usize) -> Vectors<'_> {
     Vectors(&mut scratch[..lines])
 }
 
+/// What pass 1 reads.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Values(&'a [Fr]),
+    /// The products of both, as [`Lanes::mul`] leaves them.
+    Product(&'a [Fr], &'a [Fr]),
+}
+
 /// Pass 1.
 pub(super) struct Columns<'a> {
     pub(super) levels: &'a Levels,
     pub(super) task: usize,
     pub(super) columns: usize,
-    pub(super) values: &'a [Fr],
+    pub(super) source: Source<'a>,
     pub(super) table: &'a [Packed],
     pub(super) scratch: &'a mut Vec<Line>,
     pub(super) out: &'a mut [Packed],
@@ -243,18 +266,28 @@ impl Kernel for Columns<'_> {
 impl Columns<'_> {
     #[inline(always)]
     fn pass<V: PrimeLanes<Modulus = R>>(self) {
-        let Self { levels, task, columns, values, table, scratch, out } = self;
+        let Self { levels, task, columns, source, table, scratch, out } = self;
         let mut vectors = room::<V>(scratch, 1 << levels.log_len);
-        levels.run::<V>(&mut vectors, &ReadColumns { values, columns, first: task * LANES });
-        for (block, (out, table)) in out.chunks_exact_mut(LANES).zip(table.chunks_exact(LANES)).enumerate() {
-            let mut square = [V::zero(); LANES];
-            for (row, (value, factor)) in square.iter_mut().zip(table).enumerate() {
-                *value = vectors.get::<V>(block * LANES + row).mul(V::unpack(factor));
-            }
-            for (out, value) in out.iter_mut().zip(V::transpose(square)) {
-                *out = value.pack();
-            }
+        let read = |values| ReadColumns { values, columns, first: task * LANES };
+        match source {
+            Source::Values(values) => levels.run::<V>(&mut vectors, &read(values)),
+            Source::Product(a, b) => levels.run::<V>(&mut vectors, &ReadProducts([read(a), read(b)])),
         }
+        for (block, (out, table)) in out.chunks_exact_mut(LANES).zip(table.chunks_exact(LANES)).enumerate() {
+            turn::<V>(&vectors, block, table, out);
+        }
+    }
+}
+
+/// Eight rows of eight columns each, times their factors: left with the rows in the lanes.
+#[inline(always)]
+pub(super) fn turn<V: PrimeLanes>(vectors: &Vectors<'_>, block: usize, table: &[Packed], out: &mut [Packed]) {
+    let mut square = [V::zero(); LANES];
+    for (row, (value, factor)) in square.iter_mut().zip(table).enumerate() {
+        *value = vectors.get::<V>(block * LANES + row).mul(V::unpack(factor));
+    }
+    for (out, value) in out.iter_mut().zip(V::transpose(square)) {
+        *out = value.pack();
     }
 }
 

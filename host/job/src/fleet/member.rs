@@ -108,7 +108,7 @@ impl Member {
         let mut job = job.clone();
         let id = match &mut job {
             Job::Msm { bases: id, .. } | Job::Rows { matrix: id, .. } => id,
-            Job::Ntt { .. } => return Ok(job),
+            Job::Ntt { .. } | Job::Quotient { .. } => return Ok(job),
         };
         let mut placed = self.placed.lock().unwrap_or_else(PoisonError::into_inner);
         let own = match placed.get(&id.0) {

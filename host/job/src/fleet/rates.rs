@@ -10,6 +10,7 @@ enum Class {
     MsmG1,
     MsmG2,
     Ntt,
+    Quotient,
     Rows,
 }
 
@@ -18,6 +19,7 @@ fn class(kind: &JobKind) -> Class {
         JobKind::Msm { group: Group::G1, .. } => Class::MsmG1,
         JobKind::Msm { group: Group::G2, .. } => Class::MsmG2,
         JobKind::Ntt { .. } => Class::Ntt,
+        JobKind::Quotient { .. } => Class::Quotient,
         JobKind::Rows { .. } => Class::Rows,
     }
 }
@@ -26,7 +28,9 @@ fn class(kind: &JobKind) -> Class {
 pub(super) fn work(kind: &JobKind) -> f64 {
     let work = match kind {
         JobKind::Msm { points, .. } => *points as f64,
-        JobKind::Ntt { log_n, .. } => f64::from(*log_n) * f64::from(*log_n).exp2(),
+        JobKind::Ntt { log_n, .. } | JobKind::Quotient { log_n } => {
+            f64::from(*log_n) * f64::from(*log_n).exp2()
+        }
         JobKind::Rows { rows } => *rows as f64,
     };
     work.max(1.0)

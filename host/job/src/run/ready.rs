@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::{
     EngineError, EngineSlot, Group, Job, JobInput, JobKind, JobSpec, JobValue, Scalars, StepError, Value,
-    wipe_scalars, wipe_values,
 };
 
 pub(super) struct Ready {
@@ -60,6 +59,11 @@ impl Ready {
                 expect("values", 1 << log_n, values.len())?;
                 JobInput::Ntt { direction, coset, values }
             }
+            JobSpec::Quotient { log_n, .. } => {
+                let (a, b) = next()?.into_rows()?;
+                [&a, &b].into_iter().try_for_each(|values| expect("values", 1 << log_n, values.len()))?;
+                JobInput::Quotient { a, b }
+            }
             JobSpec::Rows { matrix, witness } => JobInput::Rows { matrix, witness },
         };
         Ok(Self { index, label, planned: slot, slot, attempts: 0, kind, input, shared, part: wanted })
@@ -69,7 +73,7 @@ impl Ready {
     pub(super) fn urgency(&self) -> (u8, usize) {
         let class = match self.input {
             JobInput::Rows { .. } => 0,
-            JobInput::Ntt { .. } => 1,
+            JobInput::Ntt { .. } | JobInput::Quotient { .. } => 1,
             JobInput::Msm { .. } => 2,
         };
         (class, self.index)
@@ -84,6 +88,9 @@ impl Ready {
         match &mut self.input {
             JobInput::Ntt { direction, coset, values } if last => {
                 Ok(Job::Ntt { direction: *direction, coset: *coset, values: std::mem::take(values) })
+            }
+            JobInput::Quotient { a, b } if last => {
+                Ok(Job::Quotient { a: std::mem::take(a), b: std::mem::take(b) })
             }
             input => input.job(self.slot),
         }
@@ -101,6 +108,9 @@ impl Ready {
             (JobKind::Ntt { log_n, .. }, v) => {
                 (format!("2^{log_n} values"), matches!(v, JobValue::Values(v) if v.len() == 1 << log_n))
             }
+            (JobKind::Quotient { log_n }, v) => {
+                (format!("2^{log_n} scalars"), matches!(v, JobValue::Scalars(s) if s.len() == 1 << log_n))
+            }
             (JobKind::Rows { rows }, v) => {
                 let fits = matches!(v, JobValue::Rows { a, b } if a.len() == *rows && b.len() == *rows);
                 (format!("two products of {rows} rows"), fits)
@@ -114,14 +124,9 @@ impl Ready {
 }
 
 impl Drop for Ready {
-    /// Wipes what only this job held; the witness itself is its owner's to wipe.
     fn drop(&mut self) {
-        match &mut self.input {
-            JobInput::Msm { scalars, .. } if !self.shared => {
-                wipe_scalars(scalars);
-            }
-            JobInput::Ntt { values, .. } => wipe_values(values),
-            JobInput::Msm { .. } | JobInput::Rows { .. } => {}
+        if !self.shared {
+            self.input.wipe();
         }
     }
 }

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 use super::plan::Plan;
-use crate::store::Shelf;
+use crate::store::{Borrowed, Shelf, Wipe};
 
 /// Scalars of a block; blocks are read in parallel.
 const BLOCK: usize = 1 << 12;
@@ -35,15 +35,13 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// An empty block with room for all of `len` scalars, so that nothing grows and leaves copies behind.
-    fn with_room(shelf: &Shelf<Self>, len: usize) -> Self {
-        let mut block = shelf.take().unwrap_or_default();
-        for list in [&mut block.ids, &mut block.ones] {
+    /// Makes room in an empty block for all of `len` scalars, so that nothing grows and leaves copies behind.
+    fn make_room(&mut self, len: usize) {
+        for list in [&mut self.ids, &mut self.ones] {
             if list.capacity() < len {
                 *list = Vec::with_capacity(len);
             }
         }
-        block
     }
 
     /// Number of scalars that need windows.
@@ -105,16 +103,23 @@ impl Drop for Block {
     }
 }
 
-/// The blocks of a sum; wiped, and kept for the next if told to.
+impl Wipe for Vec<Block> {
+    fn wipe(&mut self) {
+        self.par_iter_mut().for_each(Block::wipe);
+    }
+}
+
+/// The blocks of a sum; those behind them were another sum's.
 pub(super) struct Blocks<'a> {
-    all: Vec<Block>,
-    home: Option<&'a Shelf<Block>>,
+    all: Borrowed<'a, Vec<Block>>,
+    count: usize,
 }
 
 impl Blocks<'_> {
     /// Makes digits of the scalars, which are those that the blocks were split from.
     pub(super) fn cut(&mut self, scalars: &[FrCanonical], plan: &Plan) {
-        self.all.par_iter_mut().for_each(|block| block.cut(scalars, plan));
+        let count = self.count;
+        self.all[..count].par_iter_mut().for_each(|block| block.cut(scalars, plan));
     }
 }
 
@@ -122,17 +127,7 @@ impl Deref for Blocks<'_> {
     type Target = [Block];
 
     fn deref(&self) -> &[Block] {
-        &self.all
-    }
-}
-
-impl Drop for Blocks<'_> {
-    fn drop(&mut self) {
-        let Some(home) = self.home else { return };
-        for mut block in self.all.drain(..) {
-            block.wipe();
-            home.put(block);
-        }
+        &self.all[..self.count]
     }
 }
 
@@ -161,14 +156,20 @@ fn bit_length(k: &[u64; 4]) -> u32 {
 /// # Errors
 /// [`EngineError::BadValue`] with the index of a scalar not below r.
 pub(super) fn split<'a>(
-    shelf: &'a Shelf<Block>,
+    shelf: &'a Shelf<Vec<Block>>,
     keep: bool,
     scalars: &[FrCanonical],
     skip: impl Fn(usize) -> bool + Sync,
 ) -> Result<Blocks<'a>, EngineError> {
-    let blocks = scalars.par_chunks(BLOCK).enumerate();
-    let all = blocks.map(|(number, chunk)| {
-        let mut block = Block::with_room(shelf, chunk.len());
+    let count = scalars.len().div_ceil(BLOCK);
+    let mut all = shelf.take_fitting(|blocks| blocks.len() >= count).unwrap_or_default();
+    if all.len() < count {
+        all.resize_with(count, Block::default);
+    }
+    let mut all = shelf.lend(all, keep);
+    let blocks = all[..count].par_iter_mut().zip(scalars.par_chunks(BLOCK)).enumerate();
+    blocks.try_for_each(|(number, (block, chunk))| {
+        block.make_room(chunk.len());
         for (i, scalar) in chunk.iter().enumerate() {
             let (k, index) = (scalar.limbs(), number * BLOCK + i);
             if !below(&k, &R::M) {
@@ -188,7 +189,7 @@ pub(super) fn split<'a>(
                 }
             }
         }
-        Ok(block)
-    });
-    Ok(Blocks { all: all.collect::<Result<_, _>>()?, home: keep.then_some(shelf) })
+        Ok(())
+    })?;
+    Ok(Blocks { all, count })
 }

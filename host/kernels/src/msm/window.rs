@@ -10,7 +10,7 @@ use super::{
     plan::{FEW, Plan},
     scalars::Block,
 };
-use crate::store::Shelf;
+use crate::store::{Shelf, Wipe};
 
 /// Most blocks that are sorted together, over rows of a point: their sums in the making are a megabyte then.
 const MAX_BLOCKS_A_PIECE: usize = 4;
@@ -47,6 +47,13 @@ impl Sorting {
             self.counts.resize(buckets + 1, 0);
             self.ends.resize(buckets + 1, 0);
         }
+    }
+}
+
+impl<C: Curve> Wipe for Workplace<C> {
+    fn wipe(&mut self) {
+        self.buckets.wipe();
+        self.sorting.wipe();
     }
 }
 
@@ -89,11 +96,8 @@ impl<'a, C: Curve> Stash<'a, C> {
 impl<C: Curve> Drop for Stash<'_, C> {
     fn drop(&mut self) {
         if self.keep {
-            for mut workplace in self.own.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
-                workplace.buckets.wipe();
-                workplace.sorting.wipe();
-                self.home.put(workplace);
-            }
+            let own = self.own.get_mut().unwrap_or_else(PoisonError::into_inner);
+            own.drain(..).for_each(|workplace| self.home.put(workplace));
         }
     }
 }

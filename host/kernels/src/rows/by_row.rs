@@ -4,6 +4,7 @@ use millrace_bn254::{Fr, FrCanonical, field::Field, mont::FrLazy};
 use millrace_job::{CancelToken, EngineError, SparseRows, Term};
 
 use super::{bad_coefficient, check_witness, two_products};
+use crate::store::Store;
 
 /// Rows of a task.
 const SLICE: usize = 1 << 12;
@@ -15,6 +16,7 @@ const SLICE: usize = 1 << 12;
 /// [`EngineError::Cancelled`].
 pub(super) fn products(
     matrix: &SparseRows,
+    memory: (&Store, bool),
     witness: &[FrCanonical],
     cancel: &CancelToken,
 ) -> Result<(Vec<Fr>, Vec<Fr>), EngineError> {
@@ -25,7 +27,7 @@ pub(super) fn products(
         let is_zero = *value == FrCanonical::ZERO;
         Some(if is_zero { FrLazy::ZERO } else { FrLazy::mul_canonical_r2(value, coefficient) })
     };
-    two_products(matrix.rows(), SLICE, |first, slice| {
+    two_products(memory, matrix.rows(), SLICE, |first, slice| {
         if cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }

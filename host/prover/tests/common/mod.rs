@@ -161,7 +161,7 @@ impl Engine for Device {
         match kind {
             JobKind::Msm { group, .. } => *group == Group::G1,
             JobKind::Ntt { log_n, .. } => (1..=self.log_max).contains(log_n),
-            JobKind::Rows { .. } => false,
+            JobKind::Quotient { .. } | JobKind::Rows { .. } => false,
         }
     }
     fn depth(&self) -> usize {

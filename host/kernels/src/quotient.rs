@@ -1,0 +1,155 @@
+//! From A·w and B·w to the scalars of the sum over H, in three passes over three vectors ([`millrace_bn254::ntt`]'s `quotient`).
+//!
+//! Memory: a and b as they came, and between the passes a, b and c once more, which pass 2 changes in place; of these six vectors no more than four at a
+//! time where nothing is kept. The scalars take the place of a fourth.
+
+use std::sync::Arc;
+
+use millrace_bn254::{
+    Fr, FrCanonical, Packed,
+    backend::Instructions,
+    ntt::{Plan, Shape, WIDTH},
+};
+use millrace_job::{CancelToken, EngineError, wipe_scalars, wipe_values};
+use rayon::prelude::*;
+
+use crate::{
+    Limits,
+    ntt::{Plans, Which},
+    store::{Borrowed, Store},
+};
+
+/// What a quotient is made with.
+pub(crate) struct Quotient<'a> {
+    pub(crate) plans: &'a Plans,
+    pub(crate) store: &'a Store,
+    pub(crate) instructions: Instructions,
+    pub(crate) limits: Limits,
+    pub(crate) cancel: &'a CancelToken,
+}
+
+impl Quotient<'_> {
+    /// The scalars for a = A·w and b = B·w, 2^log_n each, `log_n` ≤ [`crate::ntt::MAX_LOG_N`], on the current thread pool. Wipes a, b and what it worked on.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`].
+    pub(crate) fn scalars(&self, a: Vec<Fr>, b: Vec<Fr>) -> Result<Arc<[FrCanonical]>, EngineError> {
+        let keep = a.len() <= self.limits.kept_values;
+        let lend = |values| self.store.lend_values(values, keep);
+        let (a, b) = (lend(a), lend(b));
+        let log_n = a.len().ilog2();
+        let inverse = Shape { log_n, inverse: true, coset: false };
+        let forward = Shape { log_n, inverse: false, coset: true };
+        let Some(plan) = self.plans.get(self.instructions, Which::Alone(inverse)) else {
+            return Ok(tiny([inverse, forward], &a, &b));
+        };
+        let mut packed = self.columns(&plan, a, b, keep)?;
+        drop(plan);
+        if !self.limits.keep_tables {
+            // Its table has done its work.
+            self.plans.release(0, true);
+        }
+        let plan = self.plans.get(self.instructions, Which::Following(forward)).expect("not tiny either");
+        self.middle(&plan, &mut packed)?;
+        self.last(&plan, packed)
+    }
+
+    fn go_on(&self) -> Result<(), EngineError> {
+        if self.cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Pass 1. What is no longer needed goes as early as it can.
+    fn columns(
+        &self,
+        plan: &Plan,
+        a: Borrowed<'_, Vec<Fr>>,
+        b: Borrowed<'_, Vec<Fr>>,
+        keep: bool,
+    ) -> Result<[Borrowed<'_, Vec<Packed>>; 3], EngineError> {
+        let chunk = plan.packed_len() / plan.column_tasks();
+        let pass = |columns: &(dyn Fn(usize, &mut millrace_bn254::ntt::Scratch, &mut [Packed]) + Sync)| {
+            let mut out = self.store.packed(plan.packed_len(), keep);
+            let tasks = out.par_chunks_exact_mut(chunk).enumerate();
+            tasks.try_for_each_init(
+                || self.plans.scratch(),
+                |scratch, (task, out)| {
+                    self.go_on()?;
+                    columns(task, scratch, out);
+                    Ok(())
+                },
+            )?;
+            Ok(out)
+        };
+        let c = pass(&|task, scratch, out| plan.columns_of_product(task, &a, &b, scratch, out))?;
+        let of_a = pass(&|task, scratch, out| plan.columns(task, &a, scratch, out))?;
+        drop(a);
+        let of_b = pass(&|task, scratch, out| plan.columns(task, &b, scratch, out))?;
+        Ok([of_a, of_b, c])
+    }
+
+    /// Pass 2, in place.
+    fn middle(&self, plan: &Plan, packed: &mut [Borrowed<'_, Vec<Packed>>; 3]) -> Result<(), EngineError> {
+        let tasks = plan.column_tasks();
+        let each = plan.packed_len() / WIDTH / tasks;
+        let mut places: Vec<&mut [Packed]> = Vec::new();
+        places.resize_with(3 * tasks * each, Default::default);
+        for (packed, places) in packed.iter_mut().zip(places.chunks_exact_mut(tasks * each)) {
+            for (index, eight) in packed.chunks_exact_mut(WIDTH).enumerate() {
+                places[index % tasks * each + index / tasks] = eight;
+            }
+        }
+        places.par_chunks_exact_mut(each).enumerate().try_for_each_init(
+            || self.plans.scratch(),
+            |scratch, (task, places)| {
+                self.go_on()?;
+                plan.rows_to_columns(task % tasks, scratch, places);
+                Ok(())
+            },
+        )
+    }
+
+    /// Pass 3.
+    fn last(
+        &self,
+        plan: &Plan,
+        packed: [Borrowed<'_, Vec<Packed>>; 3],
+    ) -> Result<Arc<[FrCanonical]>, EngineError> {
+        let (tasks, each) = (plan.row_tasks(), plan.packed_len() / plan.row_tasks());
+        let mut scalars: Arc<[FrCanonical]> =
+            std::iter::repeat_n(FrCanonical::ZERO, WIDTH * tasks * each).collect();
+        let mut places: Vec<&mut [FrCanonical]> = Vec::new();
+        places.resize_with(tasks * each, Default::default);
+        let all = Arc::get_mut(&mut scalars).expect("nobody else has it yet");
+        for (index, eight) in all.chunks_exact_mut(WIDTH).enumerate() {
+            places[index % tasks * each + index / tasks] = eight;
+        }
+        let [a, b, c] = &packed;
+        let done = places.par_chunks_exact_mut(each).enumerate().try_for_each_init(
+            || self.plans.scratch(),
+            |scratch, (task, out)| {
+                self.go_on()?;
+                plan.rows_of_quotient(task, [a, b, c], scratch, out);
+                Ok(())
+            },
+        );
+        match done {
+            Ok(()) => Ok(scalars),
+            Err(error) => {
+                wipe_scalars(&mut scalars);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The same where there are too few values for passes.
+fn tiny(shapes: [Shape; 2], a: &[Fr], b: &[Fr]) -> Arc<[FrCanonical]> {
+    let mut vectors = [a.to_vec(), b.to_vec(), a.iter().zip(b).map(|(a, b)| *a * b).collect()];
+    for values in &mut vectors {
+        shapes.into_iter().for_each(|shape| Plan::tiny(shape, values));
+    }
+    let [a, b, c] = &vectors;
+    let scalars = a.iter().zip(b).zip(c).map(|((a, b), c)| FrCanonical::from(*a * b - c)).collect();
+    vectors.iter_mut().for_each(|values| wipe_values(values));
+    scalars
+}

@@ -1,0 +1,134 @@
+//! The quotient of the CPU engine against the oracle's, which is six transforms and two loops.
+
+mod common;
+
+use ark_bn254::Fr;
+use ark_ff::{Field, One, UniformRand, Zero};
+use ark_std::{rand::Rng, test_rng};
+use common::{engines, run};
+use millrace_bn254::backend::Instructions;
+use millrace_job::{Engine, EngineError, Job, JobKind, JobValue, NttDirection};
+use millrace_kernels::{CpuEngine, Limits};
+use millrace_oracle::{OracleEngine, root_of_unity};
+
+fn check(engine: &CpuEngine, a: &[Fr], b: &[Fr], what: &str) {
+    let job = || Job::Quotient { a: a.to_vec(), b: b.to_vec() };
+    let expected = run(&OracleEngine::new(), job()).unwrap();
+    let name = engine.instructions().name();
+    // Twice: the second time in memory that the first one left.
+    for time in 1..=2 {
+        assert!(run(engine, job()).unwrap() == expected, "{name}, {} values, {what}, {time}", a.len());
+    }
+}
+
+#[test]
+fn every_size() {
+    let mut rng = test_rng();
+    for engine in engines() {
+        for log_n in 0..=14 {
+            let mut some = || -> Vec<Fr> {
+                let special = [Fr::zero(), Fr::one(), -Fr::one()];
+                let value = |i: usize| if i % 5 < 3 && i < 40 { special[i % 5] } else { Fr::rand(&mut rng) };
+                (0..1usize << log_n).map(value).collect()
+            };
+            check(&engine, &some(), &some(), "random");
+        }
+    }
+}
+
+/// Values in a row, in a column, at one place, the same everywhere, and such that all the weight of a transform meets in one place.
+#[test]
+fn extreme_values() {
+    let mut rng = test_rng();
+    for engine in engines() {
+        for log_n in [6u32, 7, 11, 12] {
+            let n = 1usize << log_n;
+            let columns = 1 << (log_n / 2);
+            let (root, big) = (root_of_unity(log_n), -Fr::one());
+            let all = |value: Fr| vec![value; n];
+            let where_ = |is: &dyn Fn(usize) -> bool| -> Vec<Fr> {
+                (0..n).map(|i| if is(i) { big } else { Fr::zero() }).collect()
+            };
+            let waves = |k: u64| -> Vec<Fr> { (0..n as u64).map(|i| big * root.pow([i * k])).collect() };
+            let place = rng.gen_range(0..n);
+            let vectors = [
+                ("zeros", all(Fr::zero())),
+                ("ones", all(Fr::one())),
+                ("minus ones", all(big)),
+                ("a row", where_(&|i| i / columns == 1)),
+                ("a column", where_(&|i| i % columns == columns - 1)),
+                ("one place", where_(&|i| i == place)),
+                ("the last place", where_(&|i| i == n - 1)),
+                ("a wave", waves(1)),
+                ("a wave the other way", waves(n as u64 - 1)),
+            ];
+            for (of_a, a) in &vectors {
+                for (of_b, b) in &vectors {
+                    check(&engine, a, b, &format!("{of_a} and {of_b}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn six_transforms_give_the_same() {
+    let mut rng = test_rng();
+    let engine = CpuEngine::with_threads(2);
+    let mut some = || (0..1 << 15).map(|_| Fr::rand(&mut rng)).collect::<Vec<_>>();
+    let (a, b) = (some(), some());
+    let there_and_on = |values: Vec<Fr>| {
+        let transform = |direction, coset, values| {
+            let JobValue::Values(values) = run(&engine, Job::Ntt { direction, coset, values }).unwrap()
+            else {
+                panic!("values come back")
+            };
+            values
+        };
+        transform(NttDirection::Forward, true, transform(NttDirection::Inverse, false, values))
+    };
+    let c = there_and_on(a.iter().zip(&b).map(|(a, b)| *a * b).collect());
+    let (of_a, of_b) = (there_and_on(a.clone()), there_and_on(b.clone()));
+    let expected = of_a.iter().zip(&of_b).zip(&c).map(|((a, b), c)| (*a * b - c).into()).collect();
+    assert!(run(&engine, Job::Quotient { a, b }).unwrap() == JobValue::Scalars(expected));
+}
+
+#[test]
+fn limits_and_company_change_no_answer() {
+    let mut rng = test_rng();
+    let mut some = || (0..1 << 12).map(|_| Fr::rand(&mut rng)).collect::<Vec<_>>();
+    let (a, b) = (some(), some());
+    let job = || Job::Quotient { a: a.clone(), b: b.clone() };
+    let expected = run(&OracleEngine::new(), job()).unwrap();
+    for (keep_tables, kept_values) in [(true, 0), (true, usize::MAX), (false, 0), (false, 1 << 12)] {
+        let limits = Limits { jobs: 2, points: usize::MAX, keep_tables, kept_values };
+        let engine = CpuEngine::with_limits(3, Instructions::best(), limits);
+        let tickets: Vec<_> = (0..6).map(|_| engine.submit(job()).unwrap()).collect();
+        for ticket in tickets {
+            let output = engine.wait(ticket).unwrap();
+            assert!(output.value == expected, "{limits:?}");
+            assert_eq!(output.report.kind, JobKind::Quotient { log_n: 12 });
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_one_leaves_nothing_wrong_behind() {
+    let engine = CpuEngine::with_threads(2);
+    let values = vec![-Fr::one(); 1 << 16];
+    for _ in 0..20 {
+        let job = Job::Quotient { a: values.clone(), b: values.clone() };
+        let ticket = engine.submit(job).unwrap();
+        engine.cancel(ticket).unwrap();
+    }
+    check(&engine, &values[..1 << 13], &values[..1 << 13], "after cancelled ones");
+}
+
+#[test]
+fn lengths_that_make_no_domain_are_refused() {
+    let engine = CpuEngine::with_threads(1);
+    for (a, b) in [(0, 0), (3, 3), (4, 8), (8, 4), (1023, 1023)] {
+        let job = Job::Quotient { a: vec![Fr::one(); a], b: vec![Fr::one(); b] };
+        assert!(matches!(run(&engine, job), Err(EngineError::BadJob { .. })), "{a} and {b}");
+    }
+}
