@@ -3,11 +3,11 @@
 //! A sum of n points is timed twice for each width c, with few points and many beside its 2^(c−1) buckets, on one thread; from processor time over
 //! the number of windows follow nanoseconds a point, and what a window takes beside its points. Prints a JSON line for each width; the least of several turns counts.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{env, time::Duration};
 
-use millrace_bn254::{FrCanonical, G1Affine, G1Mont, G2Affine, G2Mont, backend::Instructions};
+use millrace_bn254::{G1Affine, G1Mont, G2Affine, G2Mont, backend::Instructions};
 use millrace_harness::{Scalars, encoded, points, run, timed};
-use millrace_job::{Engine, Group, Job, Resident};
+use millrace_job::{Engine, Group, Job, Resident, ScalarSlice};
 use millrace_kernels::CpuEngine;
 
 /// Bits of a random scalar on the nearer side of zero, and one for the sign.
@@ -20,7 +20,7 @@ fn main() {
         if once { (1, Duration::ZERO, 10) } else { (3, Duration::from_millis(30), LOG_MOST) };
     let instructions = Instructions::from_env().expect("instructions of this processor");
     let n = 1 << log_most;
-    let scalars: Arc<[FrCanonical]> = encoded(&Scalars::Random.make(n)).into();
+    let scalars: ScalarSlice = encoded(&Scalars::Random.make(n)).into();
     let g1: Vec<G1Mont> = points::<G1Affine>(n).iter().map(Into::into).collect();
     let g2: Vec<G2Mont> = points::<G2Affine>(n).iter().map(Into::into).collect();
     for (group, bases) in [(Group::G1, Resident::G1(g1.into())), (Group::G2, Resident::G2(g2.into()))] {
@@ -30,7 +30,8 @@ fn main() {
             let windows = f64::from(SCALAR_BITS.div_ceil(bits));
             let window_ns = |log_n: u32| {
                 let n = 1usize << log_n;
-                let job = Job::Msm { group, bases, range: 0..n, scalars: scalars[..n].into() };
+                let job =
+                    Job::Msm { group, bases, range: 0..n, scalars: scalars.part(0..n).expect("of all") };
                 let least = (0..rounds)
                     .map(|_| timed(at_least, || run(&engine, job.clone()).expect("a good job")).1.cpu)
                     .min()

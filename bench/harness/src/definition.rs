@@ -1,7 +1,5 @@
 //! The cases of `bench/definitions/jobs.json`.
 
-use std::sync::Arc;
-
 use millrace_bn254::{G1Affine, G2Affine};
 use millrace_job::{Engine, EngineError, Group, Job, NttDirection, Resident};
 use serde::Deserialize;
@@ -86,7 +84,7 @@ impl Case {
                         Resident::G2(points::<G2Affine>(n).iter().map(Into::into).collect::<Vec<_>>().into())
                     }
                 };
-                let scalars = Arc::from(encoded(&scalars.make(n)));
+                let scalars = encoded(&scalars.make(n)).into();
                 let bases = millrace_job::BufferId(0);
                 Input { resident: Some(resident), job: Job::Msm { group, bases, range: 0..n, scalars } }
             }

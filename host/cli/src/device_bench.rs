@@ -111,7 +111,7 @@ fn measure(engine: &DeviceEngine, at_most: Duration, lines: &mut Vec<Line>) -> R
             break;
         }
         let bases = engine.load(Resident::G1(points(n).into()))?;
-        let scalars: std::sync::Arc<[FrCanonical]> = scalars(n).into_iter().map(FrCanonical::from).collect();
+        let scalars: millrace_job::ScalarSlice = scalars(n).into_iter().map(FrCanonical::from).collect();
         let timed = timed(at_most, || {
             let scalars = scalars.clone();
             engine.wait(engine.submit(Job::Msm { group: Group::G1, bases, range: 0..n, scalars })?)

@@ -5,8 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millrace_bn254::FrCanonical;
-use millrace_job::{JobKind, JobValue};
+use millrace_job::{JobKind, JobValue, ScalarSlice};
 use millrace_regs::{Completion, Descriptor};
 
 use crate::{
@@ -69,7 +68,7 @@ pub(crate) enum Purpose {
         /// Where they were, for whom judges the result.
         place: Trace,
         first_points: Vec<usize>,
-        scalars: Arc<[FrCanonical]>,
+        scalars: ScalarSlice,
     },
     Ntt {
         kind: JobKind,

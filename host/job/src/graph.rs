@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use millrace_bn254::FrCanonical;
 
-use crate::{EngineSlot, Group, JobKind, NttDirection, Placed, StepError, Value};
+use crate::{EngineSlot, Group, JobKind, NttDirection, Placed, ScalarSlice, StepError, Value};
 
 /// One output of a node. A port feeds at most one input: values move, they are not copied.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -16,13 +16,8 @@ pub struct Port {
 /// Where the scalars of an MSM come from.
 #[derive(Clone)]
 pub enum Scalars {
-    /// A part of values that are there already; copied only if it is not the whole, and then wiped with the job.
-    Given {
-        /// All values.
-        values: Arc<[FrCanonical]>,
-        /// The part.
-        part: Range<usize>,
-    },
+    /// Values that are there already.
+    Given(ScalarSlice),
     /// A [`Value::Scalars`] made by an earlier node.
     From(Port),
 }

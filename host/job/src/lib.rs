@@ -20,6 +20,7 @@ mod lent;
 mod observe;
 mod placed;
 mod run;
+mod scalars;
 mod sparse;
 pub mod split;
 mod types;
@@ -35,9 +36,10 @@ pub use lent::Lent;
 pub use observe::{Event, Observer};
 pub use placed::Placed;
 pub use run::{JobInput, JobRecord, RunError, RunOutput, RunPolicy, run};
+pub use scalars::ScalarSlice;
 pub use sparse::{SparseRows, Term, Word};
 pub use types::{
     BucketDump, BufferId, CancelToken, Coefficient, DeviceCycles, Group, Job, JobKind, JobOutput, JobReport,
     JobValue, NttDirection, Resident,
 };
-pub use value::{StepError, Value, wipe_scalars, wipe_values};
+pub use value::{StepError, Value, wipe_values};

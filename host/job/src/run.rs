@@ -21,9 +21,9 @@ use thiserror::Error;
 
 use crate::{
     CancelToken, Digest, EngineError, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobReport,
-    NttDirection, Observer, Placed, Port, StepError, Value,
+    NttDirection, Observer, Placed, Port, ScalarSlice, StepError, Value,
     graph::{Node, Work},
-    wipe_scalars, wipe_values,
+    wipe_values,
 };
 use attempt::{Finished, Worker};
 use queue::Queue;
@@ -95,7 +95,7 @@ pub enum JobInput {
         /// Which of the bases.
         range: Range<usize>,
         /// As many scalars.
-        scalars: Arc<[FrCanonical]>,
+        scalars: ScalarSlice,
     },
     /// Of a transform.
     Ntt {
@@ -166,27 +166,22 @@ impl Drop for Values {
     fn drop(&mut self) {
         for value in self.0.values_mut() {
             match value {
-                Value::G1(_) | Value::G2(_) => {}
+                Value::G1(_) | Value::G2(_) | Value::Scalars(_) => {}
                 Value::Values(v) => wipe_values(v),
                 Value::Rows { a, b } => [a, b].into_iter().for_each(|v| wipe_values(v)),
-                Value::Scalars(s) => {
-                    wipe_scalars(s);
-                }
             }
         }
     }
 }
 
 impl JobInput {
-    /// Wipes what this job holds and nobody else; the witness itself is its owner's to wipe.
+    /// Wipes what is this job's own.
     fn wipe(&mut self) {
         match self {
             Self::Ntt { values, .. } => wipe_values(values),
             Self::Quotient { a, b } => [a, b].into_iter().for_each(|values| wipe_values(values)),
-            Self::Msm { scalars, .. } => {
-                wipe_scalars(scalars);
-            }
-            Self::Rows { .. } => {}
+            // Scalars wipe themselves.
+            Self::Msm { .. } | Self::Rows { .. } => {}
         }
     }
 }

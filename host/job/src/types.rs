@@ -12,7 +12,7 @@ use std::{
 use bytemuck::{Pod, Zeroable};
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont, G2Affine, G2Mont};
 
-use crate::{Lent, SparseRows};
+use crate::{Lent, ScalarSlice, SparseRows};
 
 /// Something that an engine holds for long: bases or a matrix. Valid on the engine that gave it out, and on no other.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -105,7 +105,7 @@ pub enum Job {
         /// Which of the bases; as long as `scalars`.
         range: Range<usize>,
         /// Scalars below r.
-        scalars: Arc<[FrCanonical]>,
+        scalars: ScalarSlice,
     },
     /// A transform of 2^k values in natural order on both sides, ω = 5^((r−1)/2^k).
     ///
@@ -198,7 +198,7 @@ pub enum JobValue {
         b: Vec<Fr>,
     },
     /// Canonical scalars.
-    Scalars(Arc<[FrCanonical]>),
+    Scalars(ScalarSlice),
 }
 
 /// Counters of a device for one job. Cycles of a simulation are simulated cycles.

@@ -1,15 +1,13 @@
 //! What flows along the edges of a job graph.
 
-use std::sync::Arc;
-
-use millrace_bn254::{Fr, FrCanonical, G1Affine, G2Affine, wipe};
+use millrace_bn254::{Fr, G1Affine, G2Affine};
 use thiserror::Error;
 use zeroize::Zeroize;
 
-use crate::JobValue;
+use crate::{JobValue, ScalarSlice};
 
 /// A value of a job graph: the answer to a job, or what a host step made. It has one owner; vectors that derive from a witness are
-/// wiped with [`wipe_values`] and [`wipe_scalars`] by whoever uses them up.
+/// wiped with [`wipe_values`] by whoever uses them up; scalars wipe themselves.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// A sum over G1.
@@ -26,7 +24,7 @@ pub enum Value {
         b: Vec<Fr>,
     },
     /// Scalars of an MSM, canonical.
-    Scalars(Arc<[FrCanonical]>),
+    Scalars(ScalarSlice),
 }
 
 /// A host step could not go on.
@@ -85,7 +83,7 @@ impl Value {
     ///
     /// # Errors
     /// If it is something else.
-    pub fn into_scalars(self) -> Result<Arc<[FrCanonical]>, StepError> {
+    pub fn into_scalars(self) -> Result<ScalarSlice, StepError> {
         if let Value::Scalars(s) = self { Ok(s) } else { self.other("scalars") }
     }
 }
@@ -105,15 +103,4 @@ impl From<JobValue> for Value {
 /// Overwrites values that derive from a witness.
 pub fn wipe_values(values: &mut [Fr]) {
     values.iter_mut().for_each(Zeroize::zeroize);
-}
-
-/// Overwrites scalars if nobody else holds them, and says whether it did.
-pub fn wipe_scalars(scalars: &mut Arc<[FrCanonical]>) -> bool {
-    match Arc::get_mut(scalars) {
-        Some(all) => {
-            wipe(all);
-            true
-        }
-        None => false,
-    }
 }

@@ -12,7 +12,7 @@ use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
 use millrace_job::{
     BufferId, CancelToken, Engine, EngineError, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind,
     JobOutput, JobReport, JobSpec, JobValue, NttDirection, Observer, Placed, Resident, RunError, RunPolicy,
-    Scalars, StepError, Ticket, Value, run, split,
+    ScalarSlice, Scalars, StepError, Ticket, Value, run, split,
 };
 use millrace_oracle::OracleEngine;
 
@@ -250,7 +250,7 @@ fn a_sum_over_two_engines_is_the_sum() {
     let generator = G1Affine::new(1.into(), 2.into());
     let times = |k: u64| G1Affine::from(generator * Fr::from(k));
     let points: Vec<G1Mont> = (1..=20u64).map(|i| G1Mont::from(&times(i))).collect();
-    let scalars: Arc<[FrCanonical]> = (1..=20u64).map(|i| Fr::from(i * i).into()).collect();
+    let scalars: ScalarSlice = (1..=20u64).map(|i| FrCanonical::from(Fr::from(i * i))).collect();
     let bases = Arc::new(Placed::new(set.clone(), Resident::G1(points.into())));
     for weights in [[1.0, 1.0], [0.0, 1.0], [5.0, 0.1]] {
         let mut graph = JobGraph::new();
@@ -258,7 +258,7 @@ fn a_sum_over_two_engines_is_the_sum() {
             .into_iter()
             .enumerate()
             .map(|(i, range)| {
-                let scalars = Scalars::Given { values: scalars.clone(), part: range.clone() };
+                let scalars = Scalars::Given(scalars.part(range.clone()).unwrap());
                 let spec = JobSpec::Msm { group: Group::G1, bases: bases.clone(), range, scalars };
                 graph.job(format!("part {i}"), EngineSlot(i), spec)
             })

@@ -20,7 +20,7 @@ use millrace_bn254::{
 };
 use millrace_job::{
     BufferId, CancelToken, Engine, EngineError, Group, Job, JobKind, JobOutput, JobReport, JobValue, Lent,
-    Resident, Ticket, wipe_scalars, wipe_values,
+    Resident, Ticket, wipe_values,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -162,17 +162,21 @@ impl CpuEngine {
                     if !parts.keep {
                         parts.store.clear();
                     }
-                    match &*held {
+                    let sum = match &*held {
                         Held::G1(bases) => {
                             let sum = parts.sum::<G1>(&bases.as_slice()[range], &scalars, cancel)?;
-                            Ok(JobValue::G1(millrace_bn254::curve::G1Lazy::into(sum)))
+                            JobValue::G1(millrace_bn254::curve::G1Lazy::into(sum))
                         }
                         Held::G2(bases) => {
                             let sum = parts.sum::<G2>(&bases.as_slice()[range], &scalars, cancel)?;
-                            Ok(JobValue::G2(millrace_bn254::curve::G2Lazy::into(sum)))
+                            JobValue::G2(millrace_bn254::curve::G2Lazy::into(sum))
                         }
-                        Held::Matrix(_) => Err(bad("bases", "a matrix")),
+                        Held::Matrix(_) => return Err(bad("bases", "a matrix")),
+                    };
+                    if parts.keep {
+                        parts.store.take_in_scalars(scalars);
                     }
+                    Ok(sum)
                 }))
             }
             Job::Ntt { direction, coset, values } => {
@@ -289,10 +293,8 @@ fn wipe(value: JobValue) {
             wipe_values(&mut a);
             wipe_values(&mut b);
         }
-        JobValue::Scalars(mut scalars) => {
-            wipe_scalars(&mut scalars);
-        }
-        JobValue::G1(_) | JobValue::G2(_) => {}
+        // Scalars wipe themselves.
+        JobValue::G1(_) | JobValue::G2(_) | JobValue::Scalars(_) => {}
     }
 }
 

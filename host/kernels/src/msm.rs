@@ -68,28 +68,25 @@ pub(crate) fn sum<C: Kept>(
     let plan = Plan::new(Costs::of::<C>(), points, bits, window_bits);
     blocks.cut(scalars, &plan);
 
-    let parts = plan.parts(points, rayon::current_num_threads());
-    let part_len = blocks.len().div_ceil(parts).max(1);
-    let tasks: Vec<(u32, &[Block])> =
-        (0..plan.windows).rev().flat_map(|w| blocks.chunks(part_len).map(move |part| (w, part))).collect();
+    let part_len = blocks.len().div_ceil(plan.parts(points, rayon::current_num_threads())).max(1);
+    let parts = blocks.len().div_ceil(part_len).max(1);
+    // Of each window, from the top, each part.
+    let mut windows = vec![Xyzz::INFINITY; plan.windows as usize * parts];
     let stash = Stash::new(C::workplaces(store), keep);
-    let (ones, windows) = rayon::join(
+    let (ones, summed) = rayon::join(
         || window::sum_ones::<C>(instructions, &stash, bases, &blocks, cancel),
         || {
-            let sum = |(w, part): &(u32, &[Block])| {
-                Ok((*w, window::sum_window::<C>(instructions, &stash, bases, part, &plan, *w, cancel)?))
-            };
-            tasks.par_iter().with_max_len(1).map(sum).collect::<Result<Vec<_>, EngineError>>()
+            windows.par_iter_mut().enumerate().with_max_len(1).try_for_each(|(task, sum)| {
+                let (w, start) = (plan.windows - 1 - (task / parts) as u32, task % parts * part_len);
+                let part = &blocks[start..blocks.len().min(start + part_len)];
+                *sum = window::sum_window::<C>(instructions, &stash, bases, part, &plan, w, cancel)?;
+                Ok::<_, EngineError>(())
+            })
         },
     );
-    let windows = windows?;
-    let mut windows = windows.iter().peekable();
-    let mut total = Xyzz::INFINITY;
-    for w in (0..plan.windows).rev() {
-        total = total.double_times(plan.bits);
-        while let Some((_, part)) = windows.next_if(|(of, _)| *of == w) {
-            total = total.add(part);
-        }
-    }
+    summed?;
+    let total = windows.chunks_exact(parts).fold(Xyzz::INFINITY, |total, window| {
+        window.iter().fold(total.double_times(plan.bits), |total, part| total.add(part))
+    });
     Ok(total.add(&ones?).to_affine())
 }

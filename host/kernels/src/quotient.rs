@@ -10,7 +10,7 @@ use millrace_bn254::{
     backend::Instructions,
     ntt::{Plan, Shape, WIDTH},
 };
-use millrace_job::{CancelToken, EngineError, wipe_scalars, wipe_values};
+use millrace_job::{CancelToken, EngineError, ScalarSlice, wipe_values};
 use rayon::prelude::*;
 
 use crate::{
@@ -33,7 +33,7 @@ impl Quotient<'_> {
     ///
     /// # Errors
     /// [`EngineError::Cancelled`].
-    pub(crate) fn scalars(&self, a: Vec<Fr>, b: Vec<Fr>) -> Result<Arc<[FrCanonical]>, EngineError> {
+    pub(crate) fn scalars(&self, a: Vec<Fr>, b: Vec<Fr>) -> Result<ScalarSlice, EngineError> {
         let keep = a.len() <= self.limits.kept_values;
         let lend = |values| self.store.lend_values(values, keep);
         let (a, b) = (lend(a), lend(b));
@@ -88,62 +88,55 @@ impl Quotient<'_> {
     }
 
     /// Pass 2, in place.
-    fn middle(&self, plan: &Plan, packed: &mut [Borrowed<'_, Vec<Packed>>; 3]) -> Result<(), EngineError> {
+    fn middle<'p>(
+        &self,
+        plan: &Plan,
+        packed: &'p mut [Borrowed<'_, Vec<Packed>>; 3],
+    ) -> Result<(), EngineError> {
         let tasks = plan.column_tasks();
         let each = plan.packed_len() / WIDTH / tasks;
-        let mut places: Vec<&mut [Packed]> = Vec::new();
-        places.resize_with(3 * tasks * each, Default::default);
-        for (packed, places) in packed.iter_mut().zip(places.chunks_exact_mut(tasks * each)) {
-            for (index, eight) in packed.chunks_exact_mut(WIDTH).enumerate() {
-                places[index % tasks * each + index / tasks] = eight;
-            }
-        }
-        places.par_chunks_exact_mut(each).enumerate().try_for_each_init(
-            || self.plans.scratch(),
-            |scratch, (task, places)| {
-                self.go_on()?;
-                plan.rows_to_columns(task % tasks, scratch, places);
-                Ok(())
-            },
-        )
+        let of = |(vector, packed): (usize, &'p mut Borrowed<'_, Vec<Packed>>)| {
+            let eights = packed.chunks_exact_mut(WIDTH).enumerate();
+            eights.map(move |(index, eight)| ((vector * tasks + index % tasks) * each + index / tasks, eight))
+        };
+        let places = packed.iter_mut().enumerate().flat_map(of);
+        self.store.packed_places.with(places, 3 * tasks * each, |places| {
+            places.par_chunks_exact_mut(each).enumerate().try_for_each_init(
+                || self.plans.scratch(),
+                |scratch, (task, places)| {
+                    self.go_on()?;
+                    plan.rows_to_columns(task % tasks, scratch, places);
+                    Ok(())
+                },
+            )
+        })
     }
 
     /// Pass 3.
-    fn last(
-        &self,
-        plan: &Plan,
-        packed: [Borrowed<'_, Vec<Packed>>; 3],
-    ) -> Result<Arc<[FrCanonical]>, EngineError> {
+    fn last(&self, plan: &Plan, packed: [Borrowed<'_, Vec<Packed>>; 3]) -> Result<ScalarSlice, EngineError> {
         let (tasks, each) = (plan.row_tasks(), plan.packed_len() / plan.row_tasks());
-        let mut scalars: Arc<[FrCanonical]> =
-            std::iter::repeat_n(FrCanonical::ZERO, WIDTH * tasks * each).collect();
-        let mut places: Vec<&mut [FrCanonical]> = Vec::new();
-        places.resize_with(tasks * each, Default::default);
+        let mut scalars = self.store.scalars(WIDTH * tasks * each);
         let all = Arc::get_mut(&mut scalars).expect("nobody else has it yet");
-        for (index, eight) in all.chunks_exact_mut(WIDTH).enumerate() {
-            places[index % tasks * each + index / tasks] = eight;
-        }
+        let eights = all.chunks_exact_mut(WIDTH).enumerate();
+        let places = eights.map(|(index, eight)| (index % tasks * each + index / tasks, eight));
         let [a, b, c] = &packed;
-        let done = places.par_chunks_exact_mut(each).enumerate().try_for_each_init(
-            || self.plans.scratch(),
-            |scratch, (task, out)| {
-                self.go_on()?;
-                plan.rows_of_quotient(task, [a, b, c], scratch, out);
-                Ok(())
-            },
-        );
-        match done {
-            Ok(()) => Ok(scalars),
-            Err(error) => {
-                wipe_scalars(&mut scalars);
-                Err(error)
-            }
-        }
+        let done = self.store.scalar_places.with(places, tasks * each, |places| {
+            places.par_chunks_exact_mut(each).enumerate().try_for_each_init(
+                || self.plans.scratch(),
+                |scratch, (task, out)| {
+                    self.go_on()?;
+                    plan.rows_of_quotient(task, [a, b, c], scratch, out);
+                    Ok(())
+                },
+            )
+        });
+        let scalars = ScalarSlice::from(scalars);
+        done.map(|()| scalars)
     }
 }
 
 /// The same where there are too few values for passes.
-fn tiny(shapes: [Shape; 2], a: &[Fr], b: &[Fr]) -> Arc<[FrCanonical]> {
+fn tiny(shapes: [Shape; 2], a: &[Fr], b: &[Fr]) -> ScalarSlice {
     let mut vectors = [a.to_vec(), b.to_vec(), a.iter().zip(b).map(|(a, b)| *a * b).collect()];
     for values in &mut vectors {
         shapes.into_iter().for_each(|shape| Plan::tiny(shape, values));

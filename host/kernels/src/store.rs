@@ -5,16 +5,16 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use millrace_bn254::{
-    Fr, Packed,
+    Fr, FrCanonical, Packed,
     mont::FrLazy,
     ntt::Scratch,
     points::{Curve, G1, G2},
 };
-use millrace_job::wipe_values;
+use millrace_job::{ScalarSlice, wipe_values};
 use rayon::prelude::*;
 use zeroize::Zeroize;
 
@@ -23,8 +23,17 @@ use crate::msm::{Block, Workplace};
 /// Vectors that a thread wipes at a time.
 const WIPED_TOGETHER: usize = 1 << 10;
 
-/// Vectors of values that are kept at most: those of two quotients.
-const VALUES_MOST: usize = 4;
+/// Vectors that came with jobs and are kept at most: those of two quotients.
+const VECTORS_MOST: usize = 4;
+
+/// A list of places in somebody's memory; empty while it is kept.
+pub(crate) type Places<T> = Vec<&'static mut [T]>;
+
+/// The memory of a list, without what was in it, for places that live longer or shorter. The standard library collects such lists where they are.
+fn emptied<'b, T>(mut list: Vec<&mut [T]>) -> Vec<&'b mut [T]> {
+    list.clear();
+    list.into_iter().map(|_| -> &'b mut [T] { unreachable!("the list is empty") }).collect()
+}
 
 /// Memory that held what derives from a witness.
 pub(crate) trait Wipe {
@@ -82,9 +91,40 @@ impl<T> Shelf<T> {
         }
     }
 
+    /// Something of which `fits` says yes.
+    fn take_if(&self, fits: impl Fn(&T) -> bool) -> Option<T> {
+        let mut all = self.all();
+        let at = all.iter().rposition(fits)?;
+        Some(all.swap_remove(at))
+    }
+
     /// Frees all of it.
     pub(crate) fn clear(&self) {
         self.all().clear();
+    }
+}
+
+impl<T> Shelf<Places<T>> {
+    /// Does `work` on a list of so many places, each at its own.
+    ///
+    /// # Panics
+    /// If one belongs behind the last.
+    pub(crate) fn with<'a, R>(
+        &self,
+        places: impl IntoIterator<Item = (usize, &'a mut [T])>,
+        count: usize,
+        work: impl FnOnce(&mut [&'a mut [T]]) -> R,
+    ) -> R
+    where
+        T: 'a,
+    {
+        let kept = self.all().pop();
+        let mut list = emptied(kept.unwrap_or_default());
+        list.resize_with(count, Default::default);
+        places.into_iter().for_each(|(at, place)| list[at] = place);
+        let result = work(&mut list);
+        self.all().push(emptied(list));
+        result
     }
 }
 
@@ -171,6 +211,10 @@ pub(crate) struct Store {
     rows: Shelf<Vec<FrLazy>>,
     values: Shelf<Vec<Fr>>,
     packed: Shelf<Vec<Packed>>,
+    scalars: Shelf<Arc<[FrCanonical]>>,
+    /// Lists of places that tasks write to, empty.
+    pub(crate) packed_places: Shelf<Places<Packed>>,
+    pub(crate) scalar_places: Shelf<Places<FrCanonical>>,
 }
 
 impl Store {
@@ -182,6 +226,9 @@ impl Store {
         self.rows.clear();
         self.values.clear();
         self.packed.clear();
+        self.scalars.clear();
+        self.packed_places.clear();
+        self.scalar_places.clear();
     }
 
     /// So many sums of products in the making, zero; what was held is kept, if told to.
@@ -194,9 +241,25 @@ impl Store {
         self.values.lend(self.values.vector(len, Fr::default()), keep)
     }
 
+    /// Scalars to be overwritten.
+    pub(crate) fn scalars(&self, len: usize) -> Arc<[FrCanonical]> {
+        let kept = self.scalars.take_if(|scalars| scalars.len() == len);
+        kept.unwrap_or_else(|| std::iter::repeat_n(FrCanonical::ZERO, len).collect())
+    }
+
+    /// Keeps the memory of scalars that nobody else has any more.
+    pub(crate) fn take_in_scalars(&self, scalars: ScalarSlice) {
+        if let Some(scalars) = scalars.into_wiped() {
+            let mut all = self.scalars.all();
+            if all.len() < VECTORS_MOST {
+                all.push(scalars);
+            }
+        }
+    }
+
     /// Takes in values that came with a job. They may come from elsewhere than from here: there is an end to how many are kept.
     pub(crate) fn lend_values(&self, values: Vec<Fr>, keep: bool) -> Borrowed<'_, Vec<Fr>> {
-        let keep = keep && self.values.all().len() < VALUES_MOST;
+        let keep = keep && self.values.all().len() < VECTORS_MOST;
         self.values.lend(values, keep)
     }
 

@@ -7,8 +7,6 @@
 //! ```
 //!
 //! Where jobs leave their memory to the next ones, it is all of these together.
-//!
-//! For the sum over L of a `.zkey`, the witness without its public part is copied; an imported key has a base for each signal.
 
 use millrace_groth16::ProvingKey;
 use millrace_job::{Group, JobKind};
@@ -33,11 +31,9 @@ pub fn proof_bytes(key: &ProvingKey, engine: &WorkingMemory<'_>) -> u64 {
     let (vars, domain) = (header.n_vars as usize, header.domain_size as usize);
     let (witness, vector) = (32 * vars as u64, 32 * domain as u64);
     let of_sum = |points, group| (engine.of_job)(&JobKind::Msm { group, points });
-    let private = vars - header.n_public as usize - 1;
-    let copy = if key.origin().is_some() { 0 } else { 32 * private as u64 };
     let signals = of_sum(vars, Group::G1);
     // The greatest sum, and the greatest beside it: there is one over G2, and one over L.
-    let mut sums = [of_sum(vars, Group::G2), signals + copy, signals.max(of_sum(domain, Group::G1))];
+    let mut sums = [of_sum(vars, Group::G2), signals, signals.max(of_sum(domain, Group::G1))];
     sums.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
     let sums = |n: usize| sums.iter().take(n).sum::<u64>() + sums[2] * n.saturating_sub(3) as u64;
     let rows = (engine.of_job)(&JobKind::Rows { rows: domain });

@@ -15,7 +15,8 @@ use ark_ec::AffineRepr;
 use millrace_bn254::{FrCanonical, G1Affine};
 use millrace_groth16::Witness;
 use millrace_job::{
-    EngineSet, EngineSlot, Group, JobGraph, JobKind, JobSpec, NttDirection, Placed, Port, Scalars, Value,
+    EngineSet, EngineSlot, Group, JobGraph, JobKind, JobSpec, NttDirection, Placed, Port, ScalarSlice,
+    Scalars, Value,
     four_step::{self, Transform},
     split,
 };
@@ -98,9 +99,10 @@ impl Planner<'_> {
             return graph.host(format!("{label} (empty)"), &[], 1, |_| Ok(vec![Value::G1(G1Affine::zero())]))
                 [0];
         }
+        let signals = ScalarSlice::from(witness.clone()).part(signals).expect("a base has a signal");
         let jobs = self.shares(part).into_iter().map(|(slot, range)| {
-            let some = signals.start + range.start..signals.start + range.end;
-            (slot, range, Scalars::Given { values: witness.clone(), part: some })
+            let scalars = signals.part(range.clone()).expect("shares of all bases");
+            (slot, range, Scalars::Given(scalars))
         });
         self.parts(graph, label, part, jobs.collect())
     }

@@ -9,7 +9,7 @@ use millrace_bn254::FrCanonical;
 use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyError, Witness};
 use millrace_job::{
     CancelToken, Engine, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunOutput,
-    RunPolicy, run, split::Rates, wipe_scalars,
+    RunPolicy, ScalarSlice, run, split::Rates,
 };
 
 use crate::{
@@ -193,11 +193,9 @@ impl Prover {
         let engine = self.set.engine(slot);
         let points = witness.len().min(SAMPLE);
         let bases = key.a.on(slot).ok()?;
-        let mut scalars: Arc<[FrCanonical]> = witness.values().get(..points)?.into();
-        let job = Job::Msm { group: Group::G1, bases, range: 0..points, scalars: scalars.clone() };
-        let outcome = engine.submit(job).and_then(|ticket| engine.wait(ticket));
-        wipe_scalars(&mut scalars);
-        let mut report = outcome.ok()?.report;
+        let scalars = ScalarSlice::from(witness.values().clone()).part(0..points)?;
+        let job = Job::Msm { group: Group::G1, bases, range: 0..points, scalars };
+        let mut report = engine.submit(job).and_then(|ticket| engine.wait(ticket)).ok()?.report;
         report.kind = JobKind::Msm { group: Group::G1, points };
         self.rates.record(slot, &report);
         self.rates.get(slot, Group::G1)

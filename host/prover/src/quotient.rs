@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millrace_bn254::{Fr, FrCanonical};
-use millrace_job::{StepError, Value, wipe_scalars, wipe_values};
+use millrace_job::{StepError, Value, wipe_values};
 use rayon::prelude::*;
 
 /// Elements that one task takes at least.
@@ -32,38 +32,25 @@ pub(crate) fn combine(values: Vec<Value>, parts: &[usize]) -> Result<Vec<Value>,
     wipe_values(&mut c);
     // Gone before the scalars come.
     drop(c);
-    let mut rest = a.as_slice();
-    let mut out = Vec::with_capacity(parts.len());
-    for part in parts {
-        let (head, tail) = split(rest, *part)?;
-        // Made in place: a vector on the way would be a copy that nobody wipes.
-        let mut scalars: Arc<[FrCanonical]> = std::iter::repeat_n(FrCanonical::ZERO, *part).collect();
-        let places = Arc::get_mut(&mut scalars).expect("nobody else has it yet");
-        places.par_iter_mut().zip(head).with_min_len(GRAIN).for_each(|(out, x)| *out = FrCanonical::from(*x));
-        out.push(Value::Scalars(scalars));
-        rest = tail;
-    }
+    // Made in place: a vector on the way would be a copy that nobody wipes.
+    let mut scalars: Arc<[FrCanonical]> = std::iter::repeat_n(FrCanonical::ZERO, a.len()).collect();
+    let places = Arc::get_mut(&mut scalars).expect("nobody else has it yet");
+    places.par_iter_mut().zip(&a).with_min_len(GRAIN).for_each(|(out, x)| *out = FrCanonical::from(*x));
     wipe_values(&mut a);
-    Ok(out)
+    cut(vec![Value::Scalars(scalars.into())], parts)
 }
 
 /// Scalars in parts of the given lengths.
 pub(crate) fn cut(mut values: Vec<Value>, parts: &[usize]) -> Result<Vec<Value>, StepError> {
     let whole = values.pop().ok_or_else(|| StepError("no scalars".to_owned()))?;
-    let mut whole = whole.into_scalars()?;
-    let mut rest = &*whole;
-    let mut out = Vec::with_capacity(parts.len());
-    for part in parts {
-        let (head, tail) = split(rest, *part)?;
-        out.push(Value::Scalars(head.into()));
-        rest = tail;
-    }
-    wipe_scalars(&mut whole);
-    Ok(out)
-}
-
-fn split<T>(values: &[T], at: usize) -> Result<(&[T], &[T]), StepError> {
-    values.split_at_checked(at).ok_or_else(|| StepError("parts exceed the domain".to_owned()))
+    let whole = whole.into_scalars()?;
+    let mut start = 0;
+    let mut next = |len| {
+        let part = start..start + len;
+        start += len;
+        whole.part(part).map(Value::Scalars).ok_or_else(|| StepError("parts exceed the domain".to_owned()))
+    };
+    parts.iter().map(|part| next(*part)).collect()
 }
 
 fn vectors<const N: usize>(values: Vec<Value>) -> Result<[Vec<Fr>; N], StepError> {

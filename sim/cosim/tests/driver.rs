@@ -13,7 +13,7 @@ use millrace_cosim::{CosimConfig, CosimHandle, SimConfig, start};
 use millrace_driver::{DeviceEngine, DriverConfig};
 use millrace_job::{
     BufferId, CancelToken, Engine, EngineError, EngineSet, EngineSlot, Group, Job, JobGraph, JobKind,
-    JobValue, NttDirection, Resident, RunPolicy, Ticket, Value,
+    JobValue, NttDirection, Resident, RunPolicy, ScalarSlice, Ticket, Value,
     four_step::{self, Transform},
     run,
 };
@@ -24,7 +24,7 @@ struct Bench {
     engine: Arc<DeviceEngine>,
     simulation: CosimHandle,
     points: Vec<G1Affine>,
-    scalars: Arc<[FrCanonical]>,
+    scalars: ScalarSlice,
     bases: BufferId,
     sum: JobValue,
 }

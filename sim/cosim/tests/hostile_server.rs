@@ -26,7 +26,9 @@ use ark_ec::{AffineRepr, CurveGroup};
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
 use millrace_cosim::{Powered, QUEUES, Server, ServerConfig};
 use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
-use millrace_job::{BufferId, Engine, EngineError, Group, Job, JobValue, NttDirection, Resident};
+use millrace_job::{
+    BufferId, Engine, EngineError, Group, Job, JobValue, NttDirection, Resident, ScalarSlice,
+};
 use millrace_model::{BareModel, ModelConfig};
 use millrace_pcie::{
     BusMaster, Irq, Mapping, raise,
@@ -389,7 +391,7 @@ impl Drop for Stage {
 
 struct Work {
     points: Vec<G1Affine>,
-    scalars: Arc<[FrCanonical]>,
+    scalars: ScalarSlice,
     values: Vec<Fr>,
 }
 

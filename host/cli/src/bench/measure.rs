@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ark_ec::{CurveGroup, PrimeGroup};
 use ark_ff::PrimeField;
 use millrace_bn254::{Fr, FrCanonical, G1Mont, G1Projective};
-use millrace_job::{Engine, EngineError, Group, Job, JobKind, NttDirection, Resident};
+use millrace_job::{Engine, EngineError, Group, Job, JobKind, NttDirection, Resident, ScalarSlice};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use serde::Serialize;
@@ -35,7 +35,7 @@ pub(crate) struct Sample {
 /// Input of one size, the same for all engines.
 struct Input {
     bases: Vec<G1Mont>,
-    scalars: Arc<[FrCanonical]>,
+    scalars: ScalarSlice,
     values: Vec<Fr>,
 }
 

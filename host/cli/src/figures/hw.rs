@@ -1,9 +1,9 @@
 //! The simulated RTL, by its own counters.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
-use millrace_job::{Group, Job, Resident};
+use millrace_job::{Group, Job, Resident, ScalarSlice};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
@@ -24,7 +24,7 @@ fn bucket_rate(opened: &Opened, points: &[G1Affine], scalars: Vec<Fr>) -> Result
     let bases: Vec<G1Mont> = points.iter().map(G1Mont::from).collect();
     let bases = engine.load(Resident::G1(bases.into())).or_fail(Code::DeviceFailed)?;
     let before = count()?;
-    let scalars: Arc<[FrCanonical]> = scalars.into_iter().map(FrCanonical::from).collect();
+    let scalars: ScalarSlice = scalars.into_iter().map(FrCanonical::from).collect();
     let job = Job::Msm { group: Group::G1, bases, range: 0..points.len(), scalars };
     engine.submit(job).and_then(|ticket| engine.wait(ticket)).or_fail(Code::DeviceFailed)?;
     let after = count()?;

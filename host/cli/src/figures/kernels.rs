@@ -1,17 +1,17 @@
 //! Kernels of the CPU engine beside arkworks' own, one thread each, in turns.
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{path::Path, time::Instant};
 
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
 use ark_ff::{FftField, PrimeField};
 use millrace_bn254::{
-    Fq, Fr, FrCanonical, G1Affine, G1Mont, G2Affine, G2Mont,
+    Fq, Fr, G1Affine, G1Mont, G2Affine, G2Mont,
     array::FqArray,
     backend::Instructions,
     points::{Curve, G1, G2},
 };
 use millrace_groth16::KeyPart;
-use millrace_job::{BufferId, Engine, Group, Job, Lent, NttDirection, Resident};
+use millrace_job::{BufferId, Engine, Group, Job, Lent, NttDirection, Resident, ScalarSlice};
 use millrace_kernels::CpuEngine;
 use millrace_oracle::OracleEngine;
 use millrace_rivals::{Halo2Products, Halo2Sum, Halo2Transform};
@@ -170,7 +170,7 @@ impl Sums {
     }
 
     fn job(&self, bases: BufferId) -> Job {
-        let scalars: Arc<[FrCanonical]> = self.scalars.iter().map(|k| (*k).into()).collect();
+        let scalars: ScalarSlice = self.scalars.iter().map(|k| (*k).into()).collect();
         Job::Msm { group: self.group, bases, range: 0..scalars.len(), scalars }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ark_ec::CurveGroup;
 use ark_ff::Zero;
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Canonical, G1Mont};
-use millrace_job::{Engine, EngineError, Group, Job, JobOutput, JobReport, JobValue, Resident};
+use millrace_job::{Engine, EngineError, Group, Job, JobOutput, JobReport, JobValue, Resident, ScalarSlice};
 
 use super::cases::{Input, canonical};
 
@@ -97,7 +97,7 @@ fn job(subject: &Subject, input: &Input) -> Result<(Job, Option<millrace_job::Bu
             let bases: Vec<G1Mont> = points.iter().map(G1Mont::from).collect();
             let bases = subject.engine.load(Resident::G1(bases.into()))?;
             (subject.damage)();
-            let scalars: Arc<[FrCanonical]> = canonical(scalars).into();
+            let scalars: ScalarSlice = canonical(scalars).into();
             (Job::Msm { group: Group::G1, bases, range: 0..points.len(), scalars }, Some(bases))
         }
         Input::Ntt { values, direction, coset } => {

@@ -1,18 +1,16 @@
 //! What the driver's tests share: a model, an engine over it, jobs with their answers.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
-use std::{
-    sync::{Arc, Barrier},
-    thread,
-    time::Duration,
-};
+use std::{sync::Barrier, thread, time::Duration};
 
 use ark_ec::CurveGroup;
 use ark_ff::UniformRand;
 use ark_std::rand::{RngCore, SeedableRng, rngs::StdRng};
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont};
 use millrace_driver::{DeviceEngine, DriverConfig};
-use millrace_job::{BufferId, Engine, EngineError, Group, Job, JobOutput, JobValue, NttDirection, Resident};
+use millrace_job::{
+    BufferId, Engine, EngineError, Group, Job, JobOutput, JobValue, NttDirection, Resident, ScalarSlice,
+};
 use millrace_model::{JobClass, ModelConfig, ModelDevice};
 
 /// A small device: quick to dump.
@@ -61,7 +59,7 @@ pub(crate) fn scalars(n: usize, rng: &mut StdRng) -> Vec<Fr> {
     (0..n).map(scalar).collect()
 }
 
-pub(crate) fn canonical(scalars: &[Fr]) -> Arc<[FrCanonical]> {
+pub(crate) fn canonical(scalars: &[Fr]) -> ScalarSlice {
     scalars.iter().map(|k| FrCanonical::from(*k)).collect()
 }
 

@@ -1,7 +1,5 @@
 //! A job with all its inputs, which can be submitted more than once.
 
-use std::ops::Range;
-
 use crate::{
     EngineError, EngineSlot, Group, Job, JobInput, JobKind, JobSpec, JobValue, Scalars, StepError, Value,
 };
@@ -15,10 +13,6 @@ pub(super) struct Ready {
     pub(super) attempts: u32,
     pub(super) kind: JobKind,
     pub(super) input: JobInput,
-    /// Whether scalars belong to somebody else, who wipes them.
-    shared: bool,
-    /// The part of shared scalars that the job is about: copied when it is first submitted, not while it waits.
-    part: Option<Range<usize>>,
 }
 
 impl Ready {
@@ -33,25 +27,13 @@ impl Ready {
         let kind = spec.kind();
         let mut inputs = inputs.into_iter();
         let mut next = || inputs.next().ok_or_else(|| StepError("a job without its input".to_owned()));
-        let (mut shared, mut wanted) = (false, None);
         let input = match spec {
             JobSpec::Msm { group, bases, range, scalars } => {
                 let scalars = match scalars {
-                    Scalars::From(_) => {
-                        let scalars = next()?.into_scalars()?;
-                        expect("scalars", range.len(), scalars.len())?;
-                        scalars
-                    }
-                    Scalars::Given { values, part } => {
-                        if values.get(part.clone()).is_none() {
-                            return Err(StepError(format!("{part:?} of {} scalars", values.len())));
-                        }
-                        expect("scalars", range.len(), part.len())?;
-                        shared = true;
-                        wanted = (part != (0..values.len())).then_some(part);
-                        values
-                    }
+                    Scalars::From(_) => next()?.into_scalars()?,
+                    Scalars::Given(scalars) => scalars,
                 };
+                expect("scalars", range.len(), scalars.len())?;
                 JobInput::Msm { group, bases, range, scalars }
             }
             JobSpec::Ntt { direction, coset, log_n, .. } => {
@@ -66,7 +48,7 @@ impl Ready {
             }
             JobSpec::Rows { matrix, witness } => JobInput::Rows { matrix, witness },
         };
-        Ok(Self { index, label, planned: slot, slot, attempts: 0, kind, input, shared, part: wanted })
+        Ok(Self { index, label, planned: slot, slot, attempts: 0, kind, input })
     }
 
     /// Smaller is sooner: what the quotient waits for, then the rest in the order of the graph.
@@ -81,11 +63,13 @@ impl Ready {
 
     /// The job for the engine in [`Ready::slot`]. With `last`, values move into it and there is no other attempt.
     pub(super) fn job(&mut self, last: bool) -> Result<Job, EngineError> {
-        if let (Some(part), JobInput::Msm { scalars, .. }) = (self.part.take(), &mut self.input) {
-            *scalars = scalars[part].into();
-            self.shared = false;
-        }
         match &mut self.input {
+            JobInput::Msm { group, bases, range, scalars } if last => Ok(Job::Msm {
+                group: *group,
+                bases: bases.on(self.slot)?,
+                range: range.clone(),
+                scalars: std::mem::take(scalars),
+            }),
             JobInput::Ntt { direction, coset, values } if last => {
                 Ok(Job::Ntt { direction: *direction, coset: *coset, values: std::mem::take(values) })
             }
@@ -125,9 +109,7 @@ impl Ready {
 
 impl Drop for Ready {
     fn drop(&mut self) {
-        if !self.shared {
-            self.input.wipe();
-        }
+        self.input.wipe();
     }
 }
 
