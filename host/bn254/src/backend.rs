@@ -2,9 +2,9 @@
 
 use std::{env, fmt, str::FromStr};
 
-#[cfg(target_arch = "x86_64")]
-use crate::lanes::avx512::Token;
 use crate::lanes::{Backend, portable::Portable};
+#[cfg(target_arch = "x86_64")]
+use crate::lanes::{adx, avx512};
 
 /// The variable that overrides the choice.
 pub const VARIABLE: &str = "MILLRACE_BACKEND";
@@ -17,7 +17,9 @@ pub struct Instructions(Kind);
 enum Kind {
     Portable,
     #[cfg(target_arch = "x86_64")]
-    Avx512(Token),
+    Adx(adx::Token),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Token),
 }
 
 /// Why a name gives no backend.
@@ -33,7 +35,7 @@ pub enum BackendError {
 impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown(name) => write!(f, "expected a backend out of portable, avx512, got {name:?}"),
+            Self::Unknown(name) => write!(f, "expected a backend out of portable, adx, avx512, got {name:?}"),
             Self::Missing(name) => write!(f, "this processor lacks the instructions of backend {name}"),
         }
     }
@@ -51,28 +53,36 @@ pub(crate) trait Kernel {
 }
 
 impl Instructions {
-    /// No vector instructions.
+    /// Those that the whole program was built for.
     pub const PORTABLE: Self = Self(Kind::Portable);
 
-    /// AVX-512 with IFMA and VBMI2, if this processor has them.
-    pub fn avx512() -> Option<Self> {
+    /// BMI2 and ADX, if this processor has them: products of four limbs in two carry chains.
+    pub fn adx() -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
-        return Token::detect().map(|token| Self(Kind::Avx512(token)));
+        return adx::Token::detect().map(|token| Self(Kind::Adx(token)));
         #[cfg(not(target_arch = "x86_64"))]
         None
     }
 
-    /// Everything this processor can run, widest first.
+    /// AVX-512 with IFMA and VBMI2, if this processor has them.
+    pub fn avx512() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        return avx512::Token::detect().map(|token| Self(Kind::Avx512(token)));
+        #[cfg(not(target_arch = "x86_64"))]
+        None
+    }
+
+    /// Everything this processor can run, fastest first.
     pub fn all() -> Vec<Self> {
-        Self::avx512().into_iter().chain([Self::PORTABLE]).collect()
+        [Self::avx512(), Self::adx(), Some(Self::PORTABLE)].into_iter().flatten().collect()
     }
 
-    /// The widest.
+    /// The fastest.
     pub fn best() -> Self {
-        Self::avx512().unwrap_or(Self::PORTABLE)
+        Self::avx512().or_else(Self::adx).unwrap_or(Self::PORTABLE)
     }
 
-    /// What `MILLRACE_BACKEND` names, or the widest where it is not set.
+    /// What `MILLRACE_BACKEND` names, or the fastest where it is not set.
     ///
     /// # Errors
     /// [`BackendError`] for a name that is none, or a backend that cannot run here.
@@ -83,10 +93,12 @@ impl Instructions {
         }
     }
 
-    /// `portable` or `avx512`.
+    /// `portable`, `adx` or `avx512`.
     pub fn name(self) -> &'static str {
         match self.0 {
             Kind::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Adx(_) => "adx",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512(_) => "avx512",
         }
@@ -97,6 +109,8 @@ impl Instructions {
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
             Kind::Portable => kernel.run::<Portable>(),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Adx(token) => token.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512(token) => token.run(kernel),
         }
@@ -109,6 +123,7 @@ impl FromStr for Instructions {
     fn from_str(name: &str) -> Result<Self, BackendError> {
         match name {
             "portable" => Ok(Self::PORTABLE),
+            "adx" => Self::adx().ok_or(BackendError::Missing("adx")),
             "avx512" => Self::avx512().ok_or(BackendError::Missing("avx512")),
             other => Err(BackendError::Unknown(other.into())),
         }

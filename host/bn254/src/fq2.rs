@@ -11,7 +11,7 @@
 use crate::{
     Fq2,
     field::Field,
-    limbs::{self, mul_wide, sbb},
+    limbs::{self, Limbs, mul_wide, sbb},
     mont::{FqLazy, Modulus, Q},
 };
 
@@ -35,6 +35,26 @@ fn sub_wide(a: [u64; 8], b: [u64; 8]) -> ([u64; 8], u64) {
     (out, borrow)
 }
 
+impl Fq2Lazy {
+    /// The product, by these two pieces: a·b of any integers, and t/2^256 mod q below t/2^256 + q.
+    #[inline(always)]
+    pub(crate) fn mul_with(
+        self,
+        other: Self,
+        wide: impl Fn(Limbs, Limbs) -> [u64; 8],
+        reduce: impl Fn([u64; 8]) -> Limbs,
+    ) -> Self {
+        let [a0, a1, b0, b1] = [self.c0, self.c1, other.c0, other.c1].map(FqLazy::limbs);
+        let (low, high) = (wide(a0, b0), wide(a1, b1));
+        let cross = wide(limbs::add(a0, a1).0, limbs::add(b0, b1).0);
+        let (mut real, negative) = sub_wide(low, high);
+        let upper = limbs::add([real[4], real[5], real[6], real[7]], limbs::mask(Q::M, negative)).0;
+        real[4..].copy_from_slice(&upper);
+        let imaginary = sub_wide(sub_wide(cross, low).0, high).0;
+        Self { c0: FqLazy::raw(reduce(real)), c1: FqLazy::from_below_4m(reduce(imaginary)) }
+    }
+}
+
 impl Field for Fq2Lazy {
     const ZERO: Self = Self { c0: FqLazy::ZERO, c1: FqLazy::ZERO };
     const ONE: Self = Self { c0: FqLazy::ONE, c1: FqLazy::ZERO };
@@ -51,17 +71,7 @@ impl Field for Fq2Lazy {
 
     #[inline]
     fn mul(self, other: Self) -> Self {
-        let [a0, a1, b0, b1] = [self.c0, self.c1, other.c0, other.c1].map(FqLazy::limbs);
-        let (low, high) = (mul_wide(a0, b0), mul_wide(a1, b1));
-        let cross = mul_wide(limbs::add(a0, a1).0, limbs::add(b0, b1).0);
-        let (mut real, negative) = sub_wide(low, high);
-        let upper = limbs::add([real[4], real[5], real[6], real[7]], limbs::mask(Q::M, negative)).0;
-        real[4..].copy_from_slice(&upper);
-        let imaginary = sub_wide(sub_wide(cross, low).0, high).0;
-        Self {
-            c0: FqLazy::raw(FqLazy::montgomery_reduce(real)),
-            c1: FqLazy::from_below_4m(FqLazy::montgomery_reduce(imaginary)),
-        }
+        self.mul_with(other, mul_wide, FqLazy::montgomery_reduce)
     }
 
     /// (a0 + a1)(a0 − a1) + 2·a0·a1·u.

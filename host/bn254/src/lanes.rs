@@ -26,6 +26,8 @@
 //! factor stays in the values and only the twiddles are converted.
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod adx;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 pub(crate) mod fq2;
 pub(crate) mod portable;
@@ -44,7 +46,7 @@ pub(crate) const X_SHIFT: u32 = 2;
 /// By how many bits a y coordinate of a file is shifted on loading.
 pub(crate) const Y_SHIFT: u32 = 1;
 
-/// Eight 256-bit integers: `0[limb][lane]`.
+/// Eight 256-bit integers, limbs or elements side by side as the backend likes them: what one has packed only it unpacks.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub struct Packed(pub(crate) [[u64; LANES]; 4]);

@@ -13,7 +13,7 @@
 //! | [`array`] | pointwise work on arrays in lane layout |
 //! | [`ntt`] | transforms in two passes of vectors |
 //! | [`backend`] | which instructions kernels use |
-//! | `lanes` | eight elements at a time: the vector trait, and its backends (portable, AVX-512) |
+//! | `lanes` | eight elements at a time: the vector trait, and its backends (portable, ADX, AVX-512) |
 //! | [`points`] | points in memory, as kernels read and write them |
 //! | [`batch`] | many independent affine additions with one inversion |
 //! | [`buckets`] | sums of many points into buckets, and Σ i·Bᵢ over them: the inner loops of an MSM |

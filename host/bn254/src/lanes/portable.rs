@@ -1,8 +1,9 @@
 //! Lanes as an array of four-limb elements: runs anywhere, and is what other backends are compared with.
 //!
-//! Every element stays below 2m, so bounds, shifts and offsets of [`Lanes`](super::Lanes) mean nothing here.
+//! Every element stays below 2m, so bounds, shifts and offsets of [`Lanes`](super::Lanes) mean nothing here. A backend of such
+//! arrays says only how it multiplies ([`Products`]); this one does so in plain Rust.
 
-use core::array::from_fn;
+use core::{array::from_fn, marker::PhantomData};
 
 use super::{Backend, Factor, LANES, Lanes, Line, Packed, PrimeLanes};
 use crate::{
@@ -12,22 +13,68 @@ use crate::{
     mont::{FqLazy, Lazy, Modulus, Q, R},
 };
 
-/// Eight elements, one after the other.
+/// Eight elements, one after the other, multiplied by `P`.
 #[derive(Clone, Copy)]
-pub(crate) struct Array<M>([Lazy<M>; LANES]);
+pub(crate) struct Array<M, P>([Lazy<M>; LANES], PhantomData<P>);
 
-/// The backend without vector instructions.
+/// How eight elements are multiplied; out: below 2m.
+///
+/// These are functions of their own: written out at each use, a kernel would not fit the instruction cache.
+pub(crate) trait Products: Copy + Send + Sync + 'static {
+    /// aᵢ·bᵢ, in the place of aᵢ.
+    fn mul<M: Modulus>(a: &mut [Lazy<M>; LANES], b: &[Lazy<M>; LANES]);
+    /// The same in Fq2 over the field of `M`, which is Fq.
+    fn mul_fq2<M: Modulus>(a: &mut [[Lazy<M>; LANES]; 2], b: &[[Lazy<M>; LANES]; 2]);
+}
+
+/// The backend without instructions of any one processor.
+#[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
 impl Backend for Portable {
-    type Fq = Array<Q>;
-    type Fr = Array<R>;
+    type Fq = Array<Q, Self>;
+    type Fr = Array<R, Self>;
 }
 
-impl<M: Modulus> Array<M> {
+impl Products for Portable {
+    #[inline(never)]
+    fn mul<M: Modulus>(a: &mut [Lazy<M>; LANES], b: &[Lazy<M>; LANES]) {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = a.mul(*b);
+        }
+    }
+
+    #[inline(never)]
+    fn mul_fq2<M: Modulus>(a: &mut [[Lazy<M>; LANES]; 2], b: &[[Lazy<M>; LANES]; 2]) {
+        zip_fq2(a, b, Fq2Lazy::mul);
+    }
+}
+
+/// `f` of the elements of Fq2 at each place, in the place of the first; the field of `M` is Fq.
+#[inline(always)]
+pub(crate) fn zip_fq2<M: Modulus>(
+    a: &mut [[Lazy<M>; LANES]; 2],
+    b: &[[Lazy<M>; LANES]; 2],
+    f: impl Fn(Fq2Lazy, Fq2Lazy) -> Fq2Lazy,
+) {
+    let element =
+        |c0: Lazy<M>, c1: Lazy<M>| Fq2Lazy { c0: FqLazy::raw(c0.limbs()), c1: FqLazy::raw(c1.limbs()) };
+    let ([a0, a1], [b0, b1]) = (a, b);
+    for ((a0, a1), (b0, b1)) in a0.iter_mut().zip(a1).zip(b0.iter().zip(b1)) {
+        let product = f(element(*a0, *a1), element(*b0, *b1));
+        (*a0, *a1) = (Lazy::raw(product.c0.limbs()), Lazy::raw(product.c1.limbs()));
+    }
+}
+
+impl<M: Modulus, P: Products> Array<M, P> {
+    #[inline(always)]
+    fn new(lanes: [Lazy<M>; LANES]) -> Self {
+        Self(lanes, PhantomData)
+    }
+
     #[inline(always)]
     fn each(f: impl Fn(usize) -> Lazy<M>) -> Self {
-        Self([f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)])
+        Self::new([f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)])
     }
 }
 
@@ -53,51 +100,42 @@ fn put(row: &mut [u8; 64], index: usize, value: [u64; 4]) {
     }
 }
 
-/// Operations on all lanes are functions of their own: written out at each use, a kernel would not fit the instruction cache.
+/// aᵢ − bᵢ, in the place of aᵢ. A function of its own for the reason that products are.
 #[inline(never)]
-fn mul_all<M: Modulus>(a: &[Lazy<M>; LANES], b: &[Lazy<M>; LANES]) -> [Lazy<M>; LANES] {
-    let mut out = [Lazy::ZERO; LANES];
-    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-        *out = a.mul(*b);
+fn sub_all<M: Modulus>(a: &mut [Lazy<M>; LANES], b: &[Lazy<M>; LANES]) {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a = a.sub(*b);
     }
-    out
 }
 
-#[inline(never)]
-fn sub_all<M: Modulus>(a: &[Lazy<M>; LANES], b: &[Lazy<M>; LANES]) -> [Lazy<M>; LANES] {
-    let mut out = [Lazy::ZERO; LANES];
-    for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-        *out = a.sub(*b);
-    }
-    out
-}
-
-impl<M: Modulus> Lanes for Array<M> {
+impl<M: Modulus, P: Products> Lanes for Array<M, P> {
     type Scalar = Lazy<M>;
     const ROWS: usize = 1;
     const LINES: usize = 4;
 
     fn zero() -> Self {
-        Self([Lazy::ZERO; LANES])
+        Self::new([Lazy::ZERO; LANES])
     }
     fn one() -> Self {
-        Self([Lazy::ONE; LANES])
+        Self::new([Lazy::ONE; LANES])
     }
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         Self::each(|i| self.0[i].add(other.0[i]))
     }
     #[inline(always)]
-    fn sub<const K: usize>(self, other: Self) -> Self {
-        Self(sub_all(&self.0, &other.0))
+    fn sub<const K: usize>(mut self, other: Self) -> Self {
+        sub_all(&mut self.0, &other.0);
+        self
     }
     #[inline(always)]
-    fn mul(self, other: Self) -> Self {
-        Self(mul_all(&self.0, &other.0))
+    fn mul(mut self, other: Self) -> Self {
+        P::mul(&mut self.0, &other.0);
+        self
     }
     #[inline(always)]
     fn square(self) -> Self {
-        Self(mul_all(&self.0, &self.0))
+        self.mul(self)
     }
     #[inline(always)]
     fn sub_signed<const K: usize>(self, negative: u8, other: Self) -> Self {
@@ -137,7 +175,7 @@ impl<M: Modulus> Lanes for Array<M> {
     }
     #[inline(always)]
     fn from_scalars(scalars: [Lazy<M>; LANES]) -> Self {
-        Self(scalars)
+        Self::new(scalars)
     }
     #[inline(always)]
     fn prefetch<T>(_data: &T) {}
@@ -164,7 +202,7 @@ impl<M: Modulus> Lanes for Array<M> {
     }
 }
 
-impl<M: Modulus> PrimeLanes for Array<M> {
+impl<M: Modulus, P: Products> PrimeLanes for Array<M, P> {
     type Modulus = M;
 
     #[inline(always)]
@@ -178,17 +216,11 @@ impl<M: Modulus> PrimeLanes for Array<M> {
             put(&mut rows[at], 1, pair[1].0[i].limbs());
         }
     }
-    #[inline(never)]
+    #[inline(always)]
     fn mul_fq2(a: [Self; 2], b: [Self; 2]) -> [Self; 2] {
-        let mut out = a;
-        for i in 0..LANES {
-            let [a, b] = [&a, &b]
-                .map(|x| Fq2Lazy { c0: FqLazy::raw(x[0].0[i].limbs()), c1: FqLazy::raw(x[1].0[i].limbs()) });
-            let product = a.mul(b);
-            out[0].0[i] = Lazy::raw(product.c0.limbs());
-            out[1].0[i] = Lazy::raw(product.c1.limbs());
-        }
-        out
+        let mut product = a.map(|x| x.0);
+        P::mul_fq2(&mut product, &b.map(|x| x.0));
+        product.map(Self::new)
     }
     #[inline(always)]
     fn mul_fq2_sub_settle<const K: usize, const S: u32, const N: usize>(
@@ -211,11 +243,17 @@ impl<M: Modulus> PrimeLanes for Array<M> {
     }
     #[inline(always)]
     fn unpack(packed: &Packed) -> Self {
-        Self::each(|i| Lazy::raw(packed.0.map(|limb| limb[i])))
+        let (elements, _) = packed.0.as_flattened().as_chunks::<4>();
+        Self::each(|i| Lazy::raw(elements[i]))
     }
     #[inline(always)]
     fn pack(self) -> Packed {
-        Packed(from_fn(|limb| from_fn(|i| self.0[i].limbs()[limb])))
+        let mut packed = Packed::ZERO;
+        let (elements, _) = packed.0.as_flattened_mut().as_chunks_mut::<4>();
+        for (element, lane) in elements.iter_mut().zip(self.0) {
+            *element = lane.limbs();
+        }
+        packed
     }
     fn factor(element: Lazy<M>) -> Factor {
         let [a, b, c, d] = element.reduced();
@@ -224,7 +262,7 @@ impl<M: Modulus> PrimeLanes for Array<M> {
     #[inline(always)]
     fn broadcast(factor: &Factor) -> Self {
         let [a, b, c, d, _] = factor.0;
-        Self([Lazy::raw([a, b, c, d]); LANES])
+        Self::new([Lazy::raw([a, b, c, d]); LANES])
     }
     #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
