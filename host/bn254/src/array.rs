@@ -32,7 +32,7 @@ impl Kernel for Work<'_> {
             }
             Work::Mul(left, right) => {
                 for (x, y) in left.iter_mut().zip(right) {
-                    *x = B::Fq::unpack(x).mul(B::Fq::unpack(y)).pack();
+                    B::Fq::mul_packed(x, y);
                 }
             }
         }

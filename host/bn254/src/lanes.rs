@@ -152,6 +152,11 @@ pub trait PrimeLanes: Lanes<Scalar = Lazy<Self::Modulus>> {
     fn unpack(packed: &Packed) -> Self;
     /// The integers; asks A ≤ 5 (2^256 > 5.2 m).
     fn pack(self) -> Packed;
+    /// x·y, both packed, in the place of x.
+    #[inline(always)]
+    fn mul_packed(x: &mut Packed, y: &Packed) {
+        *x = Self::unpack(x).mul(Self::unpack(y)).pack();
+    }
     /// What [`PrimeLanes::broadcast`] takes.
     fn factor(element: Lazy<Self::Modulus>) -> Factor;
     /// Eight times the same element, below m.

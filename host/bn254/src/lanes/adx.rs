@@ -18,13 +18,13 @@
 use core::arch::asm;
 
 use super::{
-    Backend, LANES,
-    portable::{Array, Products, zip_fq2},
+    Backend,
+    portable::{Array, Eight, Products, zip_fq2},
 };
 use crate::{
     backend::Kernel,
     limbs::{self, Limbs},
-    mont::{Lazy, Modulus, Q, R},
+    mont::{Modulus, Q, R},
 };
 
 /// Proof that the processor has what this module uses.
@@ -59,33 +59,25 @@ impl Backend for Adx {
 
 impl Products for Adx {
     #[inline(never)]
-    fn mul<M: Modulus>(a: &mut [Lazy<M>; LANES], b: &[Lazy<M>; LANES]) {
+    fn mul<M: Modulus>(a: &mut Eight, b: &Eight) {
         for (a, b) in a.iter_mut().zip(b) {
-            *a = montgomery(a, b.limbs());
+            *a = montgomery::<M>(a, b);
         }
     }
 
     #[inline(never)]
-    fn mul_fq2<M: Modulus>(a: &mut [[Lazy<M>; LANES]; 2], b: &[[Lazy<M>; LANES]; 2]) {
-        zip_fq2(a, b, |a, b| a.mul_with(b, wide, reduce::<M>));
+    fn mul_fq2(a: &mut [Eight; 2], b: &[Eight; 2]) {
+        zip_fq2(a, b, |a, b| a.mul_with(b, wide, reduce::<Q>));
     }
 }
 
 /// a·b/2^256 mod m, as `Lazy::montgomery`: in a·b < 2^256·m and a < 2^256 − m, out below 2m.
 #[inline(always)]
-fn montgomery<M: Modulus>(a: &Lazy<M>, b: Limbs) -> Lazy<M> {
-    // Read where they lie: a copy made in wide registers would have to be stored before its limbs can be read.
-    let a = limbs_of(a);
+fn montgomery<M: Modulus>(a: &Limbs, b: &Limbs) -> Limbs {
     let t = clear_lowest::<M>(first_row(a, b[0]));
     let t = clear_lowest::<M>(add_row(t, a, b[1]));
     let t = clear_lowest::<M>(add_row(t, a, b[2]));
-    Lazy::raw(clear_lowest::<M>(add_row(t, a, b[3])))
-}
-
-#[inline(always)]
-fn limbs_of<M>(x: &Lazy<M>) -> &Limbs {
-    // SAFETY: 1., 3. No instruction or register is meant. 2. `Lazy` is transparent over its limbs.
-    unsafe { &*core::ptr::from_ref(x).cast() }
+    clear_lowest::<M>(add_row(t, a, b[3]))
 }
 
 /// a·b, eight limbs.

@@ -9,22 +9,25 @@ use super::{Backend, Factor, LANES, Lanes, Line, Packed, PrimeLanes};
 use crate::{
     field::Field,
     fq2::Fq2Lazy,
-    limbs,
+    limbs::{self, Limbs},
     mont::{FqLazy, Lazy, Modulus, Q, R},
 };
 
 /// Eight elements, one after the other, multiplied by `P`.
 #[derive(Clone, Copy)]
-pub(crate) struct Array<M, P>([Lazy<M>; LANES], PhantomData<P>);
+pub(crate) struct Array<M, P>(Eight, PhantomData<(M, P)>);
+
+/// Eight integers below 2m.
+pub(crate) type Eight = [Limbs; LANES];
 
 /// How eight elements are multiplied; out: below 2m.
 ///
 /// These are functions of their own: written out at each use, a kernel would not fit the instruction cache.
 pub(crate) trait Products: Copy + Send + Sync + 'static {
     /// aᵢ·bᵢ, in the place of aᵢ.
-    fn mul<M: Modulus>(a: &mut [Lazy<M>; LANES], b: &[Lazy<M>; LANES]);
-    /// The same in Fq2 over the field of `M`, which is Fq.
-    fn mul_fq2<M: Modulus>(a: &mut [[Lazy<M>; LANES]; 2], b: &[[Lazy<M>; LANES]; 2]);
+    fn mul<M: Modulus>(a: &mut Eight, b: &Eight);
+    /// The same in Fq2.
+    fn mul_fq2(a: &mut [Eight; 2], b: &[Eight; 2]);
 }
 
 /// The backend without instructions of any one processor.
@@ -38,44 +41,67 @@ impl Backend for Portable {
 
 impl Products for Portable {
     #[inline(never)]
-    fn mul<M: Modulus>(a: &mut [Lazy<M>; LANES], b: &[Lazy<M>; LANES]) {
+    fn mul<M: Modulus>(a: &mut Eight, b: &Eight) {
         for (a, b) in a.iter_mut().zip(b) {
-            *a = a.mul(*b);
+            *a = Lazy::<M>::raw(*a).mul(Lazy::raw(*b)).limbs();
         }
     }
 
     #[inline(never)]
-    fn mul_fq2<M: Modulus>(a: &mut [[Lazy<M>; LANES]; 2], b: &[[Lazy<M>; LANES]; 2]) {
-        zip_fq2(a, b, Fq2Lazy::mul);
+    fn mul_fq2(a: &mut [Eight; 2], b: &[Eight; 2]) {
+        // Not in the loop: some compilers would make vectors of its carries.
+        #[inline(never)]
+        fn product(a: Fq2Lazy, b: &Fq2Lazy) -> Fq2Lazy {
+            a.mul(*b)
+        }
+        zip_fq2(a, b, |a, b| product(a, &b));
     }
 }
 
-/// `f` of the elements of Fq2 at each place, in the place of the first; the field of `M` is Fq.
+/// `f` of the elements of Fq2 at each place, in the place of the first.
 #[inline(always)]
-pub(crate) fn zip_fq2<M: Modulus>(
-    a: &mut [[Lazy<M>; LANES]; 2],
-    b: &[[Lazy<M>; LANES]; 2],
-    f: impl Fn(Fq2Lazy, Fq2Lazy) -> Fq2Lazy,
-) {
-    let element =
-        |c0: Lazy<M>, c1: Lazy<M>| Fq2Lazy { c0: FqLazy::raw(c0.limbs()), c1: FqLazy::raw(c1.limbs()) };
+pub(crate) fn zip_fq2(a: &mut [Eight; 2], b: &[Eight; 2], f: impl Fn(Fq2Lazy, Fq2Lazy) -> Fq2Lazy) {
+    let element = |c0: Limbs, c1: Limbs| Fq2Lazy { c0: FqLazy::raw(c0), c1: FqLazy::raw(c1) };
     let ([a0, a1], [b0, b1]) = (a, b);
     for ((a0, a1), (b0, b1)) in a0.iter_mut().zip(a1).zip(b0.iter().zip(b1)) {
         let product = f(element(*a0, *a1), element(*b0, *b1));
-        (*a0, *a1) = (Lazy::raw(product.c0.limbs()), Lazy::raw(product.c1.limbs()));
+        (*a0, *a1) = (product.c0.limbs(), product.c1.limbs());
     }
 }
 
 impl<M: Modulus, P: Products> Array<M, P> {
     #[inline(always)]
-    fn new(lanes: [Lazy<M>; LANES]) -> Self {
+    fn new(lanes: Eight) -> Self {
         Self(lanes, PhantomData)
     }
 
     #[inline(always)]
     fn each(f: impl Fn(usize) -> Lazy<M>) -> Self {
+        Self::of(|i| f(i).limbs())
+    }
+
+    #[inline(always)]
+    fn of(f: impl Fn(usize) -> Limbs) -> Self {
         Self::new([f(0), f(1), f(2), f(3), f(4), f(5), f(6), f(7)])
     }
+
+    #[inline(always)]
+    fn lane(&self, i: usize) -> Lazy<M> {
+        Lazy::raw(self.0[i])
+    }
+}
+
+/// A packed block is the elements, one after the other.
+#[inline(always)]
+fn elements(packed: &Packed) -> &Eight {
+    let (elements, _) = packed.0.as_flattened().as_chunks();
+    elements.try_into().expect("eight of four limbs")
+}
+
+#[inline(always)]
+fn elements_mut(packed: &mut Packed) -> &mut Eight {
+    let (elements, _) = packed.0.as_flattened_mut().as_chunks_mut();
+    elements.try_into().expect("eight of four limbs")
 }
 
 #[inline(always)]
@@ -102,9 +128,9 @@ fn put(row: &mut [u8; 64], index: usize, value: [u64; 4]) {
 
 /// aᵢ − bᵢ, in the place of aᵢ. A function of its own for the reason that products are.
 #[inline(never)]
-fn sub_all<M: Modulus>(a: &mut [Lazy<M>; LANES], b: &[Lazy<M>; LANES]) {
+fn sub_all<M: Modulus>(a: &mut Eight, b: &Eight) {
     for (a, b) in a.iter_mut().zip(b) {
-        *a = a.sub(*b);
+        *a = Lazy::<M>::raw(*a).sub(Lazy::raw(*b)).limbs();
     }
 }
 
@@ -114,23 +140,23 @@ impl<M: Modulus, P: Products> Lanes for Array<M, P> {
     const LINES: usize = 4;
 
     fn zero() -> Self {
-        Self::new([Lazy::ZERO; LANES])
+        Self::each(|_| Lazy::ZERO)
     }
     fn one() -> Self {
-        Self::new([Lazy::ONE; LANES])
+        Self::each(|_| Lazy::ONE)
     }
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        Self::each(|i| self.0[i].add(other.0[i]))
+        Self::each(|i| self.lane(i).add(other.lane(i)))
     }
     #[inline(always)]
     fn sub<const K: usize>(mut self, other: Self) -> Self {
-        sub_all(&mut self.0, &other.0);
+        sub_all::<M>(&mut self.0, &other.0);
         self
     }
     #[inline(always)]
     fn mul(mut self, other: Self) -> Self {
-        P::mul(&mut self.0, &other.0);
+        P::mul::<M>(&mut self.0, &other.0);
         self
     }
     #[inline(always)]
@@ -139,7 +165,7 @@ impl<M: Modulus, P: Products> Lanes for Array<M, P> {
     }
     #[inline(always)]
     fn sub_signed<const K: usize>(self, negative: u8, other: Self) -> Self {
-        Self::each(|i| if negative >> i & 1 == 1 { self.0[i].neg() } else { self.0[i] }).sub::<K>(other)
+        Self::each(|i| if negative >> i & 1 == 1 { self.lane(i).neg() } else { self.lane(i) }).sub::<K>(other)
     }
     #[inline(always)]
     fn mul_sub_settle<const K: usize, const S: u32, const N: usize>(
@@ -159,36 +185,36 @@ impl<M: Modulus, P: Products> Lanes for Array<M, P> {
     }
     #[inline(always)]
     fn zeros_of_product(self) -> u8 {
-        mask(|i| self.0[i].is_zero())
+        mask(|i| self.lane(i).is_zero())
     }
     #[inline(always)]
     fn may_be_zero(self) -> u8 {
-        mask(|i| self.0[i].limbs()[0] == 0)
+        mask(|i| self.0[i][0] == 0)
     }
     #[inline(always)]
     fn select(mask: u8, a: Self, b: Self) -> Self {
-        Self::each(|i| if mask >> i & 1 == 1 { a.0[i] } else { b.0[i] })
+        Self::of(|i| if mask >> i & 1 == 1 { a.0[i] } else { b.0[i] })
     }
     #[inline(always)]
     fn scalars(self) -> [Lazy<M>; LANES] {
-        self.0
+        self.0.map(Lazy::raw)
     }
     #[inline(always)]
     fn from_scalars(scalars: [Lazy<M>; LANES]) -> Self {
-        Self::new(scalars)
+        Self::each(|i| scalars[i])
     }
     #[inline(always)]
     fn prefetch<T>(_data: &T) {}
     #[inline(always)]
     fn save(self, lines: &mut [Line]) {
         for (line, pair) in lines.iter_mut().zip(self.0.chunks_exact(2)) {
-            line.0[..4].copy_from_slice(&pair[0].limbs());
-            line.0[4..].copy_from_slice(&pair[1].limbs());
+            line.0[..4].copy_from_slice(&pair[0]);
+            line.0[4..].copy_from_slice(&pair[1]);
         }
     }
     #[inline(always)]
     fn restore(lines: &[Line]) -> Self {
-        Self::each(|i| Lazy::raw(from_fn(|limb| lines[i / 2].0[4 * (i % 2) + limb])))
+        Self::of(|i| from_fn(|limb| lines[i / 2].0[4 * (i % 2) + limb]))
     }
     #[inline(always)]
     fn gather_points(rows: [&[[u8; 64]]; LANES]) -> (Self, Self) {
@@ -207,13 +233,13 @@ impl<M: Modulus, P: Products> PrimeLanes for Array<M, P> {
 
     #[inline(always)]
     fn gather<const A: u32, const B: u32>(rows: [&[u8; 64]; LANES]) -> [Self; 2] {
-        [Self::each(|i| Lazy::raw(half(rows[i], 0))), Self::each(|i| Lazy::raw(half(rows[i], 1)))]
+        [Self::of(|i| half(rows[i], 0)), Self::of(|i| half(rows[i], 1))]
     }
     #[inline(always)]
     fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], places: [usize; LANES]) {
         for (i, at) in places.into_iter().enumerate() {
-            put(&mut rows[at], 0, pair[0].0[i].limbs());
-            put(&mut rows[at], 1, pair[1].0[i].limbs());
+            put(&mut rows[at], 0, pair[0].0[i]);
+            put(&mut rows[at], 1, pair[1].0[i]);
         }
     }
     #[inline(always)]
@@ -233,27 +259,27 @@ impl<M: Modulus, P: Products> PrimeLanes for Array<M, P> {
     }
     #[inline(always)]
     fn load(values: &[[u64; 4]; LANES]) -> Self {
-        Self::each(|i| Lazy::raw(values[i]))
+        Self::new(*values)
     }
     #[inline(always)]
     fn store_reduced(self, values: &mut [[u64; 4]; LANES]) {
-        for (value, lane) in values.iter_mut().zip(self.0) {
-            *value = lane.reduced();
+        for (i, value) in values.iter_mut().enumerate() {
+            *value = self.lane(i).reduced();
         }
     }
     #[inline(always)]
     fn unpack(packed: &Packed) -> Self {
-        let (elements, _) = packed.0.as_flattened().as_chunks::<4>();
-        Self::each(|i| Lazy::raw(elements[i]))
+        Self::new(*elements(packed))
     }
     #[inline(always)]
     fn pack(self) -> Packed {
         let mut packed = Packed::ZERO;
-        let (elements, _) = packed.0.as_flattened_mut().as_chunks_mut::<4>();
-        for (element, lane) in elements.iter_mut().zip(self.0) {
-            *element = lane.limbs();
-        }
+        *elements_mut(&mut packed) = self.0;
         packed
+    }
+    #[inline(always)]
+    fn mul_packed(x: &mut Packed, y: &Packed) {
+        P::mul::<M>(elements_mut(x), elements(y));
     }
     fn factor(element: Lazy<M>) -> Factor {
         let [a, b, c, d] = element.reduced();
@@ -262,10 +288,10 @@ impl<M: Modulus, P: Products> PrimeLanes for Array<M, P> {
     #[inline(always)]
     fn broadcast(factor: &Factor) -> Self {
         let [a, b, c, d, _] = factor.0;
-        Self::new([Lazy::raw([a, b, c, d]); LANES])
+        Self::new([[a, b, c, d]; LANES])
     }
     #[inline(always)]
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
-        from_fn(|i| Self::each(|j| rows[j].0[i]))
+        from_fn(|i| Self::of(|j| rows[j].0[i]))
     }
 }
