@@ -98,13 +98,14 @@ bench: build vectors ## Time engines and whole proofs beside arkworks; report un
 	$(MILLRACE) bench --devices cpu,cpu-oracle,sim --sizes 8,10,12 --throughput \
 	  --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns $(SEMAPHORE)-other.wtns --out $(CARGO_TARGET_DIR)/bench
 
-figures: build vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met
-	@$(MILLRACE) figures $(or $(GROUP),hw) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
+figures: vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met; PART=kernels, proofs, scalar, flight or memory of cpu alone
+	$(if $(filter cpu,$(GROUP)),$(KERNEL_ENV) cargo build $(CARGO_FLAGS) -p millrace-cli --no-default-features --features arkworks-assembly,cargo build $(CARGO_FLAGS) -p millrace-cli)
+	@$(if $(filter cpu,$(GROUP)),$(KERNEL_TARGET)/release/millrace,$(MILLRACE)) figures $(or $(GROUP),hw) $(if $(PART),--part $(PART)) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
 
 # Records of what takes long: bench/results/DATE-NAME.
 RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)
 
-# arkworks' assembly wants its feature and a build in which these instructions are promised; Valgrind knows no more than them. Ours are chosen at run time. A folder of its own, as everything is built again.
+# For figures beside arkworks: its assembly wants its feature and a build in which these instructions are promised; Valgrind knows no more than them. Ours are chosen at run time. A folder of its own, as everything is built again.
 KERNEL_TARGET := $(CARGO_TARGET_DIR)/kernels
 KERNEL_ENV = CARGO_TARGET_DIR=$(KERNEL_TARGET) CRITERION_HOME=$(KERNEL_TARGET)/criterion $(if $(shell grep -m1 -ow adx /proc/cpuinfo),RUSTFLAGS="-C target-cpu=x86-64-v3 -C target-feature=+adx")
 KERNEL_CRATE := -p millrace-harness --features arkworks-assembly

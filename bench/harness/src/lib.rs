@@ -20,7 +20,7 @@ use serde::Deserialize;
 pub use clock::{Took, processor_time, timed};
 pub use competitor::Competitor;
 pub use definition::{Case, Input};
-pub use setting::{ARKWORKS_ASSEMBLY, Setting};
+pub use setting::Setting;
 
 /// The generator that all inputs come from.
 pub fn rng() -> impl Rng {

@@ -2,6 +2,8 @@
 
 use std::{fmt, fs, process::Command, thread::available_parallelism};
 
+use millrace_rivals::ARKWORKS_ASSEMBLY;
+
 /// What a record begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -14,14 +16,6 @@ pub struct Setting {
     /// The commit, `-dirty` where files differ from it.
     pub commit: String,
 }
-
-/// Whether arkworks was compiled with its assembly: `ark-bn254` leaves it out without its own feature, and where these instructions are not promised.
-pub const ARKWORKS_ASSEMBLY: bool = cfg!(all(
-    feature = "arkworks-assembly",
-    target_arch = "x86_64",
-    target_feature = "bmi2",
-    target_feature = "adx"
-));
 
 const UNKNOWN: &str = "unknown";
 

@@ -5,13 +5,32 @@
 //!
 //! halo2curves is there for its kernels alone: products, sums over G1, transforms. Its field is assembly on x86-64 (feature `asm`).
 //!
-//! arkworks runs with its `parallel` feature, on as many threads as rayon's global pool has.
+//! arkworks runs with its `parallel` feature, on as many threads as rayon's global pool has; with its assembly where [`ARKWORKS_ASSEMBLY`] says so.
 
 #![forbid(unsafe_code)]
 
 mod arkworks;
 mod halo2;
 mod reduction;
+
+/// Whether arkworks was compiled with its assembly: `ark-bn254` leaves it out without its own feature, and where these instructions are not promised.
+pub const ARKWORKS_ASSEMBLY: bool = cfg!(all(
+    feature = "arkworks-assembly",
+    target_arch = "x86_64",
+    target_feature = "bmi2",
+    target_feature = "adx"
+));
+
+/// What arkworks is in this build.
+pub fn arkworks_build() -> String {
+    let field = if ARKWORKS_ASSEMBLY { "its assembly" } else { "its field in plain Rust" };
+    let cpu = match (cfg!(target_feature = "avx512f"), cfg!(target_feature = "avx2")) {
+        (true, _) => ", instructions up to AVX-512 allowed to the compiler",
+        (_, true) => ", instructions up to AVX2 allowed to the compiler",
+        _ => "",
+    };
+    format!("arkworks 0.6, {field}{cpu}")
+}
 
 pub use arkworks::{ArkworksKey, RivalProof, arkworks_prove};
 pub use halo2::{Halo2Products, Halo2Sum, Halo2Transform};

@@ -444,12 +444,30 @@ pub(crate) enum FigureGroup {
     Rollup,
 }
 
+/// A part of [`FigureGroup::Cpu`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum CpuPart {
+    /// Products, sums and transforms on one thread.
+    Kernels,
+    /// Whole proofs.
+    Proofs,
+    /// The kernels and a proof without AVX-512.
+    Scalar,
+    /// Two proofs in flight.
+    Flight,
+    /// Key and memory.
+    Memory,
+}
+
 /// `millrace figures`
 #[derive(Args)]
 pub(crate) struct FiguresArgs {
     /// Which.
     #[arg(value_enum)]
     pub(crate) group: FigureGroup,
+    /// Only this part of `cpu`.
+    #[arg(long, value_enum)]
+    pub(crate) part: Option<CpuPart>,
     /// Folder for circuits and keys that are made for measuring, and kept.
     #[arg(long, value_name = "DIR", default_value = "millrace-figures")]
     pub(crate) folder: PathBuf,

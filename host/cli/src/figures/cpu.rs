@@ -2,13 +2,16 @@
 
 use std::{ffi::OsStr, path::Path, time::Instant};
 
+use millrace_prover::Prover;
+
 use super::{
     Bar, Sheet,
-    circuit::{self, Kind},
-    kernels, key, memory,
+    circuit::{self, Files, Kind},
+    flight, kernels, key, memory, scalar,
 };
 use crate::{
-    bench::proofs::{Rival, once, throughput},
+    args::{CpuPart, FiguresArgs},
+    bench::proofs::{Rival, once},
     device::{self, DeviceName, OpenOptions},
     exit::{Code, Failure, OrFail},
     input,
@@ -24,25 +27,52 @@ const RUNS_FROM_FILES: usize = 5;
 /// A key beside which a process's own needs are small.
 const LOG_LARGE: u32 = 16;
 
-pub(super) fn measure(sheet: &mut Sheet, key: &Path, witness: &Path, folder: &Path) -> Result<(), Failure> {
-    kernels::measure(sheet, key)?;
-    beside_arkworks(sheet, "Semaphore", key, witness, RUNS, 1.0)?;
-    from_files(sheet, "Semaphore", key, witness)?;
+pub(super) fn measure(
+    sheet: &mut Sheet,
+    key: &Path,
+    witness: &Path,
+    args: &FiguresArgs,
+) -> Result<(), Failure> {
+    let (folder, wanted) = (args.folder.as_path(), |part| args.part.is_none_or(|only| only == part));
+    sheet.heading(&format!("beside {}", millrace_rivals::arkworks_build()));
+    if wanted(CpuPart::Kernels) {
+        kernels::measure(sheet, key)?;
+    }
+    if wanted(CpuPart::Proofs) {
+        proofs(sheet, &Files { key: key.to_owned(), witness: witness.to_owned() }, folder)?;
+    }
     let large = circuit::chain(folder, Kind::FullWidth, LOG_LARGE)?;
+    if wanted(CpuPart::Scalar) {
+        scalar::measure(sheet, &large)?;
+    }
+    if wanted(CpuPart::Flight) {
+        flight::measure(sheet, folder)?;
+    }
+    if wanted(CpuPart::Memory) {
+        opening(sheet, &large.key, &circuit::chain(folder, Kind::FullWidth, 2)?.key)?;
+        memory(sheet, "the Semaphore key", key, witness)?;
+        memory(sheet, "a key of 2^16", &large.key, &large.witness)?;
+        key::measure(sheet, folder)?;
+    }
+    Ok(())
+}
+
+/// Whole proofs, key ready and from files.
+fn proofs(sheet: &mut Sheet, semaphore: &Files, folder: &Path) -> Result<(), Failure> {
+    let cpu = device::open(&DeviceName::Cpu, OpenOptions::default())?;
+    let prover = prover(&cpu, None, false);
+    beside_arkworks(sheet, "Semaphore", &prover, semaphore, RUNS, 1.0)?;
+    from_files(sheet, "Semaphore", &semaphore.key, &semaphore.witness)?;
     for (kind, sizes, what, bar) in
         [(Kind::FullWidth, &FULL_WIDTH[..], "full width", 5.0), (Kind::Bits, &BITS, "bits", 4.0)]
     {
         for (log_n, runs) in sizes {
             let files = circuit::chain(folder, kind, *log_n)?;
-            beside_arkworks(sheet, &format!("{what} 2^{log_n}"), &files.key, &files.witness, *runs, bar)?;
+            beside_arkworks(sheet, &format!("{what} 2^{log_n}"), &prover, &files, *runs, bar)?;
         }
     }
-    from_files(sheet, "full width 2^16", &large.key, &large.witness)?;
-    in_flight(sheet, &large.key, &large.witness)?;
-    opening(sheet, &large.key, &circuit::chain(folder, Kind::FullWidth, 2)?.key)?;
-    memory(sheet, "the Semaphore key", key, witness)?;
-    memory(sheet, "a key of 2^16", &large.key, &large.witness)?;
-    key::measure(sheet, folder)
+    let large = circuit::chain(folder, Kind::FullWidth, LOG_LARGE)?;
+    from_files(sheet, "full width 2^16", &large.key, &large.witness)
 }
 
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
@@ -51,68 +81,26 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     (values[low] + values[high]) / 2.0
 }
 
-/// Proofs a minute with two witnesses in flight, over one at a time, and how much of all processors one at a time uses: u of them leaves a gain of
-/// 1/u at most, however many are in flight.
-fn in_flight(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(), Failure> {
-    let used = utilisation(key, witness)?;
-    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
-    let samples = throughput(&opened, key, &[witness.to_owned()], 2, RUNS_FROM_FILES, &|_| ())?;
-    let seconds = |in_flight: usize| {
-        median(samples.iter().filter(|s| s.size == in_flight).map(|s| s.seconds).collect())
-    };
-    sheet.told("full width 2^16, one at a time: processor time over wall", used, "of all");
-    let (a_minute, most) = (60.0 / seconds(2), 1.0 / used);
-    let name = format!("full width 2^16, two in flight ({a_minute:.0} a minute; at most {most:.2}) over one");
-    sheet.line(&name, seconds(1) / seconds(2), "times", Bar::AtLeast(1.1));
-    Ok(())
-}
-
-/// Part of all processors that one proof at a time uses.
-fn utilisation(key: &Path, witness: &Path) -> Result<f64, Failure> {
-    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
-    let prover = prover(&opened, None, false);
-    let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
-    let witness = input::witness(witness)?;
-    let processors = std::thread::available_parallelism().map_or(1, Into::into) as f64;
-    let mut shares = Vec::new();
-    for run in 0..=RUNS_FROM_FILES {
-        let before = processor_seconds();
-        let wall = once(&prover, &loaded, &witness)?;
-        if run > 0 {
-            shares.push((processor_seconds() - before) / (wall * processors));
-        }
-    }
-    Ok(median(shares))
-}
-
-/// What this process has run, on all its threads.
-fn processor_seconds() -> f64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    now.tv_sec as f64 + now.tv_nsec as f64 * 1e-9
-}
-
-fn beside_arkworks(
+pub(super) fn beside_arkworks(
     sheet: &mut Sheet,
     what: &str,
-    key: &Path,
-    witness_file: &Path,
+    prover: &Prover,
+    files: &Files,
     runs: usize,
     bar: f64,
 ) -> Result<(), Failure> {
-    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
-    let prover = prover(&opened, None, false);
-    let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
-    let (rival, witness) = (Rival::read(key, witness_file)?, input::witness(witness_file)?);
+    let loaded = prover.load(input::key(&files.key)?).map_err(load_failure)?;
+    let (rival, witness) = (Rival::read(&files.key, &files.witness)?, input::witness(&files.witness)?);
     let (mut ratios, mut seconds) = (Vec::new(), Vec::new());
     for run in 0..=runs {
-        let (theirs, ours) = (rival.once()?, once(&prover, &loaded, &witness)?);
+        let (theirs, ours) = (rival.once()?, once(prover, &loaded, &witness)?);
         if run > 0 {
             ratios.push(theirs / ours);
             seconds.push(ours);
         }
     }
     let name = format!("{what}, whole proof ({:.0} ms): arkworks' over ours", median(seconds) * 1e3);
-    sheet.line(&name, median(ratios), "times", Bar::AtLeast(bar));
+    sheet.beside_arkworks(&name, median(ratios), bar);
     Ok(())
 }
 
@@ -131,7 +119,7 @@ fn from_files(sheet: &mut Sheet, what: &str, key: &Path, witness_file: &Path) ->
         ratios.push(theirs / started.elapsed().as_secs_f64());
     }
     let name = format!("{what}, proof from files, every check: arkworks' over ours");
-    sheet.line(&name, median(ratios), "times", Bar::AtLeast(1.0));
+    sheet.beside_arkworks(&name, median(ratios), 1.0);
     Ok(())
 }
 

@@ -55,7 +55,7 @@ fn import(sheet: &mut Sheet, zkey: &Path, imported: &Path) -> Result<(), Failure
     let name = format!(
         "key import, every check, 2^{LOG_DOMAIN} ({ours:.1} s; on disk {synced:.1} s): arkworks' load"
     );
-    sheet.line(&name, theirs / ours, "times", Bar::AtLeast(10.0));
+    sheet.beside_arkworks(&name, theirs / ours, 10.0);
     Ok(())
 }
 

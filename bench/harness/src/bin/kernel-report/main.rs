@@ -11,7 +11,8 @@ mod plot;
 use std::{env, error::Error, fmt::Write as _, fs, path::Path, process::ExitCode};
 
 use measured::Measured;
-use millrace_harness::{ARKWORKS_ASSEMBLY, Setting};
+use millrace_harness::Setting;
+use millrace_rivals::ARKWORKS_ASSEMBLY;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
