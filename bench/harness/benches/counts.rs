@@ -1,4 +1,4 @@
-//! Instructions of the inner loops, counted by Valgrind's callgrind: a product in Fq, an addition into a bucket, a butterfly; our portable backend beside
+//! Instructions of the inner loops, counted by Valgrind's callgrind: a product in Fq, an addition into a bucket, a butterfly; our backends of four limbs beside
 //! arkworks on the same input, checked to give the same answers. Counts do not change with the machine's load.
 //!
 //! Prints CSV. Each case runs once more in a process of its own under Valgrind, which counts what [`counted_work`] does and nothing before or
@@ -25,11 +25,11 @@ use millrace_bn254::{
 use millrace_harness::{Competitor, Scalars, Setting, points, rng};
 use rayon::ThreadPoolBuilder;
 
-const OURS: Instructions = Instructions::PORTABLE;
 const CASES: [&str; 4] =
     ["product in Fq", "addition into a bucket, G1", "addition into a bucket, G2", "butterfly"];
 /// What a copy of this program is called with under Valgrind.
 const COUNT: &str = "--count";
+const ARKWORKS: &str = Competitor::ARKWORKS;
 
 const PRODUCTS: usize = 1 << 14;
 /// Points, and bits of the digits that say into which buckets they go.
@@ -44,18 +44,28 @@ fn counted_work(work: &mut dyn FnMut()) {
     black_box(());
 }
 
+/// Who computes: ours with these instructions, or arkworks.
+type Engine = Option<Instructions>;
+
+/// arkworks, and ours without AVX-512.
+fn engines() -> Vec<Engine> {
+    let ours = Instructions::all().into_iter().filter(|ours| Some(*ours) != Instructions::avx512());
+    [None].into_iter().chain(ours.map(Some)).collect()
+}
+
 /// Both sides of a case, as closures to be counted; returns the number of operations that each does.
-fn products(theirs: bool) -> usize {
+fn products(engine: Engine) -> usize {
     let mut rng = rng();
     let mut make = || (0..PRODUCTS).map(|_| Fq::rand(&mut rng)).collect::<Vec<_>>();
     let (mut x, y) = (make(), make());
     let expected: Vec<Fq> = x.iter().zip(&y).map(|(x, y)| *x * y).collect();
-    if theirs {
-        counted_work(&mut || x.iter_mut().zip(black_box(&y)).for_each(|(x, y)| *x *= y));
-    } else {
-        let (mut array, other) = (FqArray::new(OURS, &x), FqArray::new(OURS, &y));
-        counted_work(&mut || array.mul_assign(black_box(&other)));
-        array.store(&mut x);
+    match engine {
+        None => counted_work(&mut || x.iter_mut().zip(black_box(&y)).for_each(|(x, y)| *x *= y)),
+        Some(ours) => {
+            let (mut array, other) = (FqArray::new(ours, &x), FqArray::new(ours, &y));
+            counted_work(&mut || array.mul_assign(black_box(&other)));
+            array.store(&mut x);
+        }
     }
     assert!(x == expected, "wrong products");
     PRODUCTS
@@ -68,7 +78,7 @@ fn digits() -> Vec<i32> {
 }
 
 /// The last step, weighing, is not counted; it shows that the buckets are right.
-fn additions<C, P>(theirs: bool) -> usize
+fn additions<C, P>(engine: Engine) -> usize
 where
     P: SWCurveConfig,
     C: Curve<Base: for<'a> From<&'a Affine<P>>>,
@@ -83,20 +93,19 @@ where
             if *digit > 0 { *bucket += base } else { *bucket -= base }
         }
     };
-    if theirs {
-        counted_work(&mut fill)
-    } else {
-        fill()
+    match engine {
+        None => counted_work(&mut fill),
+        Some(_) => fill(),
     }
-    if !theirs {
-        let ours: Vec<C::Base> = bases.iter().map(Into::into).collect();
-        let mut buckets = Buckets::<C>::new(OURS, count);
+    if let Some(ours) = engine {
+        let points: Vec<C::Base> = bases.iter().map(Into::into).collect();
+        let mut buckets = Buckets::<C>::new(ours, count);
         assert!(buckets.can_spread(), "too few buckets");
         let zero = count as u16;
         let digits: Vec<u16> = digits.iter().map(|digit| (i32::from(zero) + digit) as u16).collect();
         let ids: Vec<u32> = (0..1 << LOG_POINTS).map(|index| 2 * index).collect();
         counted_work(&mut || {
-            assert!(buckets.spread(&ours, &digits, zero, &ids, || true) && buckets.flush(&ours, || true));
+            assert!(buckets.spread(&points, &digits, zero, &ids, || true) && buckets.flush(&points, || true));
         });
         let (mut running, mut weighed) = (Projective::<P>::ZERO, Projective::<P>::ZERO);
         for bucket in sums.iter().rev() {
@@ -112,46 +121,47 @@ where
 }
 
 /// A forward transform by two passes, as the engine does it, after its table is made.
-fn butterflies(theirs: bool) -> usize {
+fn butterflies(engine: Engine) -> usize {
     let mut values = Scalars::Random.make(1 << LOG_VALUES);
     let domain = Radix2EvaluationDomain::<Fr>::new(1 << LOG_VALUES).expect("a power of two");
     let expected = domain.fft(&values);
-    if theirs {
+    let Some(ours) = engine else {
         counted_work(&mut || domain.fft_in_place(&mut values));
-    } else {
-        let shape = Shape { log_n: LOG_VALUES, inverse: false, coset: false };
-        let mut plan = Plan::new(OURS, shape).expect("a long transform");
-        let (filler, parts) = plan.table_mut();
-        parts.enumerate().for_each(|(task, part)| filler.fill(task, part));
-        let mut between = vec![Packed::ZERO; plan.packed_len()];
-        let chunk = plan.packed_len() / plan.column_tasks();
-        let mut scratch = Scratch::default();
-        counted_work(&mut || {
-            for (task, out) in between.chunks_exact_mut(chunk).enumerate() {
-                plan.columns(task, &values, &mut scratch, out);
-            }
-            let mut places: Vec<Vec<&mut [Fr]>> = Vec::new();
-            places.resize_with(plan.row_tasks(), Vec::new);
-            for (index, eight) in values.chunks_exact_mut(WIDTH).enumerate() {
-                places[index % plan.row_tasks()].push(eight);
-            }
-            for (task, out) in places.iter_mut().enumerate() {
-                plan.rows(task, &between, &mut scratch, out);
-            }
-        });
-    }
+        assert!(values == expected, "wrong transform");
+        return (LOG_VALUES as usize) << (LOG_VALUES - 1);
+    };
+    let shape = Shape { log_n: LOG_VALUES, inverse: false, coset: false };
+    let mut plan = Plan::new(ours, shape).expect("a long transform");
+    let (filler, parts) = plan.table_mut();
+    parts.enumerate().for_each(|(task, part)| filler.fill(task, part));
+    let mut between = vec![Packed::ZERO; plan.packed_len()];
+    let chunk = plan.packed_len() / plan.column_tasks();
+    let mut scratch = Scratch::default();
+    counted_work(&mut || {
+        for (task, out) in between.chunks_exact_mut(chunk).enumerate() {
+            plan.columns(task, &values, &mut scratch, out);
+        }
+        let mut places: Vec<Vec<&mut [Fr]>> = Vec::new();
+        places.resize_with(plan.row_tasks(), Vec::new);
+        for (index, eight) in values.chunks_exact_mut(WIDTH).enumerate() {
+            places[index % plan.row_tasks()].push(eight);
+        }
+        for (task, out) in places.iter_mut().enumerate() {
+            plan.rows(task, &between, &mut scratch, out);
+        }
+    });
     assert!(values == expected, "wrong transform");
     (LOG_VALUES as usize) << (LOG_VALUES - 1)
 }
 
 /// Does a case once and returns its number of operations. On a pool of one thread: arkworks would hand its work to others.
-fn case(which: usize, theirs: bool) -> usize {
+fn case(which: usize, engine: Engine) -> usize {
     let pool = ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     pool.install(|| match which {
-        0 => products(theirs),
-        1 => additions::<G1, g1::Config>(theirs),
-        2 => additions::<G2, g2::Config>(theirs),
-        _ => butterflies(theirs),
+        0 => products(engine),
+        1 => additions::<G1, g1::Config>(engine),
+        2 => additions::<G2, g2::Config>(engine),
+        _ => butterflies(engine),
     })
 }
 
@@ -160,12 +170,12 @@ fn collected(log: &str) -> Option<u64> {
     log.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
 }
 
-fn instructions(which: usize, theirs: bool) -> u64 {
+fn instructions(which: usize, engine: Engine) -> u64 {
     let program = env::current_exe().expect("this program");
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*counted_work*"])
         .arg(program)
-        .args([COUNT, &which.to_string(), &theirs.to_string()])
+        .args([COUNT, &which.to_string(), engine.map_or(ARKWORKS, Instructions::name)])
         .output()
         .expect("valgrind runs");
     let log = String::from_utf8_lossy(&output.stderr);
@@ -177,14 +187,18 @@ fn instructions(which: usize, theirs: bool) -> u64 {
 
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
-    if let [count, which, theirs] = args.as_slice()
+    if let [count, which, engine] = args.as_slice()
         && count == COUNT
     {
-        case(which.parse().expect("a number"), theirs == "true");
+        let engine = (engine != ARKWORKS).then(|| engine.parse().expect("instructions of this processor"));
+        case(which.parse().expect("a number"), engine);
         return;
     }
     if args.iter().any(|arg| arg == "--test") {
-        (0..CASES.len()).for_each(|which| assert_eq!(case(which, true), case(which, false)));
+        for which in 0..CASES.len() {
+            let counts: Vec<usize> = engines().into_iter().map(|engine| case(which, engine)).collect();
+            assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+        }
         return;
     }
     let Ok(version) = Command::new("valgrind").arg("--version").output() else {
@@ -194,11 +208,11 @@ fn main() {
     print!("# counted by {}{}", String::from_utf8_lossy(&version.stdout), Setting::now());
     println!("what,engine,operations,instructions,instructions_per_operation");
     for (which, name) in CASES.into_iter().enumerate() {
-        for theirs in [false, true] {
-            let engine =
-                if theirs { Competitor::arkworks(1) } else { Competitor::ours(OURS.name(), 1) }.engine;
-            let (count, operations) = (instructions(which, theirs), case(which, theirs));
-            println!(r#""{name}",{engine},{operations},{count},{:.1}"#, count as f64 / operations as f64);
+        for engine in engines() {
+            let named =
+                engine.map_or(Competitor::arkworks(1), |ours| Competitor::ours(ours.name(), 1)).engine;
+            let (count, operations) = (instructions(which, engine), case(which, engine));
+            println!(r#""{name}",{named},{operations},{count},{:.1}"#, count as f64 / operations as f64);
         }
     }
 }
