@@ -3,24 +3,14 @@
 
 mod common;
 
-use std::{
-    net::TcpStream,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
 
-use common::anvil::node;
+use common::{
+    anvil::node,
+    user::{PRAGUE, User, ask, cast, demo, keys, receipt, told},
+};
 use millrace_l1::{Address, U256};
 use serde_json::Value;
-
-/// A chain with the hard fork that knows EIP-7702.
-const PRAGUE: &[&str] = &["--hardfork", "prague"];
-
-/// Development keys are made once for all runs of the tests, in cargo's target folder.
-fn keys() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("keys")
-}
 
 /// The file of the key for one op whose verifier is committed; others may lie beside it, of circuits that were.
 fn key_of_one_op() -> PathBuf {
@@ -28,21 +18,6 @@ fn key_of_one_op() -> PathBuf {
         serde_json::from_str(include_str!("../src/rollup/devkey/verifier-1.json")).expect("JSON");
     let hash = verifier["key_hash"].as_str().and_then(|hash| hash.strip_prefix("0x")).expect("a hash");
     keys().join(format!("rollup-dev-1-{}.zkey", &hash[..8]))
-}
-
-fn demo(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
-    command.args(["rollup", "demo"]).args(args).env("MILLRACE_CACHE", keys());
-    command.output().expect("the binary starts")
-}
-
-fn told(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
-    for line in text.lines() {
-        assert!(line.chars().count() <= 100, "a line that is too long for a terminal: {line}");
-    }
-    text
 }
 
 #[test]
@@ -73,86 +48,8 @@ fn the_demonstration_wants_a_node_that_lets_time_pass() {
     assert_eq!(demo(&["--stop"]).status.code(), Some(2));
 }
 
-/// A user: knows a node and a contract, and has nothing else.
-struct User<'a> {
-    url: &'a str,
-    contract: String,
-}
-
-impl User<'_> {
-    fn run(&self, words: &[&str], more: &[&str]) -> Output {
-        let home = tempfile::tempdir().expect("a folder");
-        Command::new(env!("CARGO_BIN_EXE_millrace"))
-            .arg("rollup")
-            .args(words)
-            .args(["--rpc", self.url, "--contract", &self.contract])
-            .args(more)
-            .env_clear()
-            .env("HOME", home.path())
-            // For solc alone: audits compile verifiers.
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .output()
-            .expect("the binary starts")
-    }
-
-    fn ok(&self, words: &[&str], more: &[&str]) -> String {
-        let output = self.run(words, more);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{words:?} {more:?}: {error}");
-        String::from_utf8(output.stdout).expect("UTF-8")
-    }
-
-    fn json(&self, words: &[&str], more: &[&str]) -> Value {
-        serde_json::from_str(&self.ok(words, &[more, &["--json", "--block", "latest"]].concat()))
-            .expect("JSON")
-    }
-
-    /// Ends with this code, and one line that holds `part`.
-    fn fails(&self, code: i32, part: &str, words: &[&str], more: &[&str]) {
-        let output = self.run(words, more);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{words:?} {more:?}: {error}");
-        assert!(error.starts_with("millrace: ") && error.lines().count() == 1, "{error}");
-        assert!(error.contains(part), "{words:?}: {error}");
-    }
-}
-
-/// A request to the node by the tools that are everywhere; the answer's `result`.
-fn ask(url: &str, method: &str, parameters: Value) -> Value {
-    use std::io::{Read, Write};
-    let body =
-        serde_json::json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": parameters }).to_string();
-    let host = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(host).expect("the node listens");
-    let head =
-        format!("POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nConnection: close\r\n");
-    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).expect("writes");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("reads");
-    let json = answer.split_once("\r\n\r\n").expect("a body").1;
-    let answer: Value = serde_json::from_str(json).expect("JSON");
-    assert!(answer["error"].is_null(), "{method}: {answer}");
-    answer["result"].clone()
-}
-
-/// The receipt of a transaction, once it is mined.
-fn receipt(url: &str, hash: &Value) -> Value {
-    let sent = Instant::now();
-    loop {
-        let receipt = ask(url, "eth_getTransactionReceipt", serde_json::json!([hash]));
-        if !receipt.is_null() {
-            return receipt;
-        }
-        assert!(sent.elapsed() < Duration::from_secs(60), "{hash} is not mined");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// The cast's addresses, as the demonstration prints them when it stops.
-fn cast(text: &str, who: &str) -> String {
-    let line = text.lines().rev().find(|line| line.trim_start().starts_with(who)).expect(who);
-    line.split_whitespace().last().expect("an address").to_owned()
-}
+/// What is said to an audit that need not compile: most here are about something else.
+const COMMITTED: &[&str] = &["--block", "latest", "--committed"];
 
 /// A snapshot that is taken back sets the clock back, too: tests add a minute.
 const WEEK: u64 = 7 * 86_400;
@@ -199,37 +96,25 @@ fn users_leave_by_themselves_on_a_real_node() {
     assert!(user.ok(&["balance", &contract], &["--block", "latest"]).contains("nothing"));
 
     // Is it the contract that it should be? With a development key only for those who accept that.
-    user.fails(15, "development key", &["audit"], &["--block", "latest"]);
-    let audit =
-        user.ok(&["audit"], &["--block", "latest", "--dev", "--proposer", &operator, "--token", &token]);
+    user.fails(15, "development key", &["audit"], COMMITTED);
+    let named = ["--proposer", &operator, "--token", &token];
+    let audit = user.ok(&["audit"], &[COMMITTED, &["--dev"], &named].concat());
     assert!(audit.contains("nothing differs") && audit.contains("CAN BE FORGED"), "{audit}");
-    user.fails(
-        12,
-        "1 lines of the audit differ",
-        &["audit"],
-        &["--block", "latest", "--dev", "--proposer", &bob],
-    );
-    let code = ask(url, "eth_getCode", serde_json::json!([contract, "latest"]));
-    let mut tampered = code.as_str().expect("code").to_owned();
-    tampered.replace_range(20_000..20_001, if &tampered[20_000..20_001] == "0" { "1" } else { "0" });
-    ask(url, "anvil_setCode", serde_json::json!([contract, tampered]));
-    user.fails(12, "not the contract it should be", &["audit"], &["--block", "latest", "--dev"]);
-    ask(url, "anvil_setCode", serde_json::json!([contract, code]));
+    assert!(audit.contains("not compiled"), "who compiles nothing sees it: {audit}");
+    let other = ["--dev", "--proposer", &bob];
+    user.fails(12, "1 lines of the audit differ", &["audit"], &[COMMITTED, &other].concat());
+    sources_are_compiled(&user);
 
     only_a_mined_creation_of_this_chain_counts(&user);
 
     // The verifier is that of the demonstration's key, and of no other.
     if millrace_l1::tools::node_modules().is_ok() {
         let key = key_of_one_op().display().to_string();
-        let audit = user.ok(&["audit"], &["--block", "latest", "--dev", "--key", &key]);
+        let audit = user.ok(&["audit"], &[COMMITTED, &["--dev", "--key", &key]].concat());
         assert!(audit.contains("rollup-dev-1-") && !audit.contains("unknown"), "{audit}");
         let other = "../rollup/contracts/test/verifier/verification_key.json";
-        user.fails(
-            12,
-            "lines of the audit differ",
-            &["audit"],
-            &["--block", "latest", "--dev", "--key", other],
-        );
+        let more = [COMMITTED, &["--dev", "--key", other]].concat();
+        user.fails(12, "lines of the audit differ", &["audit"], &more);
     } else {
         println!("skipped: audit with --key needs solc (make setup)");
     }
@@ -283,7 +168,7 @@ fn users_leave_by_themselves_on_a_real_node() {
 
     // The contract is left with what Carol gave to it by mistake, and owes nothing.
     assert_eq!(ask(url, "eth_getBalance", serde_json::json!([contract, "latest"])), "0x0");
-    let audit = user.ok(&["audit"], &["--block", "latest", "--dev"]);
+    let audit = user.ok(&["audit"], &[COMMITTED, &["--dev"]].concat());
     assert!(
         audit.contains("0, 0, 0") && audit.contains("7000000000000000000, 0, 7000000000000000000"),
         "{audit}"
@@ -294,11 +179,72 @@ fn users_leave_by_themselves_on_a_real_node() {
 
 /// The line on how the contract came to be: its verdict, what was found, and the note.
 fn start(user: &User, more: &[&str]) -> [String; 3] {
-    let output = user.run(&["audit"], &[&["--block", "latest", "--dev", "--json"], more].concat());
+    audit_line(user, "storage at the start", &[COMMITTED, more].concat())
+}
+
+/// A line of an audit: verdict, what was found, note.
+fn audit_line(user: &User, what: &str, more: &[&str]) -> [String; 3] {
+    let output = user.run(&["audit"], &[&["--dev", "--json"], more].concat());
     let audit: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let rows = audit["rows"].as_array().expect("rows");
-    let row = rows.iter().find(|row| row["what"] == "storage at the start").expect("a line");
+    let row = rows.iter().find(|row| row["what"] == what).expect("a line");
     ["verdict", "found", "note"].map(|key| row[key].as_str().expect("words").to_owned())
+}
+
+/// The audit's own compilation: the sources in the command are those of the contract; a byte of code on L1, and a number in a source, are told.
+fn sources_are_compiled(user: &User) {
+    let url = user.url;
+    let change_code = || {
+        let code = ask(url, "eth_getCode", serde_json::json!([user.contract, "latest"]));
+        let mut tampered = code.as_str().expect("code").to_owned();
+        tampered.replace_range(20_000..20_001, if &tampered[20_000..20_001] == "0" { "1" } else { "0" });
+        ask(url, "anvil_setCode", serde_json::json!([user.contract, tampered]));
+        code
+    };
+    let latest = &["--block", "latest"][..];
+    if millrace_l1::tools::node_modules().is_err() {
+        println!("skipped: audits that compile need solc (make setup)");
+        let [verdict, found, note] = audit_line(user, "sources", latest);
+        assert_eq!((&*verdict, &*found), ("unknown", "not compiled"), "{note}");
+        return;
+    }
+    let audit = user.ok(&["audit"], &[latest, &["--dev"]].concat());
+    assert!(audit.contains("same     sources") && audit.contains("nothing differs"), "{audit}");
+    assert!(audit.contains("the development key of 1 ops, made again from its seed"), "{audit}");
+    let code = change_code();
+    user.fails(12, "not the contract it should be", &["audit"], &[latest, &["--dev"]].concat());
+    ask(url, "anvil_setCode", serde_json::json!([user.contract, code]));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rollup/contracts");
+    for part in ["src", "src/libraries"] {
+        std::fs::create_dir(folder.path().join(part)).expect("a folder");
+        for entry in std::fs::read_dir(contracts.join(part)).expect("sources") {
+            let (from, name) = entry.map(|entry| (entry.path(), entry.file_name())).expect("an entry");
+            if from.is_file() {
+                std::fs::copy(from, folder.path().join(part).join(name)).expect("copies");
+            }
+        }
+    }
+    let rollup = folder.path().join("src/Rollup.sol");
+    let source = std::fs::read_to_string(&rollup).expect("reads");
+    let later = source.replace("EXODUS_SECONDS = 7 days;", "EXODUS_SECONDS = 8 days;");
+    assert_ne!(source, later);
+    std::fs::write(&rollup, later).expect("writes");
+    let folder = folder.path().display().to_string();
+    let from_folder = ["--block", "latest", "--dev", "--source", &folder];
+    let output = user.run(&["audit"], &[&from_folder[..], &["--json"]].concat());
+    assert_eq!(output.status.code(), Some(12));
+    let audit: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let rows = audit["rows"].as_array().expect("rows");
+    let differ: Vec<&Value> = rows.iter().filter(|row| row["verdict"] == "DIFFERS").collect();
+    assert_eq!(differ.iter().map(|row| &row["what"]).collect::<Vec<_>>(), ["sources", "code of Rollup"]);
+    let note = differ[0]["note"].as_str().expect("words");
+    assert!(note.contains("the code of Rollup differs from what this build carries"), "{note}");
+    // What does not compile is unknown, and no folder of sources is a bad file.
+    std::fs::write(&rollup, "contract").expect("writes");
+    user.fails(12, "lines are unknown", &["audit"], &from_folder);
+    user.fails(3, "cannot read", &["audit"], &["--block", "latest", "--source", &format!("{folder}/none")]);
 }
 
 /// A transaction that was signed for another chain, waits, or failed has made nothing, though code like the committed lies where it would have put it.
@@ -391,7 +337,7 @@ fn what_is_no_rollup_is_named() {
     }
     // Code that is no rollup: it answers nothing.
     ask(&node.1, "anvil_setCode", serde_json::json!([nobody.contract, "0x00"]));
-    nobody.fails(12, "not the contract it should be", &["audit"], &["--block", "latest"]);
+    nobody.fails(12, "not the contract it should be", &["audit"], COMMITTED);
     nobody.fails(14, "makes no sense", &["restore"], &["--block", "latest"]);
     nobody.fails(2, "holds no key", &["exodus", "start"], &[]);
 }

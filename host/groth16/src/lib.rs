@@ -37,7 +37,7 @@ pub use mapped::SharedBytes;
 pub use points::{Curve, PointError, PointFault};
 pub use proof::Proof;
 pub use r1cs::{R1cs, R1csError, Unsatisfied};
-pub use setup::{MAX_DEV_POWER, PtauError, SetupError, dev_ptau, dev_setup, is_dev_alpha};
+pub use setup::{MAX_DEV_POWER, PtauError, SetupError, dev_ptau, dev_setup, dev_verifying_key, is_dev_alpha};
 pub use verify::{PreparedKey, VerifyError, VerifyingKey, verify};
 pub use write::{R1csSizes, Terms, write_r1cs};
 pub use wtns::{Witness, WitnessError};

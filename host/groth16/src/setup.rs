@@ -8,7 +8,7 @@ mod ptau;
 
 use std::io::{self, Write};
 
-use ark_ec::{AffineRepr, scalar_mul::BatchMulPreprocessing};
+use ark_ec::{AffineRepr, CurveGroup, scalar_mul::BatchMulPreprocessing};
 use ark_ff::{AdditiveGroup, FftField, Field, PrimeField, batch_inversion};
 use blake2::{Blake2b512, Digest};
 use millrace_bn254::{Fq, Fr, FrCanonical, G1Affine, G1Mont, G1Projective, G2Affine, G2Mont, G2Projective};
@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 pub use self::ptau::{MAX_DEV_POWER, PtauError, dev_ptau};
-use crate::{R1cs, R1csError, r1cs::Matrix};
+use crate::{R1cs, R1csError, VerifyingKey, r1cs::Matrix};
 
 /// Largest domain: as for reading keys.
 const MAX_LOG_DOMAIN: u32 = 27;
@@ -145,7 +145,7 @@ fn evaluate(r1cs: &R1cs, tau: Fr, log_domain: u32) -> Result<(Evaluated, u64), R
 }
 
 /// Writes multiples of a generator, as a key has them.
-fn write_points<G: ark_ec::CurveGroup<ScalarField = Fr>, const LEN: usize>(
+fn write_points<G: CurveGroup<ScalarField = Fr>, const LEN: usize>(
     out: &mut impl Write,
     table: &BatchMulPreprocessing<G>,
     scalars: &[Fr],
@@ -177,13 +177,10 @@ fn modulus(limbs: [u64; 4]) -> [u8; 32] {
     FrCanonical::from_limbs(limbs).0
 }
 
-/// Writes a development key (`.zkey`, no contribution) for a constraint system. The same seed gives the same bytes.
-///
-/// # Errors
-/// [`SetupError`].
-pub fn dev_setup(r1cs: &R1cs, seed: &[u8], out: &mut impl Write) -> Result<(), SetupError> {
-    let (n_constraints, n_wires, n_public) = (r1cs.n_constraints(), r1cs.n_wires(), r1cs.n_public());
-    let rows = u64::from(n_constraints) + u64::from(n_public) + 1;
+/// log₂ of the domain of a constraint system that can have a key.
+fn log_domain(r1cs: &R1cs) -> Result<u32, SetupError> {
+    let (n_constraints, n_wires) = (r1cs.n_constraints(), r1cs.n_wires());
+    let rows = u64::from(n_constraints) + u64::from(r1cs.n_public()) + 1;
     let log_domain = rows.next_power_of_two().ilog2().max(1);
     if log_domain > MAX_LOG_DOMAIN {
         return Err(SetupError::TooLarge { n_constraints, log_domain });
@@ -192,14 +189,52 @@ pub fn dev_setup(r1cs: &R1cs, seed: &[u8], out: &mut impl Write) -> Result<(), S
     if u64::from(n_wires) * WIRE_BYTES > len_bytes {
         return Err(SetupError::Wires { n_wires, len_bytes });
     }
+    Ok(log_domain)
+}
+
+impl Evaluated {
+    /// β·a + α·b + c of every wire.
+    fn combined(&self, secrets: &Secrets) -> Vec<Fr> {
+        let Secrets { alpha, beta, .. } = secrets;
+        let wires = self.a.iter().zip(&self.b).zip(&self.c);
+        wires.map(|((a, b), c)| *beta * a + *alpha * b + c).collect()
+    }
+}
+
+/// The verifying key of what [`dev_setup`] writes for the same seed, without the points of a prover: what an audit wants to compare with.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn dev_verifying_key(r1cs: &R1cs, seed: &[u8]) -> Result<VerifyingKey, SetupError> {
+    let secrets = Secrets::of(seed);
+    let (at_tau, _) = evaluate(r1cs, secrets.tau, log_domain(r1cs)?)?;
+    let public = &at_tau.combined(&secrets)[..=r1cs.n_public() as usize];
+    let g1 = |x: Fr| (G1Affine::generator() * x).into_affine();
+    let g2 = |x: Fr| (G2Affine::generator() * x).into_affine();
+    Ok(VerifyingKey {
+        alpha: g1(secrets.alpha),
+        beta: g2(secrets.beta),
+        gamma: G2Affine::generator(),
+        delta: g2(secrets.delta),
+        ic: public.iter().map(|x| g1(*x)).collect(),
+    })
+}
+
+/// Writes a development key (`.zkey`, no contribution) for a constraint system. The same seed gives the same bytes.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn dev_setup(r1cs: &R1cs, seed: &[u8], out: &mut impl Write) -> Result<(), SetupError> {
+    let (n_constraints, n_wires, n_public) = (r1cs.n_constraints(), r1cs.n_wires(), r1cs.n_public());
+    let log_domain = log_domain(r1cs)?;
     let domain_size = 1u32 << log_domain;
-    let Secrets { alpha, beta, delta, tau } = Secrets::of(seed);
+    let secrets = Secrets::of(seed);
+    let Secrets { alpha, beta, delta, tau } = secrets;
     let (at_tau, n_terms) = evaluate(r1cs, tau, log_domain)?;
     let inverse_delta = delta.inverse().expect("delta is a hash");
-    // (β·a + α·b + c) of every wire: over gamma = 1 for the public ones, over delta for the others.
+    // Over gamma = 1 for the public wires, over delta for the others.
     let n_ic = n_public as usize + 1;
-    let mut k: Vec<Fr> =
-        at_tau.a.iter().zip(&at_tau.b).zip(&at_tau.c).map(|((a, b), c)| beta * a + alpha * b + c).collect();
+    let mut k = at_tau.combined(&secrets);
     k[n_ic..].par_iter_mut().for_each(|k| *k *= inverse_delta);
     // The quotient's basis: Lagrange polynomials of the odd 2n-th roots of unity.
     let mut h = lagrange(tau, log_domain + 1, 1, 2);

@@ -8,6 +8,7 @@
 //! | [`restore`] | the events of a chain, read into books and compared with the contract |
 //! | [`leave`] | what an owner can take out, and the calls for it |
 //! | [`audit`] | a deployed contract beside the committed one |
+//! | [`source`] | the contracts' sources, and what they compile to |
 //! | [`errors`] | the contract's errors in words |
 
 pub mod audit;
@@ -16,6 +17,7 @@ pub mod compiled;
 pub mod errors;
 pub mod leave;
 pub mod restore;
+pub mod source;
 
 use alloy_primitives::{Address, U256};
 use ark_ff::PrimeField;

@@ -80,23 +80,42 @@ pub enum CompileError {
 /// # Errors
 /// Missing tools, a failing compiler, refused source, oversized code.
 pub fn compile(source: &str, contract: &str) -> Result<Compiled, CompileError> {
+    read_answer(&answer(&request(source))?, contract)
+}
+
+/// What solc answers to a request, both in Solidity's standard JSON, with its version as `compilerVersion`. It has errors and warnings unless it is [`clean`].
+///
+/// # Errors
+/// Missing tools, a failing compiler.
+pub(crate) fn answer(request: &Value) -> Result<Value, CompileError> {
     let modules = tools::node_modules().map_err(|searched| CompileError::SolcMissing { searched })?;
     let package = modules.join("solc");
     if !package.join("package.json").is_file() {
         return Err(CompileError::SolcMissing { searched: vec![package] });
     }
-    let answer = match run("node".as_ref(), &package, &request(source)) {
+    match run("node".as_ref(), &package, request) {
         // The node that `make setup` installs where the system has none.
         Err(CompileError::Node(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             let own = modules.join("../venv/bin/node");
-            run(&own, &package, &request(source)).map_err(|again| match again {
+            run(&own, &package, request).map_err(|again| match again {
                 CompileError::Node(_) => CompileError::Node(error),
                 other => other,
-            })?
+            })
         }
-        result => result?,
-    };
-    read_answer(&answer, contract)
+        result => result,
+    }
+}
+
+/// Whether the compiler had nothing against the sources.
+pub(crate) fn clean(answer: &Value) -> Result<(), CompileError> {
+    let messages: Vec<String> = answer["errors"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|error| error["severity"] != "info")
+        .map(|error| error["formattedMessage"].as_str().unwrap_or("unknown error").to_owned())
+        .collect();
+    if messages.is_empty() { Ok(()) } else { Err(CompileError::Source { messages }) }
 }
 
 /// Standard JSON input. `shanghai` because the code needs nothing newer; no metadata, so that equal sources give equal code.
@@ -139,15 +158,7 @@ fn run(node: &Path, package: &Path, request: &Value) -> Result<Value, CompileErr
 }
 
 fn read_answer(answer: &Value, contract: &str) -> Result<Compiled, CompileError> {
-    let messages: Vec<String> = answer["errors"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|error| error["formattedMessage"].as_str().unwrap_or("unknown error").to_owned())
-        .collect();
-    if !messages.is_empty() {
-        return Err(CompileError::Source { messages });
-    }
+    clean(answer)?;
     let evm = &answer["contracts"]["contract.sol"][contract]["evm"];
     let code = |kind: &str| {
         let text = evm[kind]["object"].as_str().unwrap_or_default();

@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use millrace_l1::{
     Address, B256, VerifierKey,
-    chain::BlockTag,
-    rollup::audit::{Expected, KnownVerifier, Verdict, audit},
+    chain::{BlockTag, Chain},
+    rollup::{
+        audit::{AuditError, Expected, KnownVerifier, Source, Verdict, audit},
+        source::Sources,
+    },
+    rpc::Node,
     solidity::{self, ExportOptions},
 };
 use serde_json::json;
@@ -19,7 +23,7 @@ use crate::{
     exit::{Code, Failure, OrFail},
     export, input,
     output::say,
-    submit::compile,
+    submit::{compile, submit_failure},
 };
 
 /// `millrace rollup audit`
@@ -27,6 +31,12 @@ use crate::{
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     place: PlaceArgs,
+    /// A folder with the contracts' sources (`src/Rollup.sol` …), which are compiled instead of those in this build. Needs solc, as the others do.
+    #[arg(long, value_name = "DIR", conflicts_with = "committed")]
+    source: Option<PathBuf>,
+    /// Compile nothing: compare with the compiled code in this build, and development keys with their committed verifiers.
+    #[arg(long)]
+    committed: bool,
     /// A key (`.zkey` or `verification_key.json`) that one of the verifiers must be of; once for each. Needs solc.
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
@@ -48,16 +58,22 @@ pub(crate) struct AuditArgs {
 }
 
 pub(crate) fn run(args: &AuditArgs) -> Result<(), Failure> {
+    let mut node = args.place.open()?;
+    let tag = args.place.tag(BlockTag::Finalized);
+    something_is_there(&mut node, args.place.contract, tag)?;
     let verifiers = args.keys.iter().map(|path| verifier_of(path)).collect::<Result<_, _>>()?;
     let expected = Expected {
+        source: source(args)?,
+        // Made again from circuit and seed where they may have to be recognised; with keys of the auditor's they only have a name.
+        recognised: match args.committed || !args.keys.is_empty() {
+            true => devkey::verifiers(),
+            false => devkey::rebuilt_verifiers(),
+        },
         verifiers,
-        recognised: devkey::verifiers(),
         proposer: args.proposer,
         tokens: args.tokens.clone(),
         deployment: args.deployment,
     };
-    let mut node = args.place.open()?;
-    let tag = args.place.tag(BlockTag::Finalized);
     let audit = audit(&mut node, args.place.contract, tag, &expected).map_err(audit_failure)?;
     let (differ, open) = (audit.count(Verdict::Differs), audit.count(Verdict::NotCompared));
     if args.json {
@@ -97,6 +113,31 @@ pub(crate) fn run(args: &AuditArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Asked before anything is compiled, which takes seconds.
+fn something_is_there(node: &mut Node, contract: Address, tag: BlockTag) -> Result<(), Failure> {
+    let (chain_id, block) =
+        node.chain_id().and_then(|id| Ok((id, node.block(tag)?))).map_err(submit_failure)?;
+    if node.code(contract, &block).map_err(submit_failure)?.is_empty() {
+        return Err(audit_failure(AuditError::NoCode { contract, chain_id, block: block.number }));
+    }
+    Ok(())
+}
+
+/// The contracts' code, compiled now unless nobody wants that.
+fn source(args: &AuditArgs) -> Result<Source, Failure> {
+    if args.committed {
+        return Ok(Source::Committed);
+    }
+    let sources = match &args.source {
+        Some(folder) => Sources::read(folder).or_fail(Code::BadFile)?,
+        None => Sources::embedded(),
+    };
+    Ok(match sources.rebuild() {
+        Ok(rebuilt) => Source::Compiled(Box::new(rebuilt)),
+        Err(error) => Source::NotCompiled { why: Failure::new(Code::L1Unavailable, error).to_string() },
+    })
+}
+
 fn verdict_name(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Same => "same",
@@ -107,7 +148,7 @@ fn verdict_name(verdict: Verdict) -> &'static str {
 }
 
 fn verifier_of(path: &Path) -> Result<KnownVerifier, Failure> {
-    const NAME: &str = "Groth16Verifier";
+    const NAME: &str = devkey::VERIFIER;
     // A `.zkey` also says how many contributions there were; a verifying key alone has only the marks of its points.
     let (key, source) = if input::magic(path)? == *b"zkey" {
         let key = input::key(path)?;

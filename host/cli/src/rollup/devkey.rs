@@ -7,16 +7,18 @@ use std::{
 };
 
 use millrace_circuit::batch::Circuit;
-use millrace_groth16::{ProvingKey, R1cs, dev_setup};
+use millrace_groth16::{ProvingKey, R1cs, dev_setup, dev_verifying_key};
 use millrace_l1::{
     B256, VerifierKey,
     rollup::{audit::KnownVerifier, compiled::Contract},
+    solidity::{ExportOptions, export},
 };
 
 use crate::{
     exit::{Code, Failure, OrFail},
     input,
     output::{Outputs, tell},
+    submit::compile,
 };
 
 /// What `millrace setup --dev` takes where it is told nothing else.
@@ -25,6 +27,9 @@ pub(crate) const SEED: &str = "millrace";
 /// For each size, the verifier of its key. Made by the tests of this command (`MILLRACE_WRITE_CONTRACTS=1`), which also compare.
 const COMMITTED: [(usize, &str); 2] =
     [(1, include_str!("devkey/verifier-1.json")), (8, include_str!("devkey/verifier-8.json"))];
+
+/// Name of a verifier's contract.
+pub(crate) const VERIFIER: &str = "Groth16Verifier";
 
 /// The verifier of a development key.
 pub(crate) struct Verifier {
@@ -57,6 +62,33 @@ pub(crate) fn verifiers() -> Vec<KnownVerifier> {
         KnownVerifier { name, key_hash, runtime: contract.runtime, dev: true }
     };
     COMMITTED.iter().map(known).collect()
+}
+
+/// The same, made again: circuit, verifying key from the published seed, contract, code. What cannot be compiled is left out, and with it nothing is recognised.
+pub(crate) fn rebuilt_verifiers() -> Vec<KnownVerifier> {
+    let rebuilt = |(ops, _): &(usize, &str)| match rebuilt_verifier(*ops) {
+        Ok(verifier) => Some(verifier),
+        Err(failure) => {
+            tracing::info!(ops, %failure, "the verifier of a development key is not made again");
+            None
+        }
+    };
+    COMMITTED.iter().filter_map(rebuilt).collect()
+}
+
+fn rebuilt_verifier(ops: usize) -> Result<KnownVerifier, Failure> {
+    let r1cs = r1cs(&Circuit::new(ops))?;
+    let key = VerifierKey::from(&dev_verifying_key(&r1cs, SEED.as_bytes()).or_fail(Code::BadFile)?);
+    let options = ExportOptions { name: VERIFIER, contributions: Some(0), allow_dev: true };
+    let source = export(&key, &options).or_fail(Code::BadFile)?;
+    let name = format!("the development key of {ops} ops, made again from its seed");
+    Ok(KnownVerifier { name, key_hash: key.hash(), runtime: compile(&source, VERIFIER)?.runtime, dev: true })
+}
+
+fn r1cs(circuit: &Circuit) -> Result<R1cs, Failure> {
+    let mut bytes = Vec::new();
+    circuit.write_r1cs(&mut bytes).or_fail(Code::Output)?;
+    R1cs::from_bytes(Arc::new(bytes)).or_fail(Code::BadFile)
 }
 
 /// Where keys are kept: `MILLRACE_CACHE`, else `millrace` in the user's cache folder.
@@ -95,9 +127,7 @@ pub(crate) fn load(circuit: &Circuit, ops: usize) -> Result<(ProvingKey, Option<
 }
 
 fn make(circuit: &Circuit, path: &Path) -> Result<(), Failure> {
-    let mut r1cs = Vec::new();
-    circuit.write_r1cs(&mut r1cs).or_fail(Code::Output)?;
-    let r1cs = R1cs::from_bytes(Arc::new(r1cs)).or_fail(Code::BadFile)?;
+    let r1cs = r1cs(circuit)?;
     let mut outputs = Outputs::default();
     outputs.add_written(path, |out| dev_setup(&r1cs, SEED.as_bytes(), out).or_fail(Code::Output))?;
     outputs.commit()
@@ -106,10 +136,7 @@ fn make(circuit: &Circuit, path: &Path) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use millrace_l1::{
-        solc::{self, CompileError},
-        solidity::{ExportOptions, export},
-    };
+    use millrace_l1::solc::{self, CompileError};
 
     const TOKENS: &str = include_str!("../../../rollup/contracts/test/mocks/Tokens.sol");
 
@@ -147,9 +174,15 @@ mod tests {
             let path = folder.path().join("dev.zkey");
             make(&Circuit::new(ops), &path).expect("a key");
             let key = VerifierKey::from(input::key(&path).expect("our own key").verifying_key());
-            let options = ExportOptions { name: "Groth16Verifier", contributions: Some(0), allow_dev: true };
+            let options = ExportOptions { name: VERIFIER, contributions: Some(0), allow_dev: true };
             let source = export(&key, &options).expect("allowed");
-            current(&format!("devkey/verifier-{ops}.json"), &source, "Groth16Verifier", Some(key.hash()));
+            current(&format!("devkey/verifier-{ops}.json"), &source, VERIFIER, Some(key.hash()));
+            // An audit makes the verifying key alone, by another way.
+            let r1cs = r1cs(&Circuit::new(ops)).expect("a circuit");
+            let again = dev_verifying_key(&r1cs, SEED.as_bytes()).expect("a key");
+            assert_eq!(VerifierKey::from(&again), key, "{ops} ops");
+            let other = dev_verifying_key(&r1cs, b"another seed").expect("a key");
+            assert_ne!(VerifierKey::from(&other), key, "{ops} ops");
         }
     }
 

@@ -1,4 +1,4 @@
-//! A deployed contract beside the committed one: its code with its immutables filled in, Poseidon's, its verifiers', and what follows from them.
+//! A deployed contract beside the one that its sources compile to: its code with its immutables filled in, Poseidon's, its verifiers', and what follows from them.
 //!
 //! Values are read out of the code itself, at the places where the compiler put them, not asked of a contract that might lie. Storage begins as the committed constructor
 //! leaves it, if that constructor made the contract, and changes as the committed code lets it; the sums and times in it are asked for. What strangers' contracts
@@ -7,6 +7,7 @@
 mod creation;
 mod money;
 mod setups;
+mod sources;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use thiserror::Error;
 
 use super::compiled::{Contract, POSEIDON, ROLLUP};
+use super::source::Rebuilt;
 use crate::chain::{Block, BlockTag, Chain, view};
 use crate::rpc::SubmitError;
 
@@ -56,9 +58,26 @@ pub struct KnownVerifier {
     pub dev: bool,
 }
 
+/// What came of the contracts' sources.
+#[derive(Clone, Debug, Default)]
+pub enum Source {
+    /// The auditor wants no compiler, and takes the committed code for what it is.
+    #[default]
+    Committed,
+    /// They were to be compiled, and could not be.
+    NotCompiled {
+        /// Why.
+        why: String,
+    },
+    /// What they compile to, now.
+    Compiled(Box<Rebuilt>),
+}
+
 /// What the auditor knows beforehand.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
+    /// What the code is compared with.
+    pub source: Source,
     /// Verifiers that the contract may have; empty where nothing is expected.
     pub verifiers: Vec<KnownVerifier>,
     /// Others that are recognised.
@@ -121,7 +140,7 @@ pub enum AuditError {
     },
 }
 
-/// Compares a deployed contract with the committed code.
+/// Compares a deployed contract with what its sources compile to, and with the committed code where they are not compiled.
 ///
 /// # Errors
 /// [`AuditError`]; a contract that is not what it should be is a line of the audit.
@@ -137,8 +156,17 @@ pub fn audit(
         return Err(AuditError::NoCode { contract, chain_id, block: block.number });
     }
     let mut audit = Audit { contract, chain_id, block, rows: Vec::new(), dev: false };
-    let Some(values) = immutables(&mut audit, &code) else {
-        let note = "the code is another contract's: whatever it says of itself proves nothing";
+    let sources_fit = sources::row(&mut audit, &expected.source);
+    let (rollup, poseidon) = match &expected.source {
+        Source::Compiled(rebuilt) => (&rebuilt.rollup, &rebuilt.poseidon),
+        Source::Committed | Source::NotCompiled { .. } => (&*ROLLUP, &*POSEIDON),
+    };
+    let values = immutables(&mut audit, &code, rollup);
+    let Some(values) = values.filter(|_| sources_fit) else {
+        let note = match sources_fit {
+            true => "the code is another contract's: whatever it says of itself proves nothing",
+            false => "this build knows what the contract says of itself only where it has the same sources",
+        };
         audit.row("everything else", "not looked at", Verdict::NotCompared, note);
         return Ok(audit);
     };
@@ -163,7 +191,7 @@ pub fn audit(
         ),
     }
     let code = chain.code(address("poseidon"), &block)?;
-    let same = code[..] == POSEIDON.runtime[..];
+    let same = code[..] == poseidon.runtime[..];
     audit.compare("code of Poseidon", hash(&code), same, "exits could be blocked or forged");
     let tokens = creation::row(&mut audit, chain, &values, expected)?;
     setups::rows(&mut audit, chain, &values, expected)?;
@@ -171,13 +199,12 @@ pub fn audit(
     Ok(audit)
 }
 
-/// Compares the contract's code; the immutables in it, where it is the committed code.
-fn immutables<'a>(audit: &mut Audit, code: &[u8]) -> Option<BTreeMap<&'a str, U256>> {
-    let contract: &'static Contract = &ROLLUP;
+/// Compares the contract's code; the immutables in it, where it is that code.
+fn immutables<'a>(audit: &mut Audit, code: &[u8], contract: &'a Contract) -> Option<BTreeMap<&'a str, U256>> {
     let values = contract.read_immutables(code);
     let rebuilt = values.as_ref().map(|values| contract.with_immutables(values));
     if rebuilt.as_deref() == Some(code) {
-        let note = "the committed code, with the immutables below";
+        let note = "byte for byte, with the immutables below";
         audit.row("code of Rollup", hash(code), Verdict::Same, note);
         let clocks = "proposer 24 h, outsiders 10 min, queue 24 h, exodus 7 days";
         audit.row("clocks", clocks, Verdict::Same, "constants of that code");
@@ -186,10 +213,10 @@ fn immutables<'a>(audit: &mut Audit, code: &[u8]) -> Option<BTreeMap<&'a str, U2
     let note = match rebuilt {
         Some(rebuilt) => {
             let at = rebuilt.iter().zip(code).position(|(a, b)| a != b).unwrap_or_default();
-            format!("byte {at} is not the committed code's")
+            format!("byte {at} is not the code's that it should be")
         }
         None => format!(
-            "{} bytes that are not the committed {}, or immutables that contradict each other",
+            "{} bytes where {} should be, or immutables that contradict each other",
             code.len(),
             contract.runtime.len()
         ),

@@ -9,9 +9,11 @@ use serde::Deserialize;
 
 use super::abi::IRollup;
 
-/// A committed contract.
-#[derive(Debug)]
+/// A compiled contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contract {
+    /// The compiler's own version text.
+    pub compiler: String,
     /// What a deploying transaction carries, before the constructor's arguments.
     pub bytecode: Vec<u8>,
     /// What lies on the chain, with zeros where the immutables are.
@@ -22,6 +24,7 @@ pub struct Contract {
 
 #[derive(Deserialize)]
 struct File {
+    compiler: String,
     bytecode: String,
     runtime: String,
     #[serde(default)]
@@ -29,14 +32,15 @@ struct File {
 }
 
 impl Contract {
-    /// A file as `tools/compile.mjs` writes it: `bytecode` and `runtime` in hexadecimal, `immutables` by name.
+    /// A file as `tools/compile.mjs` writes it: `compiler`, `bytecode` and `runtime` in hexadecimal, `immutables` by name.
     ///
     /// # Panics
     /// If it is no such file: only committed ones are read.
     pub fn from_json(json: &str) -> Self {
         let file: File = serde_json::from_str(json).expect("a committed contract");
         let code = |hex: &str| alloy_primitives::hex::decode(hex).expect("committed code is hexadecimal");
-        Self { bytecode: code(&file.bytecode), runtime: code(&file.runtime), immutables: file.immutables }
+        let (bytecode, runtime) = (code(&file.bytecode), code(&file.runtime));
+        Self { compiler: file.compiler, bytecode, runtime, immutables: file.immutables }
     }
 
     /// The words at the places of the immutables in code that has the committed length; of an immutable with several places all must be equal.

@@ -3,7 +3,9 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use millrace_l1::chain::embedded::Embedded;
 use millrace_l1::chain::{Block, BlockTag, Chain as _, Creation, LogPage, TestChain};
-use millrace_l1::rollup::audit::{Audit, Expected, KnownVerifier, Verdict, audit};
+use millrace_l1::rollup::audit::{Audit, Expected, KnownVerifier, Source, Verdict, audit};
+use millrace_l1::rollup::compiled::{POSEIDON, ROLLUP};
+use millrace_l1::rollup::source::Rebuilt;
 
 use millrace_l1::rpc::{Receipt, Sender, SubmitError};
 
@@ -67,11 +69,14 @@ fn tampered_contracts_are_found() {
         chain.evm.set_code(chain.rollup(), code.into());
         let audited = run(&mut chain, &right);
         assert_eq!(differing(&audited), ["code of Rollup"], "byte {at}");
-        assert_eq!(audited.rows.len(), 2, "nothing else is believed");
+        assert_eq!(audited.rows.len(), 3, "nothing else is believed");
     }
     let longer = [whole.as_slice(), &[0]].concat();
     chain.evm.set_code(chain.rollup(), longer.into());
     assert_eq!(differing(&run(&mut chain, &right)), ["code of Rollup"]);
+
+    chain.evm.set_code(chain.rollup(), whole.clone().into());
+    sources_that_differ_are_told(&mut chain, &right);
 
     // Immutables that the constructor would not have written.
     let committed = &millrace_l1::rollup::compiled::ROLLUP;
@@ -114,6 +119,45 @@ fn tampered_contracts_are_found() {
     assert_eq!(differing(&run(&mut chain, &right)), Vec::<&str>::new());
     chain.evm.fund(chain.rollup(), U256::from(999)).expect("memory");
     assert_eq!(differing(&run(&mut chain, &right)), ["token 0"]);
+}
+
+/// What sources compile to is compared with the code in this build, and L1's code with that.
+fn sources_that_differ_are_told(chain: &mut Chain, right: &Expected) {
+    let (rollup, poseidon) = (ROLLUP.clone(), POSEIDON.clone());
+    let same = Rebuilt { rollup, poseidon, from: "a folder".to_owned() };
+    let mut told = |change: fn(&mut Rebuilt)| {
+        let mut rebuilt = same.clone();
+        change(&mut rebuilt);
+        let expected = Expected { source: Source::Compiled(Box::new(rebuilt)), ..right.clone() };
+        let audited = run(chain, &expected);
+        let differ = differing(&audited).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        (differ, audited.count(Verdict::NotCompared), audited.rows[0].note.clone())
+    };
+    let (differ, open, note) = told(|_| {});
+    assert_eq!((differ, open), (vec![], 0));
+    assert_eq!(note, "a folder, compiled now: what this build carries, byte for byte");
+    let (differ, open, note) = told(|rebuilt| rebuilt.rollup.runtime[100] ^= 1);
+    assert_eq!((differ, open), (vec!["sources".to_owned(), "code of Rollup".to_owned()], 1), "{note}");
+    assert!(note.ends_with("the code of Rollup differs from what this build carries, from byte 100 on"));
+    // What L1 does not show at once: the constructor, Poseidon, where immutables are.
+    let changes: [(&str, fn(&mut Rebuilt)); 3] = [
+        ("the constructor of Rollup", |rebuilt| rebuilt.rollup.bytecode[5] ^= 1),
+        ("the code of Poseidon", |rebuilt| rebuilt.poseidon.runtime.truncate(9)),
+        ("Rollup has its immutables elsewhere", |rebuilt| {
+            rebuilt.rollup.immutables.remove("setupHash");
+        }),
+    ];
+    for (what, change) in changes {
+        let (differ, open, note) = told(change);
+        assert_eq!((differ[0].as_str(), open), ("sources", 1), "{what}: {note}");
+        assert!(note.contains(what), "{note}");
+    }
+    let (differ, open, note) = told(|rebuilt| rebuilt.rollup.compiler.push('x'));
+    assert_eq!((differ, open), (vec![], 2), "{note}");
+    let why = "no compiler".to_owned();
+    let audited = run(chain, &Expected { source: Source::NotCompiled { why }, ..right.clone() });
+    assert_eq!((differing(&audited), audited.count(Verdict::NotCompared)), (vec![], 1));
+    assert!(audited.rows[0].note.ends_with(": no compiler"));
 }
 
 /// The committed code with right immutables, deployed by a constructor that first writes what it likes: a balance, an account, an exit.
