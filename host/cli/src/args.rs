@@ -92,7 +92,7 @@ fn parse_split(text: &str) -> Result<Split, String> {
     }
 }
 
-fn parse_seed(text: &str) -> Result<[u8; 32], String> {
+pub(crate) fn parse_seed(text: &str) -> Result<[u8; 32], String> {
     let mut seed = [0; 32];
     hex::decode_to_slice(text.trim_start_matches("0x"), &mut seed)
         .map_err(|_| format!("expected 32 bytes as 64 hexadecimal digits, got {} characters", text.len()))?;

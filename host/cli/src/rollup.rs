@@ -4,6 +4,7 @@ mod act;
 mod audit;
 mod demo;
 mod devkey;
+mod operate;
 mod operator;
 mod place;
 mod restore;
@@ -48,11 +49,13 @@ pub(crate) enum RollupCommand {
     },
     /// The whole story in one command: deposits, payments, proofs, withdrawals; then the operator is gone and everybody leaves.
     Demo(demo::DemoArgs),
+    /// Work for a deployed rollup: take what waits on L1 into batches, prove, submit, keep what was accepted in a store that survives a kill.
+    Operate(operate::OperateArgs),
     /// Make the whole state again from L1's logs, and print the calls with which an owner leaves.
     Restore(restore::RestoreArgs),
     /// What an address has, each balance checked against the root on L1.
     Balance(restore::BalanceArgs),
-    /// Compare a deployed contract with the committed code: is it what it claims to be?
+    /// Compile the contracts' sources, and compare a deployed contract with that: is it what it claims to be?
     Audit(audit::AuditArgs),
     /// Deposit for an owner.
     Deposit(act::DepositArgs),
@@ -82,6 +85,7 @@ pub(crate) fn run(
         RollupCommand::Circuit { ops, output } => circuit(*ops, output),
         RollupCommand::Sample { ops, output } => sample(*ops, output),
         RollupCommand::Demo(args) => demo::run(args, &cancel()?),
+        RollupCommand::Operate(args) => operate::run(args, &cancel()?),
         RollupCommand::Restore(args) => restore::run(args),
         RollupCommand::Balance(args) => restore::balance(args),
         RollupCommand::Audit(args) => audit::run(args),

@@ -32,6 +32,22 @@ fn the_demonstration_pays_everybody_on_a_real_node() {
     whole_story(&told(&demo(&["--ops", "1", "--rpc", &node.1])));
 }
 
+#[test]
+fn the_demonstration_has_the_same_proofs_on_a_device() {
+    // On the simulated RTL it takes five minutes: `make rollup-verilated` keeps what came of it, and one batch is proven there in operator_killed.rs.
+    let seed = ["--ops", "1", "--seed", common::SEED, "--device"];
+    let digest = |device: &str| {
+        let text = told(&demo(&[&seed[..], &[device]].concat()));
+        whole_story(&text);
+        let line = text.lines().find(|line| line.contains(&format!(" proofs by {device}, digest of all 0x")));
+        line.expect("a digest").replace(device, "")
+    };
+    let by_cpu = digest("cpu");
+    assert_eq!(digest("model"), by_cpu);
+    let other = told(&demo(&["--ops", "1", "--seed", &"01".repeat(32)]));
+    assert!(!other.contains(by_cpu.rsplit(' ').next().expect("a digest")), "the digest is of the proofs");
+}
+
 fn whole_story(text: &str) {
     for part in ["DEVELOPMENT KEY", "DISK IS DELETED", "refused, ProofRejected", "refused, AlreadyExited"] {
         assert!(text.contains(part), "{part}: {text}");

@@ -85,6 +85,9 @@ pub trait Chain {
         named: Option<B256>,
     ) -> Result<Option<Creation>, SubmitError>;
 
+    /// Transactions of an account that the node has and no block yet: what somebody who was killed may have left behind. Of what no node has any more nobody knows.
+    fn waiting(&mut self, sender: Address) -> Result<u64, SubmitError>;
+
     /// Sends a transaction (`to` is `None` for a deployment) and waits until it lies in a block. What would revert is not sent.
     fn send(
         &mut self,

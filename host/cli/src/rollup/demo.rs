@@ -8,7 +8,7 @@ mod story;
 use clap::Args;
 use millrace_job::CancelToken;
 use millrace_l1::{
-    Address, SolCall, U256,
+    Address, B256, SolCall, U256,
     chain::{Block, BlockTag, TestChain, embedded::Embedded, view},
     rollup::restore::Place,
     rpc::{Limits, Node, Receipt, Sender, SubmitError},
@@ -16,11 +16,12 @@ use millrace_l1::{
 use millrace_state::types::Domain;
 
 use self::{cast::Person, story::Story};
-use super::operator::Operator;
+use super::operator::{Blinding, Operator};
 use crate::{
+    args::parse_seed,
     device::DeviceName,
     exit::{Code, Failure},
-    output::say,
+    output::{say, tell},
     submit::submit_failure,
 };
 
@@ -36,6 +37,9 @@ pub(crate) struct DemoArgs {
     /// A test node (anvil) to play on, instead of the EVM in this process.
     #[arg(long, value_name = "URL")]
     rpc: Option<String>,
+    /// The seed of all proofs' blinding: the same story has the same proofs then, on every device. For tests only: such proofs hide nothing.
+    #[arg(long, value_name = "HEX", value_parser = parse_seed)]
+    seed: Option<[u8; 32]>,
     /// Stop when the operator is gone, and leave the exodus to you and the other commands.
     #[arg(long, requires = "rpc")]
     stop: bool,
@@ -53,6 +57,9 @@ struct Demo {
     token: Address,
     domain: Domain,
     operator: Option<Operator>,
+    blinding: Blinding,
+    /// How many the operator made, and their digest.
+    proofs: (u64, B256),
     /// What each wallet had before, by token.
     before: Vec<[U256; 2]>,
 }
@@ -60,6 +67,9 @@ struct Demo {
 pub(crate) fn run(args: &DemoArgs, cancel: &CancelToken) -> Result<(), Failure> {
     let ops = args.ops.unwrap_or(if args.device == DeviceName::Sim { 1 } else { 8 });
     super::devkey::verifier(ops)?;
+    if args.seed.is_some() {
+        tell!("r and s come from --seed: for tests and validation only, these proofs hide nothing");
+    }
     let chain: Box<dyn TestChain> = match &args.rpc {
         Some(url) => Box::new(Node::open(url, Limits::default()).map_err(submit_failure)?),
         None => Box::new(Embedded::default()),
@@ -75,6 +85,8 @@ pub(crate) fn run(args: &DemoArgs, cancel: &CancelToken) -> Result<(), Failure> 
         token: Address::ZERO,
         domain: Domain { chain_id: 0, contract: nobody },
         operator: None,
+        blinding: args.seed.map_or(Blinding::Os, Blinding::Seed),
+        proofs: (0, B256::ZERO),
         before: Vec::new(),
     };
     demo.domain.chain_id = demo.chain.chain_id().map_err(submit_failure)?;

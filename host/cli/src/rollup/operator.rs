@@ -1,13 +1,22 @@
-//! The demonstration's operator: reads the queue from L1's logs, builds batches, proves them with the appliance's prover, submits, and keeps what was accepted on its disk.
+//! An operator: reads the queue from L1's logs, builds batches, proves them with the appliance's prover, submits, and keeps what was accepted on its disk.
+//!
+//! It may be killed at any point. L1 is right, and says what was accepted; the disk is made to agree with it before anything is built.
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
 use millrace_circuit::batch::Circuit;
+use millrace_groth16::ProvingKey;
 use millrace_job::CancelToken;
 use millrace_l1::{
-    Address, SolCall, U256, VerifyCall,
+    Address, B256, SolCall, SolValue, U256, VerifyCall,
     chain::Chain,
-    rollup::{abi::IRollup, address, restore::Place, restore::restore_with, word},
+    keccak256,
+    rollup::{
+        abi::IRollup,
+        address,
+        restore::{Place, Restored, restore_with},
+        word,
+    },
     rpc::Sender,
 };
 use millrace_prover::{LoadedKey, Prover, Randomness};
@@ -21,7 +30,7 @@ use millrace_state::{
     types::{AccountId, Domain, TokenId},
 };
 
-use super::{devkey, place::restore_failure};
+use super::place::restore_failure;
 use crate::{
     device::{self, DeviceName, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
@@ -46,6 +55,31 @@ pub(crate) struct Proven {
     pub(crate) seconds: f64,
 }
 
+/// What L1 has accepted, and what came of the disk's batches.
+pub(crate) struct Followed {
+    /// L1's present.
+    pub(crate) seen: Restored,
+    /// Batches that the disk lacked and has now.
+    pub(crate) adopted: u64,
+    /// Batches that the disk had and L1 has not, or not any more.
+    pub(crate) forgotten: u64,
+}
+
+/// Where the blinding of proofs comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Blinding {
+    /// The operating system's generator.
+    Os,
+    /// A seed, and the number of the proof: for demonstrations that are to be the same twice.
+    Seed([u8; 32]),
+}
+
+/// A store of accepted batches, and the folder that goes with it where it is a temporary one.
+struct Disk {
+    store: Store,
+    folder: Option<tempfile::TempDir>,
+}
+
 /// The operator: all that it has is its prover and its disk.
 pub(crate) struct Operator {
     circuit: Circuit,
@@ -57,32 +91,45 @@ pub(crate) struct Operator {
     _device: Opened,
     ops: usize,
     sender: Sender,
-    disk: Option<(tempfile::TempDir, Store)>,
+    blinding: Blinding,
+    disk: Option<Disk>,
+    proofs: u64,
+    digest: B256,
 }
 
 impl Operator {
-    /// Opens the device and loads the key; tells how long making the key took, if it was made.
+    /// Opens the device and loads a key for batches of so many ops.
     pub(crate) fn start(
         name: &DeviceName,
-        ops: usize,
-        proposer: Address,
+        circuit: Circuit,
+        key: ProvingKey,
+        sender: Sender,
+        blinding: Blinding,
         cancel: &CancelToken,
-    ) -> Result<(Self, Option<f64>), Failure> {
-        let circuit = Circuit::new(ops);
-        let (key, made) = devkey::load(&circuit, ops)?;
+    ) -> Result<Self, Failure> {
         let device = device::open(name, OpenOptions::default())?;
         let prover = prover(&device, None, true);
         let progress = Progress::new(device.behind.simulation().as_ref().map(Simulation::cycle_count));
         progress.step("loading the key");
         let key = prover.load_or_cancel(key, cancel).map_err(load_failure)?;
-        let (cancel, sender) = (cancel.clone(), Sender::Unlocked(proposer));
-        let operator =
-            Self { circuit, prover, key, progress, cancel, _device: device, ops, sender, disk: None };
-        Ok((operator, made))
+        Ok(Self {
+            ops: circuit.size(),
+            circuit,
+            prover,
+            key,
+            progress,
+            cancel: cancel.clone(),
+            _device: device,
+            sender,
+            blinding,
+            disk: None,
+            proofs: 0,
+            digest: B256::ZERO,
+        })
     }
 
     /// What the contract's constructor takes: a proof of NOOPs on the empty state, of no chain and no contract, and its sponge.
-    pub(crate) fn setup(&self) -> Result<(IRollup::Proof, U256), Failure> {
+    pub(crate) fn setup(&mut self) -> Result<(IRollup::Proof, U256), Failure> {
         let fee_tokens = [0, 1, 2, 3].map(TokenId);
         let header = Header { number: 0, time: 0, fee_account: AccountId::NOBODY, fee_tokens };
         let batch = Batch { header, ops: vec![Op::Noop.into(); self.ops] };
@@ -95,14 +142,26 @@ impl Operator {
     /// Begins a store of accepted batches on a disk of its own.
     pub(crate) fn open_disk(&mut self, domain: Domain) -> Result<(), Failure> {
         let folder = tempfile::Builder::new().prefix("millrace-operator-").tempdir().or_fail(Code::Output)?;
-        let store = Store::open(&folder.path().join("accepted.redb"), domain).or_fail(Code::Output)?;
-        self.disk = Some((folder, store));
+        self.open_store(&folder.path().join("accepted.redb"), domain)?;
+        self.disk = self.disk.take().map(|disk| Disk { folder: Some(folder), ..disk });
+        Ok(())
+    }
+
+    /// Opens the store of accepted batches in a file that stays.
+    pub(crate) fn open_store(&mut self, path: &Path, domain: Domain) -> Result<(), Failure> {
+        let store = Store::open(path, domain).or_fail(Code::Output)?;
+        self.disk = Some(Disk { store, folder: None });
         Ok(())
     }
 
     fn store(&mut self) -> Result<&mut Store, Failure> {
-        let disk = self.disk.as_mut().map(|(_, store)| store);
+        let disk = self.disk.as_mut().map(|disk| &mut disk.store);
         disk.ok_or_else(|| Failure::new(Code::Usage, "the operator has no disk"))
+    }
+
+    /// Batches on the disk.
+    pub(crate) fn stored(&mut self) -> Result<u64, Failure> {
+        self.store().map(|store| store.accepted())
     }
 
     /// The operator's present state.
@@ -110,19 +169,24 @@ impl Operator {
         self.store().map(|store| store.state().clone())
     }
 
-    /// Brings the disk to what L1 has accepted at `place`, which is L1's present, then builds and proves the next batch: what waits on L1, then ops of the pool. `None` where neither has anything.
-    pub(crate) fn next(
-        &mut self,
-        chain: &mut dyn Chain,
-        place: &Place,
-        domain: Domain,
-        pool: &[SignedOp],
-    ) -> Result<Option<Proven>, Failure> {
+    /// Brings the disk to what L1 has accepted at `place`, which is L1's present.
+    pub(crate) fn follow(&mut self, chain: &mut dyn Chain, place: &Place) -> Result<Followed, Failure> {
         // An operator that waits for finality would take the queue from the finalized block; this one shows how it works.
         let mut accepted = Vec::new();
         let seen = restore_with(chain, place, &mut |words| accepted.push(words)).map_err(restore_failure)?;
         // L1 is right: where this operator was killed after L1 had accepted a batch and before its disk had it, or somebody else proposed, the disk gets it now.
-        self.store()?.follow(&accepted).or_fail(Code::Output)?;
+        let before = self.stored()?;
+        let same = self.store()?.follow(&accepted).or_fail(Code::Output)?;
+        Ok(Followed { seen, adopted: self.stored()? - same, forgotten: before - same })
+    }
+
+    /// Builds and proves the next batch after what was followed: what waits on L1, then ops of the pool. `None` where neither has anything.
+    pub(crate) fn next(
+        &mut self,
+        seen: &Restored,
+        domain: Domain,
+        pool: &[SignedOp],
+    ) -> Result<Option<Proven>, Failure> {
         let queue: Vec<QueueEntry> = seen.books.queue().values().map(|queued| queued.entry).collect();
         if queue.is_empty() && pool.is_empty() {
             return Ok(None);
@@ -168,19 +232,33 @@ impl Operator {
 
     /// The disk is deleted, and with it everything that the operator knew.
     pub(crate) fn destroy(self) -> Result<(), Failure> {
-        let Some((folder, store)) = self.disk else { return Ok(()) };
+        let Some(Disk { store, folder }) = self.disk else { return Ok(()) };
         drop(store);
-        folder.close().or_fail(Code::Output)
+        folder.map_or(Ok(()), tempfile::TempDir::close).or_fail(Code::Output)
     }
 
-    fn prove(&self, executed: &Executed) -> Result<IRollup::Proof, Failure> {
+    /// How many proofs were made, and a digest of all of them in their order.
+    pub(crate) fn proofs(&self) -> (u64, B256) {
+        (self.proofs, self.digest)
+    }
+
+    fn prove(&mut self, executed: &Executed) -> Result<IRollup::Proof, Failure> {
         let witness = self.circuit.groth16_witness(executed).or_fail(Code::BadWitness)?;
+        let randomness = match self.blinding {
+            Blinding::Os => Randomness::Os,
+            Blinding::Seed(seed) => {
+                Randomness::Seed(keccak256((B256::from(seed), U256::from(self.proofs)).abi_encode()).0)
+            }
+        };
         let proved = self
             .prover
-            .prove(&self.key, &witness, None, &Randomness::Os, &self.progress, &self.cancel)
+            .prove(&self.key, &witness, None, &randomness, &self.progress, &self.cancel)
             .map_err(prove_failure)?;
         let call = VerifyCall::new(&proved.proof, &proved.publics);
-        Ok(IRollup::Proof { a: call.a, b: call.b, c: call.c })
+        let proof = IRollup::Proof { a: call.a, b: call.b, c: call.c };
+        self.proofs += 1;
+        self.digest = keccak256((self.digest, proof.clone()).abi_encode());
+        Ok(proof)
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod anvil;
+pub(crate) mod proxy;
 pub(crate) mod user;
 
 use std::{

@@ -188,6 +188,11 @@ impl Chain for Embedded {
         Ok(creation.filter(|creation| named.is_none_or(|named| named == creation.transaction)))
     }
 
+    /// None ever: each transaction makes its block.
+    fn waiting(&mut self, _: Address) -> Result<u64, SubmitError> {
+        Ok(0)
+    }
+
     fn send(
         &mut self,
         sender: &Sender,

@@ -202,6 +202,17 @@ impl Chain for Node {
         }
     }
 
+    fn waiting(&mut self, sender: Address) -> Result<u64, SubmitError> {
+        let provider = self.client.provider();
+        let counts = self.runtime.block_on(async {
+            let mined = provider.get_transaction_count(sender).latest().await?;
+            Ok((mined, provider.get_transaction_count(sender).pending().await?))
+        });
+        let (mined, known): (u64, u64) =
+            counts.map_err(|error| self.client.error("eth_getTransactionCount", error))?;
+        Ok(known.saturating_sub(mined))
+    }
+
     fn send(
         &mut self,
         sender: &Sender,

@@ -226,6 +226,10 @@ impl millrace_l1::chain::Chain for Forgetful<'_> {
         Err((self.1)())
     }
 
+    fn waiting(&mut self, _: Address) -> Result<u64, SubmitError> {
+        unreachable!("nothing is sent by an audit")
+    }
+
     fn send(&mut self, _: &Sender, _: Option<Address>, _: U256, _: &[u8]) -> Result<Receipt, SubmitError> {
         unreachable!("nothing is sent by an audit")
     }

@@ -1,10 +1,10 @@
 //! A node that lies about its logs: every omission, exchange and change is found.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
-use alloy_sol_types::SolEvent;
+use alloy_primitives::{Address, B256, Bytes, IntoLogData, U256};
+use alloy_sol_types::{SolEvent, SolEventInterface};
 use millrace_l1::chain::embedded::Embedded;
 use millrace_l1::chain::{Block, BlockTag, Chain, Creation, Log, LogPage};
-use millrace_l1::rollup::abi::IRollup;
+use millrace_l1::rollup::abi::IRollup::{self, IRollupEvents};
 use millrace_l1::rollup::restore::{Place, RestoreError, restore};
 use millrace_l1::rpc::{Receipt, Sender, SubmitError};
 
@@ -50,8 +50,28 @@ impl Chain for Liar<'_> {
         self.chain.creation(contract, at, named)
     }
 
+    fn waiting(&mut self, _: Address) -> Result<u64, SubmitError> {
+        unreachable!("nothing is sent while logs are read")
+    }
+
     fn send(&mut self, _: &Sender, _: Option<Address>, _: U256, _: &[u8]) -> Result<Receipt, SubmitError> {
         unreachable!("nothing is sent while logs are read")
+    }
+}
+
+/// Logs as the bindings encode them, which is how `millrace figures` makes those of a long history, are the contract's to the byte.
+fn bindings_encode_as_the_contract(truth: &[Log]) {
+    for log in truth {
+        let event = IRollupEvents::decode_raw_log(&log.topics, &log.data).expect("an event of ours");
+        let again = event.to_log_data();
+        assert_eq!((again.topics(), &again.data), (log.topics.as_slice(), &log.data));
+    }
+    for event in [
+        IRollup::Deposited::SIGNATURE_HASH,
+        IRollup::KeyRequested::SIGNATURE_HASH,
+        IRollup::BatchAccepted::SIGNATURE_HASH,
+    ] {
+        assert!(truth.iter().any(|log| log.topics[0] == event), "{event} is among them");
     }
 }
 
@@ -60,6 +80,7 @@ pub(crate) fn every_lie_is_found(chain: &mut Embedded, contract: Address, users:
     let head = chain.block(BlockTag::Latest).expect("memory");
     let truth = chain.logs(contract, 0, &head).expect("memory").logs;
     assert!(truth.len() > 10, "a history");
+    bindings_encode_as_the_contract(&truth);
     let mut told = |logs: Vec<Log>, from_block| {
         let place = Place { contract, until: BlockTag::Latest, from_block };
         let mut liar = Liar { chain: &mut *chain, logs };

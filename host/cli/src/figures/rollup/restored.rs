@@ -173,6 +173,10 @@ impl Chain for Sampled {
         Ok(None)
     }
 
+    fn waiting(&mut self, _: Address) -> Result<u64, SubmitError> {
+        Err(not_asked("eth_getTransactionCount"))
+    }
+
     fn send(&mut self, _: &Sender, _: Option<Address>, _: U256, _: &[u8]) -> Result<Receipt, SubmitError> {
         Err(not_asked("eth_sendRawTransaction"))
     }

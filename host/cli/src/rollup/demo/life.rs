@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use millrace_circuit::batch::Circuit;
 use millrace_job::CancelToken;
 use millrace_l1::{
     Address, SolValue, U256,
@@ -60,7 +61,10 @@ impl Demo {
         }
         let [proposer, ..] = everybody();
         self.story.section("The contracts are deployed");
-        let (mut operator, made) = Operator::start(&self.device, self.ops, proposer.address, cancel)?;
+        let circuit = Circuit::new(self.ops);
+        let (key, made) = devkey::load(&circuit, self.ops)?;
+        let sender = Sender::Unlocked(proposer.address);
+        let mut operator = Operator::start(&self.device, circuit, key, sender, self.blinding, cancel)?;
         if made.is_some() {
             self.story.row("the development key is made, once; it stays in the cache", None, made);
         }
@@ -176,7 +180,8 @@ impl Demo {
         }
         let (place, domain) = (self.place(), self.domain);
         let operator = self.operator.as_mut().ok_or_else(gone)?;
-        operator.next(&mut *self.chain, &place, domain, pool)
+        let followed = operator.follow(&mut *self.chain, &place)?;
+        operator.next(&followed.seen, domain, pool)
     }
 
     /// One batch; `None` where there is nothing to do.
@@ -320,6 +325,7 @@ impl Demo {
             format!("Carol sends {} straight to the contract, by mistake: nobody's now", shown(1, donated));
         self.story.row(&words, Some(gas), None);
         let operator = self.operator.take().ok_or_else(gone)?;
+        self.proofs = operator.proofs();
         operator.destroy()?;
         self.story.row("THE OPERATOR'S DISK IS DELETED. Nobody has the state any more", None, None);
         let call = IRollup::startExodusCall {};
