@@ -22,7 +22,7 @@ CARGO_FLAGS := --release --locked
 CONTRACTS := host/rollup/contracts
 FORGE := $(MILLRACE_NODE_MODULES)/@foundry-rs/forge-linux-amd64/bin/forge
 
-.PHONY: help setup build demo test test-rust test-rtl check fmt bench bench-kernels bench-counts figures ceremony campaign-rollup rollup-proofs formal fuzz fuzz-device generate clean vectors test-pcie faults test-arm64
+.PHONY: help setup build demo test test-rust test-rtl check fmt bench bench-kernels bench-counts figures ceremony campaign-rollup rollup-proofs rollup-verilated formal fuzz fuzz-device generate clean vectors test-pcie faults test-arm64
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -130,8 +130,10 @@ campaign-rollup: setup ## The rollup's long random tests, kept in host/rollup/ca
 	@bash host/rollup/campaign.sh batches
 	@bash host/rollup/campaign.sh forced
 
-rollup-proofs: build ## A proof of 8 ops on the Verilated device, equal to the CPU's, and one of 64 ops submitted to the contract (8 GB of memory); their records are kept
-	@MILLRACE=$(MILLRACE) KEEP=$(call RESULTS,rollup)/verilated-8.json bash sim/demo/rollup.sh $(CARGO_TARGET_DIR)/rollup-sim
+rollup-verilated: build ## A proof of 8 ops on the Verilated device, equal to the CPU's, and the demonstration on it (some ten minutes), kept in host/rollup/campaigns/verilated.json for `make figures GROUP=rollup`
+	@MILLRACE=$(MILLRACE) KEEP=host/rollup/campaigns/verilated.json bash sim/demo/rollup.sh $(CARGO_TARGET_DIR)/rollup-sim
+
+rollup-proofs: rollup-verilated ## What rollup-verilated makes, and a proof of 64 ops submitted to the contract (8 GB of memory); their records are kept
 	@mkdir -p $(call RESULTS,rollup)
 	MILLRACE_OPS=64 cargo test $(CARGO_FLAGS) -p millrace-circuit --test batches a_full_batch -- --nocapture | tee $(call RESULTS,rollup)/batch-64.txt
 	MILLRACE_OPS=64 cargo test $(CARGO_FLAGS) -p millrace-circuit --test reproducible -- --nocapture | tee $(call RESULTS,rollup)/files-64.txt

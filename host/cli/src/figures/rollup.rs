@@ -1,11 +1,14 @@
-//! The rollup: its circuit's size, key, witness and proof of eight ops; what its contract costs; restoring it; its campaigns.
+//! The rollup: its circuit's size, key, witness and proof of eight ops; proofs of the Verilated device; what its contract costs; restoring it; its campaigns.
 
 mod campaigns;
+mod ceremony;
 mod contract;
 mod restored;
+mod verilated;
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -14,6 +17,7 @@ use millrace_circuit::{
     system::Side,
 };
 use millrace_groth16::{ProvingKey, R1cs, dev_setup};
+use sha2::{Digest, Sha256};
 
 use super::{Bar, Sheet, cpu::median};
 use crate::{
@@ -51,14 +55,17 @@ pub(super) fn measure(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
     sheet.line("64 ops: size of the key", key_bytes(&full) / 1e9, "GB", Bar::AtMost(1.8));
     drop((half, full));
     eight_ops(sheet, folder)?;
+    verilated::fresh(sheet, folder)?;
     restored::measure(sheet)?;
     match checkout() {
         Some(root) => {
             contract::measure(sheet, &root)?;
+            verilated::kept(sheet, &root)?;
+            ceremony::measure(sheet, &root, |ops| digest(&Circuit::new(ops)))?;
             campaigns::measure(sheet, &root)
         }
         None => {
-            sheet.not_measured("gas and campaigns", "this is no checkout of Millrace");
+            sheet.not_measured("gas, ceremonies and campaigns", "this is no checkout of Millrace");
             Ok(())
         }
     }
@@ -80,19 +87,31 @@ fn key_bytes(circuit: &Circuit) -> f64 {
     44.0 * terms + (64.0 + 64.0 + 128.0) * wires + 64.0 * (wires - rows) + 64.0 * rows + 64.0 * domain
 }
 
+fn r1cs(circuit: &Circuit) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    circuit.write_r1cs(&mut bytes).or_fail(Code::Output)?;
+    Ok(bytes)
+}
+
+/// SHA-256 of the circuit's `.r1cs`.
+fn digest(circuit: &Circuit) -> Result<String, Failure> {
+    Ok(hex::encode(Sha256::digest(r1cs(circuit)?)))
+}
+
+/// Writes a key to measure with. Always made anew: one that was kept could belong to an older circuit.
+fn development_key(circuit: &Circuit, path: &Path) -> Result<(), Failure> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all).or_fail(Code::Output)?;
+    let r1cs = R1cs::from_bytes(Arc::new(r1cs(circuit)?)).or_fail(Code::BadFile)?;
+    let mut outputs = Outputs::default();
+    outputs.add_written(path, |out| dev_setup(&r1cs, SEED, out).or_fail(Code::Output))?;
+    outputs.commit()
+}
+
 /// A proof of a full batch of 8, and what its witness takes of that.
 fn eight_ops(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
     let circuit = Circuit::new(8);
     let path = folder.join("rollup-8.zkey");
-    std::fs::create_dir_all(folder).or_fail(Code::Output)?;
-    let mut bytes = Vec::new();
-    circuit.write_r1cs(&mut bytes).or_fail(Code::Output)?;
-    let r1cs = R1cs::from_bytes(std::sync::Arc::new(bytes)).or_fail(Code::BadFile)?;
-    // Always made anew: a key that was kept could belong to an older circuit.
-    let mut outputs = Outputs::default();
-    outputs.add_written(&path, |out| dev_setup(&r1cs, SEED, out).or_fail(Code::Output))?;
-    outputs.commit()?;
-
+    development_key(&circuit, &path)?;
     let batch = sample::transfers(8);
     let witness = circuit.groth16_witness(&batch).or_fail(Code::BadWitness)?;
     let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;

@@ -33,7 +33,7 @@ pub(super) fn measure(sheet: &mut Sheet, root: &Path) -> Result<(), Failure> {
 }
 
 /// Every file that a campaign depends on, with its digest as it is now: the campaign's own list, so that a record cannot leave one out.
-fn tested(root: &Path, command: &[&str]) -> Result<Value, Failure> {
+pub(super) fn tested(root: &Path, command: &[&str]) -> Result<Value, Failure> {
     let run = Command::new("bash").args(command).current_dir(root).output().or_fail(Code::BadFile)?;
     if !run.status.success() {
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
@@ -43,7 +43,7 @@ fn tested(root: &Path, command: &[&str]) -> Result<Value, Failure> {
 }
 
 /// The first file that is in one list only, or with another digest.
-fn stale(now: &Value, kept: &Value) -> Option<String> {
+pub(super) fn stale(now: &Value, kept: &Value) -> Option<String> {
     let names = |list: &Value| list.as_object().into_iter().flat_map(|list| list.keys().cloned()).collect();
     let all: BTreeSet<String> =
         [now, kept].into_iter().flat_map(names as fn(&Value) -> Vec<String>).collect();

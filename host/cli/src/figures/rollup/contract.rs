@@ -17,6 +17,11 @@ const GAS: [(&str, &str, f64); 7] = [
     (FORCED_EXIT, "gas: forced exit", 70_000.0),
     ("exit by Merkle proof", "gas: exit by Merkle proof", 650_000.0),
 ];
+/// What an exit's path is made of; the bar is the whole exit's.
+const HASHES: [(&str, &str); 2] = [
+    ("hash4", "gas: Poseidon of 4 words, the call included"),
+    ("hash5", "gas: Poseidon of 5 words, the call included"),
+];
 const FORCED_EXIT: &str = "forced exit";
 
 /// The queue fee that the contract's tests and page use, and after how many entries it grows by itself.
@@ -37,6 +42,10 @@ pub(super) fn measure(sheet: &mut Sheet, root: &Path) -> Result<(), Failure> {
     for (entry, name, most) in GAS {
         sheet.line(name, value(&gas, entry)?, "gas", Bar::AtMost(most));
     }
+    let hashes = snapshot(root, "hash")?;
+    for (entry, name) in HASHES {
+        sheet.told(name, value(&hashes, entry)?, "gas");
+    }
     spam(sheet, value(&gas, FORCED_EXIT)?);
     for ahead in [0.0, 64.0, 640.0, 6_400.0, 64_000.0] {
         sheet.told(
@@ -51,7 +60,7 @@ pub(super) fn measure(sheet: &mut Sheet, root: &Path) -> Result<(), Failure> {
 
 fn value(gas: &Value, entry: &str) -> Result<f64, Failure> {
     let text = gas[entry].as_str().and_then(|text| text.parse().ok());
-    text.ok_or_else(|| Failure::new(Code::BadFile, format!("gas/contracts.json: no number for {entry:?}")))
+    text.ok_or_else(|| Failure::new(Code::BadFile, format!("a snapshot of gas has no number for {entry:?}")))
 }
 
 /// Runs the gas tests, which fail where a call costs anything else than the snapshot says, and gives the snapshot; `None` without forge.
@@ -75,8 +84,13 @@ fn gas(root: &Path) -> Result<Option<Value>, Failure> {
         let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
         return Err(Failure::new(Code::Mismatch, format!("forge's gas tests failed:\n{tail}")));
     }
-    let text = std::fs::read_to_string(folder.join("gas/contracts.json")).or_fail(Code::BadFile)?;
-    serde_json::from_str(&text).or_fail(Code::BadFile).map(Some)
+    snapshot(root, "contracts").map(Some)
+}
+
+fn snapshot(root: &Path, name: &str) -> Result<Value, Failure> {
+    let path = root.join(format!("host/rollup/contracts/gas/{name}.json"));
+    let text = std::fs::read_to_string(path).or_fail(Code::BadFile)?;
+    serde_json::from_str(&text).or_fail(Code::BadFile)
 }
 
 /// What it takes to keep more waiting than an operator takes in seven days: so many entries, each paid for.
