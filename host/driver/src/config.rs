@@ -15,6 +15,8 @@ pub struct DriverConfig {
     pub max_points_per_job: usize,
     /// Points moved by one descriptor when bases are made resident. Several chunks are in flight; together they should not leave the caches.
     pub upload_chunk_points: usize,
+    /// Let the device read bases where they lie, where begin of the memory and the machine allow it; else, and without this, they are copied first.
+    pub lend_bases: bool,
     /// How long a thread that waits looks at the ring without pause before it sleeps. For short jobs, where a core is to spare.
     pub spin: Duration,
     /// How long the driver sleeps at most between two looks at the completion ring when no interrupt comes.
@@ -41,6 +43,7 @@ impl Default for DriverConfig {
             log_entries: 6,
             max_points_per_job: 1 << 22,
             upload_chunk_points: 1 << 14,
+            lend_bases: true,
             spin: Duration::ZERO,
             poll_interval: Duration::from_millis(1),
             progress_interval: Duration::from_millis(100),

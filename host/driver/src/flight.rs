@@ -6,6 +6,7 @@ use std::{
 };
 
 use millrace_job::{JobKind, JobValue, ScalarSlice};
+use millrace_pcie::DmaLoan;
 use millrace_regs::{Completion, Descriptor};
 
 use crate::{
@@ -26,6 +27,8 @@ pub(crate) struct Work {
     pub(crate) descriptor: Descriptor,
     /// Wiped as soon as the device has let go of the job.
     pub(crate) inputs: Vec<Staging>,
+    /// What the device reads where it lies; ends with the inputs.
+    pub(crate) loan: Option<Box<dyn DmaLoan>>,
     /// Kept until somebody waits.
     pub(crate) output: Option<Output>,
     /// Operations and beats that it should take, roughly.
@@ -127,6 +130,7 @@ impl Tracked {
     fn end_one(&mut self, part: usize, state: PartState) {
         let part = &mut self.parts[part];
         part.work.inputs.clear();
+        part.work.loan = None;
         if matches!(state, PartState::Failed(_))
             && let Some(output) = part.work.output.take()
         {

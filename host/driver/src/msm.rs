@@ -70,6 +70,7 @@ impl Shared {
             work.push(Work {
                 descriptor,
                 inputs: vec![input],
+                loan: None,
                 output: Some(output),
                 expected_work: expected_work(&self.device.identity, part.len()),
             });

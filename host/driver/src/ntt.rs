@@ -52,7 +52,7 @@ impl Shared {
             ..Descriptor::default()
         };
         let expected_work = values.len() as u64 * u64::from(log_n + 2);
-        Ok(Work { descriptor, inputs: vec![input], output: Some(output), expected_work })
+        Ok(Work { descriptor, inputs: vec![input], loan: None, output: Some(output), expected_work })
     }
 }
 

@@ -9,18 +9,22 @@ use std::{
 use ark_ff::PrimeField;
 use millrace_bn254::{Fq, G1Mont};
 use millrace_job::{EngineError, Lent};
+use millrace_pcie::{DmaLoan, Iova, PAGE_BYTES, SharedBytes};
 use millrace_regs::{Descriptor, layout};
 
 use crate::{
     digest::Digest,
     fault::{DeviceFault, no_memory},
     flight::{PartState, Purpose, Tracked, Work},
+    pool::Staging,
     residents::{BASE_BYTES, Bases, Pin},
     shared::Shared,
 };
 
 /// Chunks on their way at once: some move while the next is written.
 const CHUNKS_IN_FLIGHT: usize = 4;
+/// The same of chunks that are lent, which take no room: one look is ahead of the device.
+const LENT_IN_FLIGHT: usize = 48;
 /// Points looked at and copied at a time: what one pass read is still in the cache for the next.
 const BLOCK_POINTS: usize = 64;
 /// Highest word of the modulus, below 2^63.
@@ -31,6 +35,49 @@ struct Chunk {
     points: Range<usize>,
     ticket: u64,
     attempt: u32,
+    is_lent: bool,
+}
+
+/// Points on a page.
+const PAGE_POINTS: usize = PAGE_BYTES / BASE_BYTES;
+
+/// Some points of a key, as bytes that the device may be lent.
+struct Stretch(Lent<G1Mont>, Range<usize>);
+
+impl AsRef<[u8]> for Stretch {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0.as_slice()[self.1.clone()])
+    }
+}
+
+/// Where the device finds some bases.
+enum Source {
+    /// Where they lie.
+    Lent(Box<dyn DmaLoan>),
+    Staged(Staging),
+}
+
+impl Source {
+    fn iova(&self) -> Iova {
+        match self {
+            Self::Lent(loan) => loan.iova(),
+            Self::Staged(staging) => staging.iova(),
+        }
+    }
+}
+
+/// Where the chunk ends that begins at `start`: so that as many as possible are whole pages, where points begin at multiples of their length.
+fn end_of_chunk(points: &[G1Mont], start: usize, chunk_points: usize) -> usize {
+    let address = points[start..].as_ptr().addr();
+    let left = points.len() - start;
+    let to_page = (address.wrapping_neg() % PAGE_BYTES).div_ceil(BASE_BYTES);
+    let len = match to_page {
+        0 if left < chunk_points && left > PAGE_POINTS => left - left % PAGE_POINTS,
+        0 => chunk_points,
+        _ if address.is_multiple_of(BASE_BYTES) => to_page,
+        _ => chunk_points,
+    };
+    start + len.min(chunk_points).min(left)
 }
 
 /// Digests points; the first that is out of range.
@@ -76,17 +123,36 @@ impl Shared {
 
     fn send_all(&self, bases: &Bases, pin: &Pin, under_way: &mut VecDeque<Chunk>) -> Result<(), EngineError> {
         let chunk_points = self.device.common.config.upload_chunk_points.max(1);
-        for start in (0..bases.len()).step_by(chunk_points) {
-            if under_way.len() == CHUNKS_IN_FLIGHT {
+        let mut start = 0;
+        while start < bases.len() {
+            let most = match under_way.back() {
+                Some(Chunk { is_lent: true, .. }) => LENT_IN_FLIGHT,
+                _ => CHUNKS_IN_FLIGHT,
+            };
+            if under_way.len() >= most {
                 self.finish_oldest(bases, pin, under_way)?;
             }
-            let points = start..bases.len().min(start.saturating_add(chunk_points));
-            under_way.push_back(self.start_chunk(bases, pin, points, 0)?);
+            let end = end_of_chunk(bases.data.as_slice(), start, chunk_points);
+            under_way.push_back(self.start_chunk(bases, pin, start..end, 0)?);
+            start = end;
         }
         while !under_way.is_empty() {
             self.finish_oldest(bases, pin, under_way)?;
         }
         Ok(())
+    }
+
+    /// What the device reads some bases from.
+    fn source(&self, bases: &Bases, points: &Range<usize>) -> Result<Source, EngineError> {
+        if self.device.common.config.lend_bases {
+            let stretch: SharedBytes = Arc::new(Stretch(bases.data.clone(), points.clone()));
+            if let Some(loan) = self.device.function.dma.lend(&stretch) {
+                return Ok(Source::Lent(loan));
+            }
+        }
+        let len = points.len() * BASE_BYTES;
+        let staging = self.device.pool.lease_public(len).map_err(|e| no_memory(&self.name, len, &e))?;
+        Ok(Source::Staged(staging))
     }
 
     fn start_chunk(
@@ -96,32 +162,40 @@ impl Shared {
         points: Range<usize>,
         attempt: u32,
     ) -> Result<Chunk, EngineError> {
-        // The device takes the key's own form: what lies in its file goes over as it is, one pass for check, digest and copy.
+        // The device takes the key's own form: what lies in its file goes over as it is, from where it lies if the device can be lent that. One pass for
+        // check, digest and, if it must be, copy. Were lent memory changed after the look, the device's digest would not be this one.
         let part = &bases.data.as_slice()[points.clone()];
         let len = points.len() * BASE_BYTES;
-        let staging = self.device.pool.lease_public(len).map_err(|e| no_memory(&self.name, len, &e))?;
+        let source = self.source(bases, &points)?;
         let mut digest = Digest::default();
         for (i, block) in part.chunks(BLOCK_POINTS).enumerate() {
             if let Some(bad) = look(block, &mut digest) {
                 let position = (points.start + i * BLOCK_POINTS + bad) as u64;
                 return Err(EngineError::BadValue { what: "base coordinate", position });
             }
-            staging.write(i * BLOCK_POINTS * BASE_BYTES, bytemuck::cast_slice(block));
+            if let Source::Staged(staging) = &source {
+                staging.write(i * BLOCK_POINTS * BASE_BYTES, bytemuck::cast_slice(block));
+            }
         }
         let len_bytes = len as u64;
         let descriptor = Descriptor {
             opcode: layout::OPCODE_COPY,
-            flags: layout::FLAG_DST_DEV,
-            src0: staging.iova().0,
+            flags: layout::FLAG_DST_DEV | if points.end == bases.len() { layout::FLAG_IRQ } else { 0 },
+            src0: source.iova().0,
             dst: pin.start() + (points.start * BASE_BYTES) as u64,
             count: len_bytes,
             dst_len_bytes: len_bytes,
             ..Descriptor::default()
         };
-        let work = Work { descriptor, inputs: vec![staging], output: None, expected_work: len_bytes };
+        let (inputs, loan) = match source {
+            Source::Lent(loan) => (Vec::new(), Some(loan)),
+            Source::Staged(staging) => (vec![staging], None),
+        };
+        let is_lent = loan.is_some();
+        let work = Work { descriptor, inputs, loan, output: None, expected_work: len_bytes };
         let purpose = Purpose::Copy { digest: digest.value() };
         let ticket = self.submit(Tracked::new(purpose, vec![work]))?;
-        Ok(Chunk { points, ticket, attempt })
+        Ok(Chunk { points, ticket, attempt, is_lent })
     }
 
     fn finish_oldest(

@@ -44,6 +44,7 @@ pub use memory::{DeviceDma, DmaFault, HostMemory, PAGE_BYTES};
 pub use observe::{Event, Observer, observed};
 pub use sysfs::{Link, PciFunction, PciTree};
 pub use traits::{
-    BusMaster, DmaBuffer, DmaError, DmaSpace, Function, FunctionReset, Iova, Irq, Mmio, ResetError,
+    BusMaster, DmaBuffer, DmaError, DmaLoan, DmaSpace, Function, FunctionReset, Iova, Irq, Mmio, ResetError,
+    SharedBytes,
 };
 pub use vfio::{AccessError, VfioAccess, VfioError, VfioOptions, open_vfio, reset_vfio};

@@ -1,10 +1,25 @@
 //! DMA memory behind a mapper: what the kernel's IOMMU and a served device have in common.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 
-use crate::{DmaBuffer, DmaError, DmaSpace, Iova, PAGE_BYTES, iova::IovaAllocator, mapping::Mapping};
+use crate::{
+    DmaBuffer, DmaError, DmaLoan, DmaSpace, Iova, PAGE_BYTES, SharedBytes, iova::IovaAllocator,
+    mapping::Mapping, memory::is_whole_pages,
+};
+
+/// What a copy of a MiB takes, about. Where mapping takes longer, as page by page through the IOMMU of a virtual machine, lending does not pay.
+const COPY_OF_MIB: Duration = Duration::from_micros(100);
+/// Loans that may take longer, as one alone does when its thread was not scheduled.
+const SLOW_LOANS_MOST: u32 = 3;
 
 /// Makes memory and shows it to a device.
 pub(crate) trait Mapper: Send + Sync {
@@ -18,6 +33,10 @@ pub(crate) trait Mapper: Send + Sync {
     }
     /// Lets the device reach it.
     fn map(&self, iova: Iova, memory: &Mapping, token: &Self::Token) -> io::Result<()>;
+    /// Lets the device read memory of somebody else, whole pages; `None` where that is never possible.
+    fn lend(&self, _iova: Iova, _memory: &[u8]) -> Option<io::Result<()>> {
+        None
+    }
     /// Ends that: when this returns well, the device reaches it no more.
     fn unmap(&self, iova: Iova, len_bytes: usize) -> io::Result<()>;
 }
@@ -26,11 +45,12 @@ pub(crate) trait Mapper: Send + Sync {
 pub(crate) struct MappedSpace<M> {
     mapper: Arc<M>,
     iovas: Arc<Mutex<IovaAllocator>>,
+    slow_loans: AtomicU32,
 }
 
 impl<M: Mapper> MappedSpace<M> {
     pub(crate) fn new(mapper: Arc<M>, iovas: IovaAllocator) -> Self {
-        Self { mapper, iovas: Arc::new(Mutex::new(iovas)) }
+        Self { mapper, iovas: Arc::new(Mutex::new(iovas)), slow_loans: AtomicU32::new(0) }
     }
 }
 
@@ -64,6 +84,58 @@ impl<M: Mapper + 'static> DmaSpace for MappedSpace<M> {
         }
         let (mapper, iovas) = (self.mapper.clone(), self.iovas.clone());
         Ok(Box::new(MappedBuffer { memory: Some((memory, token)), iova, mapper, iovas }))
+    }
+
+    /// Whatever is in the way (limits of locked memory, memory that cannot be pinned), a buffer will do.
+    fn lend(&self, memory: &SharedBytes) -> Option<Box<dyn DmaLoan>> {
+        let bytes = (**memory).as_ref();
+        if !is_whole_pages(bytes) || self.slow_loans.load(Ordering::Relaxed) >= SLOW_LOANS_MOST {
+            return None;
+        }
+        let iova = self.iovas.lock().alloc(bytes.len() as u64)?;
+        let began = Instant::now();
+        match self.mapper.lend(iova, bytes) {
+            Some(Ok(())) => {}
+            refused => {
+                self.iovas.lock().free(iova);
+                if let Some(Err(error)) = refused {
+                    tracing::debug!("{} bytes cannot be lent to the device: {error}", bytes.len());
+                }
+                return None;
+            }
+        }
+        if began.elapsed().as_nanos() << 20 > COPY_OF_MIB.as_nanos() * bytes.len() as u128 {
+            self.slow_loans.fetch_add(1, Ordering::Relaxed);
+        }
+        let (mapper, iovas) = (self.mapper.clone(), self.iovas.clone());
+        Some(Box::new(MappedLoan { memory: memory.clone(), len_bytes: bytes.len(), iova, mapper, iovas }))
+    }
+}
+
+struct MappedLoan<M: Mapper> {
+    memory: SharedBytes,
+    len_bytes: usize,
+    iova: Iova,
+    mapper: Arc<M>,
+    iovas: Arc<Mutex<IovaAllocator>>,
+}
+
+impl<M: Mapper> DmaLoan for MappedLoan<M> {
+    fn iova(&self) -> Iova {
+        self.iova
+    }
+}
+
+impl<M: Mapper> Drop for MappedLoan<M> {
+    /// Memory that the device was not seen to let go is kept, so that nothing else comes to lie where the device reads.
+    fn drop(&mut self) {
+        match self.mapper.unmap(self.iova, self.len_bytes) {
+            Ok(()) => self.iovas.lock().free(self.iova),
+            Err(error) => {
+                tracing::warn!("{} lent bytes could not be unmapped and are kept: {error}", self.len_bytes);
+                std::mem::forget(self.memory.clone());
+            }
+        }
     }
 }
 
@@ -134,6 +206,103 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    /// Bytes that may begin within a page.
+    struct Part(Vec<u8>, std::ops::Range<usize>);
+
+    impl AsRef<[u8]> for Part {
+        fn as_ref(&self) -> &[u8] {
+            &self.0[self.1.clone()]
+        }
+    }
+
+    fn part(offset: usize, len_bytes: usize) -> SharedBytes {
+        let bytes = vec![7; 4 * PAGE_BYTES];
+        let start = bytes.as_ptr().addr().wrapping_neg() % PAGE_BYTES + offset;
+        Arc::new(Part(bytes, start..start + len_bytes))
+    }
+
+    /// Lends and takes back as it is told.
+    #[derive(Default)]
+    struct Lender {
+        takes: Duration,
+        refuses: bool,
+        keeps: bool,
+        lent: Mutex<Vec<(u64, usize)>>,
+    }
+
+    impl Mapper for Lender {
+        type Token = ();
+
+        fn memory(&self, _: usize) -> io::Result<(Mapping, ())> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn map(&self, _: Iova, _: &Mapping, (): &()) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn lend(&self, iova: Iova, memory: &[u8]) -> Option<io::Result<()>> {
+            if self.refuses {
+                return Some(Err(io::Error::from_raw_os_error(libc::ENOMEM)));
+            }
+            std::thread::sleep(self.takes);
+            self.lent.lock().push((iova.0, memory.len()));
+            Some(Ok(()))
+        }
+
+        fn unmap(&self, iova: Iova, len_bytes: usize) -> io::Result<()> {
+            if self.keeps {
+                return Err(io::ErrorKind::Other.into());
+            }
+            self.lent.lock().retain(|&one| one != (iova.0, len_bytes));
+            Ok(())
+        }
+    }
+
+    fn lender(lender: Lender) -> MappedSpace<Lender> {
+        MappedSpace::new(Arc::new(lender), IovaAllocator::new(&[]))
+    }
+
+    #[test]
+    fn whole_pages_are_lent_until_the_loan_ends() {
+        let space = lender(Lender::default());
+        for (offset, len_bytes) in [(64, PAGE_BYTES), (0, 64), (0, PAGE_BYTES + 64), (0, 0)] {
+            assert!(space.lend(&part(offset, len_bytes)).is_none(), "{len_bytes} bytes at {offset}");
+        }
+        let memory = part(0, 2 * PAGE_BYTES);
+        let loan = space.lend(&memory).expect("whole pages");
+        assert_eq!(*space.mapper.lent.lock(), [(loan.iova().0, 2 * PAGE_BYTES)]);
+        assert_eq!(Arc::strong_count(&memory), 2, "the loan holds the memory");
+        drop(loan);
+        assert!(space.mapper.lent.lock().is_empty());
+        assert_eq!(Arc::strong_count(&memory), 1);
+    }
+
+    #[test]
+    fn a_loan_that_is_refused_leaves_no_trace() {
+        let space = lender(Lender { refuses: true, ..Lender::default() });
+        let free = space.iovas.lock().free_bytes();
+        assert!(space.lend(&part(0, PAGE_BYTES)).is_none());
+        assert_eq!(space.iovas.lock().free_bytes(), free);
+    }
+
+    #[test]
+    fn what_the_device_does_not_let_go_is_kept() {
+        let space = lender(Lender { keeps: true, ..Lender::default() });
+        let (memory, free) = (part(0, PAGE_BYTES), space.iovas.lock().free_bytes());
+        drop(space.lend(&memory).expect("a page"));
+        assert_eq!(Arc::strong_count(&memory), 2, "nothing else may come to lie there");
+        assert!(space.iovas.lock().free_bytes() < free, "nor its address be another's");
+    }
+
+    #[test]
+    fn where_mapping_is_slower_than_a_copy_nothing_is_lent() {
+        let space = lender(Lender { takes: COPY_OF_MIB, ..Lender::default() });
+        let memory = part(0, PAGE_BYTES);
+        let lent = (0..10).filter(|_| space.lend(&memory).is_some()).count();
+        assert_eq!(lent, SLOW_LOANS_MOST as usize);
+    }
 
     /// Memory that the device cannot be given, and other memory that it can, or not.
     struct Picky {

@@ -15,7 +15,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use thiserror::Error;
 
-use crate::{BusMaster, DmaBuffer, DmaError, DmaSpace, Iova};
+use crate::{BusMaster, DmaBuffer, DmaError, DmaLoan, DmaSpace, Iova, SharedBytes};
 
 /// The unit of mapping.
 pub const PAGE_BYTES: usize = 4096;
@@ -35,14 +35,38 @@ pub struct DmaFault {
     pub len_bytes: usize,
 }
 
+enum Bytes {
+    /// Both sides may touch them at once.
+    Words(Box<[AtomicU64]>),
+    /// The device may read them.
+    Lent(SharedBytes),
+}
+
+impl Bytes {
+    fn len_bytes(&self) -> usize {
+        match self {
+            Self::Words(words) => words.len() * 8,
+            Self::Lent(bytes) => (**bytes).as_ref().len(),
+        }
+    }
+}
+
 struct Pages {
     iova: u64,
-    words: Box<[AtomicU64]>,
+    bytes: Bytes,
 }
 
 impl Pages {
     fn len_bytes(&self) -> usize {
-        self.words.len() * 8
+        self.bytes.len_bytes()
+    }
+
+    /// Of memory that is ours; what is lent has none.
+    fn words(&self) -> &[AtomicU64] {
+        match &self.bytes {
+            Bytes::Words(words) => words,
+            Bytes::Lent(_) => &[],
+        }
     }
 
     fn check(&self, offset: usize, len_bytes: usize) {
@@ -55,11 +79,14 @@ impl Pages {
 
     fn read(&self, offset: usize, to: &mut [u8]) {
         self.check(offset, to.len());
+        if let Bytes::Lent(bytes) = &self.bytes {
+            return to.copy_from_slice(&(**bytes).as_ref()[offset..offset + to.len()]);
+        }
         let (head, rest) = to.split_at_mut((offset.wrapping_neg() % 8).min(to.len()));
         self.read_within(offset, head);
         let first = (offset + head.len()) / 8;
         let (whole, tail) = rest.as_chunks_mut::<8>();
-        let words = &self.words[first..first + whole.len()];
+        let words = &self.words()[first..first + whole.len()];
         for (word, to) in words.iter().zip(whole.iter_mut()) {
             *to = word.load(Ordering::Acquire).to_le_bytes();
         }
@@ -70,7 +97,7 @@ impl Pages {
     fn read_within(&self, offset: usize, to: &mut [u8]) {
         if !to.is_empty() {
             let lane = offset % 8;
-            let word = self.words[offset / 8].load(Ordering::Acquire).to_le_bytes();
+            let word = self.words()[offset / 8].load(Ordering::Acquire).to_le_bytes();
             to.copy_from_slice(&word[lane..lane + to.len()]);
         }
     }
@@ -81,7 +108,7 @@ impl Pages {
         self.write_within(offset, head);
         let first = (offset + head.len()) / 8;
         let (whole, tail) = rest.as_chunks::<8>();
-        let words = &self.words[first..first + whole.len()];
+        let words = &self.words()[first..first + whole.len()];
         for (word, from) in words.iter().zip(whole) {
             word.store(u64::from_le_bytes(*from), Ordering::Release);
         }
@@ -91,7 +118,7 @@ impl Pages {
     /// Some bytes of one word; the others are left as another thread may be writing them.
     fn write_within(&self, offset: usize, from: &[u8]) {
         if !from.is_empty() {
-            merge(&self.words[offset / 8], offset % 8, from);
+            merge(&self.words()[offset / 8], offset % 8, from);
         }
     }
 }
@@ -117,8 +144,8 @@ struct Space {
 
 impl Space {
     /// A free range of IOVAs with an unmapped page after it; freed addresses come back only after all others.
-    fn map(&self, words: Box<[AtomicU64]>) -> Option<Arc<Pages>> {
-        let len_bytes = (words.len() * 8) as u64;
+    fn map(&self, bytes: Bytes) -> Option<Arc<Pages>> {
+        let len_bytes = bytes.len_bytes() as u64;
         let taken_bytes = len_bytes + PAGE_BYTES as u64;
         let mut next = self.next.lock();
         let mut mapped = self.mapped.write();
@@ -142,7 +169,7 @@ impl Space {
             }
         }
         *next = at + taken_bytes;
-        let pages = Arc::new(Pages { iova: at, words });
+        let pages = Arc::new(Pages { iova: at, bytes });
         mapped.insert(at, pages.clone());
         Some(pages)
     }
@@ -192,9 +219,24 @@ impl DmaSpace for HostMemory {
             return Err(none);
         }
         let words = (0..rounded / 8).map(|_| AtomicU64::new(0)).collect();
-        let pages = self.space.map(words).ok_or(none)?;
+        let pages = self.space.map(Bytes::Words(words)).ok_or(none)?;
         Ok(Box::new(HostBuffer { pages, space: self.space.clone() }))
     }
+
+    fn lend(&self, memory: &SharedBytes) -> Option<Box<dyn DmaLoan>> {
+        if !is_whole_pages((**memory).as_ref()) {
+            return None;
+        }
+        let pages = self.space.map(Bytes::Lent(memory.clone()))?;
+        Some(Box::new(HostBuffer { pages, space: self.space.clone() }))
+    }
+}
+
+/// Whether these are whole pages, at least one.
+pub(crate) fn is_whole_pages(bytes: &[u8]) -> bool {
+    !bytes.is_empty()
+        && bytes.as_ptr().addr().is_multiple_of(PAGE_BYTES)
+        && bytes.len().is_multiple_of(PAGE_BYTES)
 }
 
 struct HostBuffer {
@@ -205,6 +247,12 @@ struct HostBuffer {
 impl Drop for HostBuffer {
     fn drop(&mut self) {
         self.space.mapped.write().remove(&self.pages.iova);
+    }
+}
+
+impl DmaLoan for HostBuffer {
+    fn iova(&self) -> Iova {
+        Iova(self.pages.iova)
     }
 }
 
@@ -228,7 +276,7 @@ impl DmaBuffer for HostBuffer {
     fn read_u32_acquire(&self, offset: usize) -> u32 {
         assert!(offset.is_multiple_of(4), "a word at {offset} is not aligned");
         self.pages.check(offset, 4);
-        let word = self.pages.words[offset / 8].load(Ordering::Acquire);
+        let word = self.pages.words()[offset / 8].load(Ordering::Acquire);
         if offset.is_multiple_of(8) { word as u32 } else { (word >> 32) as u32 }
     }
 
@@ -239,7 +287,7 @@ impl DmaBuffer for HostBuffer {
 
     /// Atomic stores that another thread may see are not optimised away.
     fn wipe(&self) {
-        for word in &self.pages.words {
+        for word in self.pages.words() {
             word.store(0, Ordering::Release);
         }
     }
@@ -261,6 +309,14 @@ impl BusMaster for DeviceDma {
     fn write(&self, iova: Iova, from: &[u8]) -> Result<(), DmaFault> {
         self.write(iova, from)
     }
+
+    fn lent(&self, iova: Iova, len_bytes: usize) -> Option<(SharedBytes, usize)> {
+        let (pages, offset) = self.space.find(iova, len_bytes).ok()?;
+        match &pages.bytes {
+            Bytes::Lent(bytes) => Some((bytes.clone(), offset)),
+            Bytes::Words(_) => None,
+        }
+    }
 }
 
 impl DeviceDma {
@@ -277,9 +333,12 @@ impl DeviceDma {
     /// Writes bytes, in rising order of address, the last word last.
     ///
     /// # Errors
-    /// [`DmaFault`] if any byte is not mapped.
+    /// [`DmaFault`] if any byte is not mapped, or lent, as that is mapped for reading only.
     pub fn write(&self, iova: Iova, from: &[u8]) -> Result<(), DmaFault> {
         let (pages, offset) = self.space.find(iova, from.len())?;
+        if matches!(pages.bytes, Bytes::Lent(_)) {
+            return Err(DmaFault { iova, len_bytes: from.len() });
+        }
         pages.write(offset, from);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{DmaBuffer, DmaError, DmaSpace, Function, Iova, Mmio};
+use crate::{DmaBuffer, DmaError, DmaLoan, DmaSpace, Function, Iova, Mmio, SharedBytes};
 
 /// What the host did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,5 +68,11 @@ impl DmaSpace for Observed<dyn DmaSpace> {
         let buffer = self.inner.alloc(len_bytes)?;
         self.observer.event(Event::Map { iova: buffer.iova(), len_bytes: buffer.len_bytes() });
         Ok(buffer)
+    }
+
+    fn lend(&self, memory: &SharedBytes) -> Option<Box<dyn DmaLoan>> {
+        let loan = self.inner.lend(memory)?;
+        self.observer.event(Event::Map { iova: loan.iova(), len_bytes: (**memory).as_ref().len() });
+        Some(loan)
     }
 }

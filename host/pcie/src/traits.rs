@@ -75,6 +75,15 @@ pub enum DmaError {
     Map(#[from] std::io::Error),
 }
 
+/// Bytes that nobody changes while somebody holds them.
+pub type SharedBytes = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
+/// Memory of the process that the device may read where it lies, and cannot write, until this is dropped.
+pub trait DmaLoan: Send + Sync {
+    /// Where the device finds the first byte; a multiple of 4096.
+    fn iova(&self) -> Iova;
+}
+
 /// Where DMA memory comes from. Dropping a buffer unmaps it.
 pub trait DmaSpace: Send + Sync {
     /// Zeroed memory of at least so many bytes (rounded up to a page), mapped for the device.
@@ -82,6 +91,12 @@ pub trait DmaSpace: Send + Sync {
     /// # Errors
     /// [`DmaError`] if there is none.
     fn alloc(&self, len_bytes: usize) -> Result<Box<dyn DmaBuffer>, DmaError>;
+
+    /// Lets the device read memory where it lies, so that nobody copies it: whole pages only, as a device reaches all of a page. `None` where begin or
+    /// length is no multiple of 4096, where this space lends nothing, or where it cannot now: then the bytes go by a buffer.
+    fn lend(&self, _memory: &SharedBytes) -> Option<Box<dyn DmaLoan>> {
+        None
+    }
 }
 
 /// One interrupt vector. Interrupts may merge, come early or for nothing: they are a hint to look, never a count.
@@ -129,6 +144,10 @@ pub trait BusMaster: Send + Sync {
     /// # Errors
     /// [`DmaFault`] if any byte is not mapped; nothing is written then.
     fn write(&self, iova: Iova, from: &[u8]) -> Result<(), DmaFault>;
+    /// What lies there where the host lent it ([`DmaSpace::lend`]), with the place of the first byte in it: it can be read without a copy.
+    fn lent(&self, _iova: Iova, _len_bytes: usize) -> Option<(SharedBytes, usize)> {
+        None
+    }
 }
 
 /// A PCIe function, as the driver is handed it.

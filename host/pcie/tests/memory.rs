@@ -4,7 +4,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use millrace_pcie::{
     CallCount, DmaError, DmaSpace, Event, FakeMmio, FaultyDma, FaultyMmio, Function, HostMemory, Iova, Irq,
-    IrqLine, Mmio, MmioFault, Observer, observed,
+    IrqLine, Mmio, MmioFault, Observer, SharedBytes, observed,
 };
 
 #[test]
@@ -180,4 +180,40 @@ fn an_observer_sees_what_the_host_does() {
         Event::Map { iova, len_bytes: 8192 },
     ];
     assert_eq!(*log.0.lock().unwrap(), expected);
+}
+
+/// Bytes that begin at a page, or elsewhere.
+struct Part(Arc<Vec<u8>>, std::ops::Range<usize>);
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &self.0[self.1.clone()]
+    }
+}
+
+#[test]
+fn the_device_reads_what_is_lent_and_cannot_write_it() {
+    let bytes: Vec<u8> = (0..4 * 4096u32).map(|i| (i % 251) as u8).collect();
+    let start = bytes.as_ptr().addr().wrapping_neg() % 4096;
+    let expected = bytes[start..start + 8192].to_vec();
+    let bytes = Arc::new(bytes);
+    let part = |range| -> SharedBytes { Arc::new(Part(bytes.clone(), range)) };
+    let whole = part(start..start + 8192);
+    let memory = HostMemory::with_limit(8192);
+    let device = memory.device();
+    for range in [start..start, start..start + 64, start + 64..start + 4096 + 64] {
+        assert!(memory.lend(&part(range)).is_none(), "whole pages only");
+    }
+    let loan = memory.lend(&whole).expect("two whole pages");
+    let Iova(base) = loan.iova();
+    let mut back = vec![0; 8192];
+    device.read(Iova(base), &mut back).unwrap();
+    assert!(back == expected);
+    assert!(device.read(Iova(base + 8191), &mut [0; 2]).is_err(), "nothing lies behind it");
+    assert!(device.write(Iova(base), &[1]).is_err(), "mapped for reading only");
+    assert!((*whole).as_ref() == expected);
+    assert!(memory.lend(&whole).is_none(), "loans count as mapped");
+    drop(loan);
+    assert!(device.read(Iova(base), &mut back).is_err());
+    assert!(memory.lend(&whole).is_some());
 }

@@ -295,7 +295,9 @@ impl Device {
     pub(crate) fn perform(&self, state: &mut MutexGuard<'_, State>, engine: usize, command: Command) {
         state.engines[engine].running = Some(command);
         let generation = state.engines[engine].generation;
-        let outcome = MutexGuard::unlocked(state, || self.attempt(&command, engine, generation));
+        let memory_generation = self.memory.lock().generation;
+        let outcome =
+            MutexGuard::unlocked(state, || self.attempt(&command, engine, generation, memory_generation));
         if state.engines[engine].generation == generation {
             state.engines[engine].running = None;
             self.finish(state, &command, outcome);
@@ -337,7 +339,13 @@ impl Device {
         }
     }
 
-    fn attempt(&self, command: &Command, engine: usize, generation: u64) -> Result<Done, (Cause, u64)> {
+    fn attempt(
+        &self,
+        command: &Command,
+        engine: usize,
+        generation: u64,
+        memory_generation: u64,
+    ) -> Result<Done, (Cause, u64)> {
         match command.fault {
             Some(Fault::Fail { cause, position }) => return Err((cause, position)),
             Some(Fault::Slow(more)) => self.linger(more, engine, generation),
@@ -351,7 +359,8 @@ impl Device {
             _ => {}
         }
         jobs::check_sizes(&command.descriptor, self)?;
-        jobs::run(self, &command.descriptor)
+        let streams = command.fault.is_none().then_some(memory_generation);
+        jobs::run(self, &command.descriptor, streams)
     }
 
     /// Writes the result and then the completion, as one step: a reset comes before or after it.
@@ -367,7 +376,7 @@ impl Device {
         match outcome {
             Ok((done, digest)) => {
                 let counters = done.counters;
-                if d.opcode == layout::OPCODE_COPY {
+                if d.opcode == layout::OPCODE_COPY && done.streamed.is_none() {
                     *self.scratch.lock() = done.bytes;
                 }
                 completion.cycles = counters.cycles;
@@ -401,11 +410,11 @@ impl Device {
             Some(Fault::WrongResult) => jobs::make_wrong(d.opcode, &mut done.bytes),
             _ => {}
         }
-        let digest = digest(&done.bytes);
+        let digest = done.streamed.map_or_else(|| digest(&done.bytes), |streamed| streamed.digest);
         if let Some(Fault::FlipOnTheWay { bit }) = command.fault {
             flip(&mut done.bytes, bit);
         }
-        let beats = done.bytes.len() as u64 / 64;
+        let beats = done.streamed.map_or(done.bytes.len() as u64 / 64, |streamed| streamed.beats);
         if d.flags & layout::FLAG_DST_DEV != 0 {
             let written = self.memory.lock().write(d.dst, &done.bytes);
             written.map_err(|BadAddress(at)| (Cause::MemWrite, at))?;

@@ -1,4 +1,4 @@
-//! What each opcode does: inputs → bytes for dst, or cause and position. Nothing is written here.
+//! What each opcode does: inputs → bytes for dst, or cause and position. Nothing is written here but what a copy streams into device memory.
 
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{AdditiveGroup, Field, Zero};
@@ -10,17 +10,22 @@ use millrace_regs::{Cause, Descriptor, layout};
 use crate::{
     cycles::{self, Counters},
     device::Device,
+    digest::Digest,
 };
 
 const BEAT_BYTES: u64 = 64;
 const POINT_BYTES: u64 = 128;
 /// Read from the host at once.
 const STEP_BYTES: u64 = 1 << 20;
+/// Copied into device memory at once: between two a reset comes.
+const PIECE_BYTES: u64 = 1 << 16;
 
 /// A job's work, ready to be written.
 #[derive(Default)]
 pub(crate) struct Done {
     pub(crate) bytes: Vec<u8>,
+    /// Of a copy from the host to device memory, which is there already.
+    pub(crate) streamed: Option<Streamed>,
     pub(crate) counters: Counters,
     /// Non-zero digits of an MSM.
     pub(crate) digits: u64,
@@ -29,6 +34,13 @@ pub(crate) struct Done {
     pub(crate) memory_beats: u64,
     /// Bytes kept of what was read from the host.
     host_bytes: u64,
+}
+
+/// What was written as it came.
+#[derive(Clone, Copy)]
+pub(crate) struct Streamed {
+    pub(crate) beats: u64,
+    pub(crate) digest: u64,
 }
 
 type Failure = (Cause, u64);
@@ -68,9 +80,10 @@ pub(crate) fn check_sizes(d: &Descriptor, device: &Device) -> Result<(), Failure
     if d.dst_len_bytes < needed { Err((Cause::BadLength, needed)) } else { Ok(()) }
 }
 
-pub(crate) fn run(device: &Device, d: &Descriptor) -> Result<Done, Failure> {
+/// `streams`: nothing will be done to the bytes before they are written, and the device memory's generation when the job began.
+pub(crate) fn run(device: &Device, d: &Descriptor, streams: Option<u64>) -> Result<Done, Failure> {
     match d.opcode {
-        layout::OPCODE_COPY => copy(device, d),
+        layout::OPCODE_COPY => copy(device, d, streams),
         layout::OPCODE_MSM_G1 => msm(device, d),
         layout::OPCODE_NTT => ntt(device, d),
         _ => Ok(Done::default()),
@@ -127,18 +140,52 @@ impl Done {
                 bytes.resize(end, 0);
             }
             let from = address.checked_add(at as u64).ok_or((Cause::HostRead, address))?;
-            if device.dma.read(Iova(from), &mut bytes[at..end]).is_err() {
-                let mut beat = [0; BEAT_BYTES as usize];
-                let mut starts = (0..n).step_by(BEAT_BYTES as usize).map(|i| from.saturating_add(i));
-                let failed = starts.find(|&start| device.dma.read(Iova(start), &mut beat).is_err());
-                return Err((Cause::HostRead, failed.unwrap_or(from)));
-            }
+            read_host(device, from, &mut bytes[at..end])?;
             self.host_bytes += n;
             at = end;
         }
         bytes.truncate(at);
         Ok(bytes)
     }
+
+    /// Copies from the host into device memory as the bytes come, and digests them on the way. What was written before a failure, or before the copy was
+    /// taken away, stays: so it is on the device, which streams.
+    fn stream(&mut self, device: &Device, d: &Descriptor, generation: u64) -> Result<Streamed, Failure> {
+        self.host_beats += d.count / BEAT_BYTES;
+        device.memory.lock().check(d.dst, d.count).map_err(|bad| (Cause::MemWrite, bad.0))?;
+        let mut digest = Digest::default();
+        let mut done = 0;
+        while done < d.count {
+            let from = d.src0.checked_add(done).ok_or((Cause::HostRead, d.src0))?;
+            let most = (d.count - done).min(PIECE_BYTES) as usize;
+            let mut memory = device.memory.lock();
+            if memory.generation != generation {
+                // Nobody hears of it.
+                return Err((Cause::Reset, 0));
+            }
+            let room = memory.room(d.dst + done, most).map_err(|bad| (Cause::MemWrite, bad.0))?;
+            match device.dma.lent(Iova(from), room.len()) {
+                Some((lent, at)) => digest.copy(&(*lent).as_ref()[at..], room),
+                None => {
+                    read_host(device, from, room)?;
+                    digest.update(room);
+                }
+            }
+            done += room.len() as u64;
+        }
+        Ok(Streamed { beats: d.count / BEAT_BYTES, digest: digest.value() })
+    }
+}
+
+/// Reads from the host, or says which beat could not be read.
+fn read_host(device: &Device, from: u64, to: &mut [u8]) -> Result<(), Failure> {
+    if device.dma.read(Iova(from), to).is_ok() {
+        return Ok(());
+    }
+    let mut beat = [0; BEAT_BYTES as usize];
+    let mut starts = (0..to.len() as u64).step_by(BEAT_BYTES as usize).map(|i| from.saturating_add(i));
+    let failed = starts.find(|&start| device.dma.read(Iova(start), &mut beat).is_err());
+    Err((Cause::HostRead, failed.unwrap_or(from)))
 }
 
 /// What one job reads from the host at most, in bytes: as much as device memory holds, or the longest transform. The model keeps a
@@ -148,8 +195,15 @@ fn job_bytes_most(device: &Device) -> u64 {
     (1u64 << config.log_memory_bytes).max(32 << config.ntt_log_max)
 }
 
-fn copy(device: &Device, d: &Descriptor) -> Result<Done, Failure> {
+fn copy(device: &Device, d: &Descriptor, streams: Option<u64>) -> Result<Done, Failure> {
     let mut done = Done { counters: cycles::copy(d.count / BEAT_BYTES), ..Done::default() };
+    if let Some(generation) = streams
+        && d.flags & layout::FLAG_SRC0_DEV == 0
+        && d.flags & layout::FLAG_DST_DEV != 0
+    {
+        done.streamed = Some(done.stream(device, d, generation)?);
+        return Ok(done);
+    }
     let room = std::mem::take(&mut *device.scratch.lock());
     done.bytes = done.read_to(room, device, d.flags & layout::FLAG_SRC0_DEV != 0, d.src0, d.count)?;
     Ok(done)

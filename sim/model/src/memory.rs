@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
-const PAGE_BYTES: u64 = 1 << 20;
+/// Long, so that a copy goes through memory that lies in a row.
+const PAGE_BYTES: u64 = 1 << 22;
 
 /// Bytes from 0 up to a power of two; what was never written reads as zero.
 pub(crate) struct DeviceMemory {
     pages: HashMap<u64, Box<[u8]>>,
     len_bytes: u64,
+    /// Rises when a copy is taken away, which then writes no more.
+    pub(crate) generation: u64,
 }
 
 /// The first address of an access that does not exist.
@@ -16,7 +19,7 @@ pub(crate) struct BadAddress(pub(crate) u64);
 
 impl DeviceMemory {
     pub(crate) fn new(log_bytes: u32) -> Self {
-        Self { pages: HashMap::new(), len_bytes: 1 << log_bytes }
+        Self { pages: HashMap::new(), len_bytes: 1 << log_bytes, generation: 0 }
     }
 
     pub(crate) fn check(&self, address: u64, len: u64) -> Result<(), BadAddress> {
@@ -57,16 +60,23 @@ impl DeviceMemory {
         let mut at = address;
         let mut rest = from;
         while !rest.is_empty() {
-            let within = (at % PAGE_BYTES) as usize;
-            let n = rest.len().min(PAGE_BYTES as usize - within);
-            let (now, later) = rest.split_at(n);
-            let page =
-                self.pages.entry(at / PAGE_BYTES).or_insert_with(|| vec![0; PAGE_BYTES as usize].into());
-            page[within..within + n].copy_from_slice(now);
+            let room = self.room(at, rest.len())?;
+            let (now, later) = rest.split_at(room.len());
+            room.copy_from_slice(now);
+            at += now.len() as u64;
             rest = later;
-            at += n as u64;
         }
         Ok(())
+    }
+
+    /// What lies at an address, to be written: as many bytes of `most` as lie in a row.
+    pub(crate) fn room(&mut self, address: u64, most: usize) -> Result<&mut [u8], BadAddress> {
+        self.check(address, most as u64)?;
+        let within = (address % PAGE_BYTES) as usize;
+        let n = most.min(PAGE_BYTES as usize - within);
+        let page = self.pages.entry(address / PAGE_BYTES);
+        let page = page.or_insert_with(|| vec![0; PAGE_BYTES as usize].into());
+        Ok(&mut page[within..within + n])
     }
 }
 

@@ -89,13 +89,23 @@ impl Queue {
         self.setup = Some(Setup { sq_base: self.sq_base, cq_base: self.cq_base, entries, epoch: self.epoch });
     }
 
+    /// Completions that it has room for, of those that it could hold.
+    fn room(&self, setup: &Setup, doorbell: &Doorbell) -> u32 {
+        let mask = setup.entries - 1;
+        let unread = self.cq_tail.wrapping_sub(doorbell.cq_head()) & mask;
+        mask.saturating_sub(unread + self.in_flight)
+    }
+
+    /// Whether the end of a job lets it go on.
+    fn is_held_up(&self, doorbell: &Doorbell) -> bool {
+        self.starting || self.setup.as_ref().is_none_or(|setup| self.room(setup, doorbell) == 0)
+    }
+
     /// The set-up if there is a descriptor to fetch and room for its completion.
     pub(crate) fn fetchable(&self, doorbell: &Doorbell) -> Option<Setup> {
         let setup = self.setup.filter(|_| self.enable && !self.starting && self.error == 0)?;
-        let mask = setup.entries - 1;
-        let unread = self.cq_tail.wrapping_sub(doorbell.cq_head()) & mask;
-        let room = unread + self.in_flight < mask;
-        (room && self.sq_head != doorbell.sq_tail() & mask).then_some(setup)
+        let is_work = self.sq_head != doorbell.sq_tail() & (setup.entries - 1);
+        (is_work && self.room(&setup, doorbell) > 0).then_some(setup)
     }
 }
 
@@ -130,7 +140,9 @@ impl Device {
                     idle &= !self.fetch(&mut state, queue, setup);
                 }
             }
-            if idle && !self.changes_soon(&mut state, seen) {
+            // Whoever has jobs waiting misses nothing while the dispatcher sleeps, and the machine has few cores.
+            let busy = state.engines.iter().any(|engine| !engine.waiting.is_empty());
+            if idle && (busy || !self.changes_soon(&mut state, seen)) {
                 MutexGuard::unlocked(&mut state, || {
                     let mut nap = self.nap.lock();
                     self.asleep.store(true, Ordering::SeqCst);
@@ -251,6 +263,7 @@ impl Device {
     pub(crate) fn complete(&self, state: &mut State, command: &Command, mut completion: Completion) {
         let queue = command.queue;
         let one = &mut state.queues[queue];
+        let was_held_up = one.is_held_up(&self.doorbells[queue]);
         one.in_flight = one.in_flight.saturating_sub(1);
         let Some(setup) = one.setup else { return };
         completion.epoch = setup.epoch;
@@ -288,7 +301,9 @@ impl Device {
         if let Some((late, wants_irq)) = held {
             self.write_completion(state, queue, late, wants_irq, true);
         }
-        self.tell_dispatcher();
+        if was_held_up {
+            self.tell_dispatcher();
+        }
     }
 
     fn write_completion(
@@ -320,11 +335,16 @@ impl Device {
 
     /// Takes an engine's jobs away, all or those of one queue.
     fn drop_jobs(&self, state: &mut State, engine: usize, of_queue: Option<usize>) -> Vec<Command> {
+        let is_copies = engine == usize::from(layout::OPCODE_COPY) - 1;
         let engine = &mut state.engines[engine];
         let goes = |command: &Command| of_queue.is_none_or(|queue| command.queue == queue);
         let mut dropped = Vec::new();
         if let Some(running) = engine.running.take_if(|running| goes(running)) {
             engine.generation += 1;
+            if is_copies {
+                // Waits for the piece that is being written.
+                self.memory.lock().generation += 1;
+            }
             dropped.push(running);
         }
         let waiting = std::mem::take(&mut engine.waiting);

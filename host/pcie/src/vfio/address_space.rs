@@ -6,10 +6,19 @@ use std::{fs::File, io, ops::RangeInclusive};
 use millrace_pcie_sys as sys;
 
 use super::{ioctl, iommufd, windows::iova_windows};
-use crate::{Iova, PAGE_BYTES, mapping::Mapping};
+use crate::{Iova, PAGE_BYTES};
 
 /// Bit 7 of VT-d's extended capabilities (Intel's specification, 11.4.3): the IOMMU can force snooping, and the kernel makes it do so.
 const VTD_SNOOP_CONTROL: u64 = 1 << 7;
+
+/// Memory of this process, and what the device may do there.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    pub(super) address: u64,
+    pub(super) len_bytes: usize,
+    /// Beside reading.
+    pub(super) writes: bool,
+}
 
 /// The kernel undoes everything when the files close.
 pub(super) enum AddressSpace {
@@ -46,8 +55,8 @@ impl AddressSpace {
         }
     }
 
-    /// Lets the device reach a whole mapping. The mapping must outlive this: `mapped.rs` unmaps first, or keeps it for ever.
-    pub(super) fn map(&self, iova: Iova, memory: &Mapping) -> io::Result<()> {
+    /// Lets the device reach memory, whose pages the kernel pins. It must outlive this: `mapped.rs` unmaps first, or keeps it for ever.
+    pub(super) fn map(&self, iova: Iova, memory: Reach) -> io::Result<()> {
         match self {
             Self::Container { container, .. } => ioctl::map(container, iova, memory),
             Self::Ioas { iommufd, ioas, .. } => iommufd::map(iommufd, *ioas, iova, memory),

@@ -14,7 +14,10 @@ use std::{
 use millrace_pcie_sys as sys;
 
 use super::{
-    CONTAINER, VfioAccess, VfioError, access::IOMMUFD, address_space::AddressSpace, config::ConfigSpace,
+    CONTAINER, VfioAccess, VfioError,
+    access::IOMMUFD,
+    address_space::{AddressSpace, Reach},
+    config::ConfigSpace,
     ioctl, iommufd,
 };
 use crate::{
@@ -194,9 +197,15 @@ impl Mapper for Device {
 
     /// The kernel pins the pages here, so that from here on they lie somewhere.
     fn map(&self, iova: Iova, memory: &Mapping, (): &()) -> io::Result<()> {
-        self.space.map(iova, memory)?;
+        let reach = Reach { address: memory.address(), len_bytes: memory.len_bytes(), writes: true };
+        self.space.map(iova, reach)?;
         self.near.look(memory);
         Ok(())
+    }
+
+    fn lend(&self, iova: Iova, memory: &[u8]) -> Option<io::Result<()>> {
+        let (address, len_bytes) = (memory.as_ptr().addr() as u64, memory.len());
+        Some(self.space.map(iova, Reach { address, len_bytes, writes: false }))
     }
 
     fn unmap(&self, iova: Iova, len_bytes: usize) -> io::Result<()> {

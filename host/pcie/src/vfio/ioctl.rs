@@ -9,7 +9,8 @@ use std::{
 
 use millrace_pcie_sys::{self as sys, requests};
 
-use crate::{Iova, mapping::Mapping};
+use super::address_space::Reach;
+use crate::Iova;
 
 /// Duties of the caller: 1. `arg` is what the request takes: a number, or a pointer to a live structure that begins with its own size; 2. the
 /// kernel may write that structure, and nothing beyond the size.
@@ -120,13 +121,13 @@ pub(super) fn iommu_info(container: &File) -> io::Result<Vec<u8>> {
     Err(io::ErrorKind::InvalidData.into())
 }
 
-pub(super) fn map(container: &File, iova: Iova, memory: &Mapping) -> io::Result<()> {
+pub(super) fn map(container: &File, iova: Iova, memory: Reach) -> io::Result<()> {
     let mut map = sys::vfio_iommu_type1_dma_map {
         argsz: argsz::<sys::vfio_iommu_type1_dma_map>(),
-        flags: sys::VFIO_DMA_MAP_FLAG_READ | sys::VFIO_DMA_MAP_FLAG_WRITE,
-        vaddr: memory.address(),
+        flags: sys::VFIO_DMA_MAP_FLAG_READ | if memory.writes { sys::VFIO_DMA_MAP_FLAG_WRITE } else { 0 },
+        vaddr: memory.address,
         iova: iova.0,
-        size: memory.len_bytes() as u64,
+        size: memory.len_bytes as u64,
     };
     with(container, requests::VFIO_IOMMU_MAP_DMA, &mut map).map(drop)
 }

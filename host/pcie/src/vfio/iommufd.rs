@@ -4,8 +4,11 @@ use std::{fs::File, io, ops::RangeInclusive, os::fd::AsRawFd};
 
 use millrace_pcie_sys::{self as sys, requests};
 
-use super::ioctl::{argsz, ioctl, with};
-use crate::{Iova, mapping::Mapping};
+use super::{
+    address_space::Reach,
+    ioctl::{argsz, ioctl, with},
+};
+use crate::Iova;
 
 /// Ranges that are asked for; an IOMMU has a handful.
 const RANGES_MOST: u32 = 1 << 12;
@@ -93,13 +96,14 @@ pub(super) fn vtd_extended_capabilities(iommufd: &File, device: u32) -> io::Resu
     Ok((ask.out_data_type == sys::IOMMU_HW_INFO_TYPE_INTEL_VTD).then_some(vtd.ecap_reg))
 }
 
-pub(super) fn map(iommufd: &File, ioas: u32, iova: Iova, memory: &Mapping) -> io::Result<()> {
+pub(super) fn map(iommufd: &File, ioas: u32, iova: Iova, memory: Reach) -> io::Result<()> {
+    let writes = if memory.writes { sys::IOMMU_IOAS_MAP_WRITEABLE } else { 0 };
     let mut map = sys::iommu_ioas_map {
         size: argsz::<sys::iommu_ioas_map>(),
-        flags: sys::IOMMU_IOAS_MAP_FIXED_IOVA | sys::IOMMU_IOAS_MAP_READABLE | sys::IOMMU_IOAS_MAP_WRITEABLE,
+        flags: sys::IOMMU_IOAS_MAP_FIXED_IOVA | sys::IOMMU_IOAS_MAP_READABLE | writes,
         ioas_id: ioas,
-        user_va: memory.address(),
-        length: memory.len_bytes() as u64,
+        user_va: memory.address,
+        length: memory.len_bytes as u64,
         iova: iova.0,
         ..Default::default()
     };
