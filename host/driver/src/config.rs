@@ -42,7 +42,7 @@ impl Default for DriverConfig {
             queues: 15,
             log_entries: 6,
             max_points_per_job: 1 << 22,
-            upload_chunk_points: 1 << 14,
+            upload_chunk_points: 1 << 13,
             lend_bases: true,
             spin: Duration::ZERO,
             poll_interval: Duration::from_millis(1),

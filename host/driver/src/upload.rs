@@ -21,10 +21,8 @@ use crate::{
     shared::Shared,
 };
 
-/// Chunks on their way at once: some move while the next is written.
+/// Chunks on their way at once: some move while the next is looked at, and what was looked at is still in a cache when the device reads it.
 const CHUNKS_IN_FLIGHT: usize = 4;
-/// The same of chunks that are lent, which take no room: one look is ahead of the device.
-const LENT_IN_FLIGHT: usize = 48;
 /// Points looked at and copied at a time: what one pass read is still in the cache for the next.
 const BLOCK_POINTS: usize = 64;
 /// Highest word of the modulus, below 2^63.
@@ -35,7 +33,6 @@ struct Chunk {
     points: Range<usize>,
     ticket: u64,
     attempt: u32,
-    is_lent: bool,
 }
 
 /// Points on a page.
@@ -125,11 +122,7 @@ impl Shared {
         let chunk_points = self.device.common.config.upload_chunk_points.max(1);
         let mut start = 0;
         while start < bases.len() {
-            let most = match under_way.back() {
-                Some(Chunk { is_lent: true, .. }) => LENT_IN_FLIGHT,
-                _ => CHUNKS_IN_FLIGHT,
-            };
-            if under_way.len() >= most {
+            if under_way.len() == CHUNKS_IN_FLIGHT {
                 self.finish_oldest(bases, pin, under_way)?;
             }
             let end = end_of_chunk(bases.data.as_slice(), start, chunk_points);
@@ -180,7 +173,7 @@ impl Shared {
         let len_bytes = len as u64;
         let descriptor = Descriptor {
             opcode: layout::OPCODE_COPY,
-            flags: layout::FLAG_DST_DEV | if points.end == bases.len() { layout::FLAG_IRQ } else { 0 },
+            flags: layout::FLAG_DST_DEV,
             src0: source.iova().0,
             dst: pin.start() + (points.start * BASE_BYTES) as u64,
             count: len_bytes,
@@ -191,11 +184,10 @@ impl Shared {
             Source::Lent(loan) => (Vec::new(), Some(loan)),
             Source::Staged(staging) => (vec![staging], None),
         };
-        let is_lent = loan.is_some();
         let work = Work { descriptor, inputs, loan, output: None, expected_work: len_bytes };
         let purpose = Purpose::Copy { digest: digest.value() };
         let ticket = self.submit(Tracked::new(purpose, vec![work]))?;
-        Ok(Chunk { points, ticket, attempt, is_lent })
+        Ok(Chunk { points, ticket, attempt })
     }
 
     fn finish_oldest(
