@@ -8,8 +8,8 @@
 //!
 //! Duties of each block:
 //!
-//! 1. *Instructions.* The types are private to the crate's dispatch ([`Token::run`]), which is entered only with a token, and a token exists
-//!    only after detection.
+//! 1. *Instructions.* The backend's type is private to this module, so kernels come to it by [`Token::run`] alone, which is entered only with a
+//!    token, and a token exists only after detection.
 //! 2. *Memory.* Pointers come from references to arrays of as many limbs as are read; none is written.
 //! 3. *Registers.* All that are written are named; the stack and the direction flag are left alone.
 
@@ -50,7 +50,7 @@ impl Token {
 
 /// The backend.
 #[derive(Clone, Copy)]
-pub(crate) struct Adx;
+struct Adx;
 
 impl Backend for Adx {
     type Fq = Array<Q, Self>;

@@ -5,10 +5,10 @@
 //!
 //! # Safety
 //!
-//! All `unsafe` of this crate is here and in [`arith`] and [`layout`]. Duties:
+//! All `unsafe` of this crate is here, in [`arith`] and [`layout`], and in [`adx`](super::adx). Duties:
 //!
-//! 1. *Instructions.* The intrinsics need the features of [`Token`]. The types of this module are private to the crate's dispatch
-//!    ([`Token::run`]), which is entered only with a token, and a token exists only after detection.
+//! 1. *Instructions.* The intrinsics need the features of [`Token`]. The backend's type is private to this module, so kernels come to it by
+//!    [`Token::run`] alone, which is entered only with a token, and a token exists only after detection.
 //! 2. *Memory.* Loads and stores go through pointers made from references to arrays of at least the accessed size; the unaligned
 //!    forms are used, so alignment is no duty.
 
@@ -85,7 +85,7 @@ impl Token {
 }
 
 /// The backend.
-pub(crate) struct Avx512;
+struct Avx512;
 
 impl Backend for Avx512 {
     type Fq = Ifma<Q>;

@@ -12,8 +12,10 @@ use millrace_oracle::OracleEngine;
 /// One thread and several, with all instructions that this processor has.
 pub(crate) fn engines() -> Vec<CpuEngine> {
     let all = Instructions::all();
-    if all.len() == 1 {
-        println!("skipped: avx512: this processor lacks its instructions");
+    for (name, found) in [("avx512", Instructions::avx512()), ("adx", Instructions::adx())] {
+        if found.is_none() {
+            println!("skipped: {name}: this processor lacks its instructions");
+        }
     }
     all.into_iter().flat_map(|i| [1, 3].map(|threads| CpuEngine::with_instructions(threads, i))).collect()
 }
