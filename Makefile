@@ -100,7 +100,7 @@ bench: build vectors ## Time engines and whole proofs beside arkworks; report un
 
 figures: vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met; PART=kernels, proofs, scalar, flight or memory of cpu alone
 	$(if $(filter cpu,$(GROUP)),$(KERNEL_ENV) cargo build $(CARGO_FLAGS) -p millrace-cli --no-default-features --features arkworks-assembly,cargo build $(CARGO_FLAGS) -p millrace-cli)
-	@$(if $(filter cpu,$(GROUP)),$(KERNEL_TARGET)/release/millrace,$(MILLRACE)) figures $(or $(GROUP),hw) $(if $(PART),--part $(PART)) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
+	@$(if $(filter cpu,$(GROUP)),$(KEEP_PAGES) $(KERNEL_TARGET)/release/millrace,$(MILLRACE)) figures $(or $(GROUP),hw) $(if $(PART),--part $(PART)) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
 
 # Records of what takes long: bench/results/DATE-NAME.
 RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)
@@ -108,6 +108,8 @@ RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)
 # For figures beside arkworks: its assembly wants its feature and a build in which these instructions are promised; Valgrind knows no more than them. Ours are chosen at run time. A folder of its own, as everything is built again.
 KERNEL_TARGET := $(CARGO_TARGET_DIR)/kernels
 KERNEL_ENV = CARGO_TARGET_DIR=$(KERNEL_TARGET) CRITERION_HOME=$(KERNEL_TARGET)/criterion $(if $(shell grep -m1 -ow adx /proc/cpuinfo),RUSTFLAGS="-C target-cpu=x86-64-v3 -C target-feature=+adx")
+# The command's allocator gives pages back at once, which arkworks, as others build it, does not pay for.
+KEEP_PAGES := _RJEM_MALLOC_CONF=dirty_decay_ms:10000,muzzy_decay_ms:10000
 KERNEL_CRATE := -p millrace-harness --features arkworks-assembly
 # A part of the kernels is a try, and not kept.
 KERNEL_KEEP = $(if $(FILTER),$(KERNEL_TARGET)/report,$(call RESULTS,criterion))

@@ -34,7 +34,8 @@ pub(super) fn measure(
     args: &FiguresArgs,
 ) -> Result<(), Failure> {
     let (folder, wanted) = (args.folder.as_path(), |part| args.part.is_none_or(|only| only == part));
-    sheet.heading(&format!("beside {}", millrace_rivals::arkworks_build()));
+    let pages = std::env::var(memory::ALLOCATOR_SETTINGS).unwrap_or("freed pages given back at once".into());
+    sheet.heading(&format!("beside {}; allocator: {pages}", millrace_rivals::arkworks_build()));
     if wanted(CpuPart::Kernels) {
         kernels::measure(sheet, key)?;
     }

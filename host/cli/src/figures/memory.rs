@@ -9,6 +9,9 @@ use std::{
 
 use crate::exit::{Code, Failure, OrFail};
 
+/// What the allocator takes its settings from, before those it is built with.
+pub(super) const ALLOCATOR_SETTINGS: &str = "_RJEM_MALLOC_CONF";
+
 /// Greatest values seen while the process lived.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Peak {
@@ -37,8 +40,10 @@ pub(super) fn of_proof(key: &Path, witness: &Path) -> Result<Peak, Failure> {
 /// Runs this program with other arguments and watches it.
 pub(super) fn of(arguments: &[&OsStr]) -> Result<Peak, Failure> {
     let program = std::env::current_exe().or_fail(Code::Usage)?;
-    let mut child =
-        Command::new(program).args(arguments).stdout(Stdio::null()).spawn().or_fail(Code::Usage)?;
+    let mut command = Command::new(program);
+    // As it is delivered: this process may have been told to keep pages, for rivals' sake.
+    command.env_remove(ALLOCATOR_SETTINGS).args(arguments).stdout(Stdio::null());
+    let mut child = command.spawn().or_fail(Code::Usage)?;
     let status = format!("/proc/{}/status", child.id());
     let mut peak = Peak::default();
     loop {
