@@ -94,8 +94,15 @@ impl<'a> Rollup<'a> {
         number(&ask(self.user.url, "eth_getTransactionCount", json!([self.operator, "latest"])))
     }
 
+    /// Waits until the node has mined whatever an operator has sent.
+    fn settled(&self) {
+        let count = |at: &str| ask(self.user.url, "eth_getTransactionCount", json!([self.operator, at]));
+        until("every transaction lies in a block", || count("pending") == count("latest"));
+    }
+
     /// An operator that nobody kills makes so many batches.
     fn goes_on(&self, batches: u64) {
+        self.settled();
         let (before, sent) = (self.accepted(), self.sent());
         let output = self
             .operate(self.user.url, &["--batches", &batches.to_string()])
@@ -203,6 +210,7 @@ fn all_along_a_batch(rollup: &Rollup<'_>) {
         let proxy = Proxy::start(rollup.user.url, Kill::Before(nth));
         proxy.run(&mut rollup.operate(&proxy.url, &["--batches", "1"]));
         let status = proxy.ended();
+        rollup.settled();
         let in_store = if Path::new(&rollup.store()).exists() { rollup.stored() } else { 0 };
         assert!(in_store <= rollup.accepted(), "request {nth}");
         assert_eq!(rollup.sent() - sent, rollup.accepted() - batches, "request {nth}");
