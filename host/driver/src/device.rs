@@ -76,21 +76,49 @@ impl Device {
         match need {
             Need::Nothing => {}
             Need::Recover { from, why, recoveries } => {
+                // First what concerns this queue alone.
+                match self.mend(queue, from, &why, recoveries) {
+                    Ok(true) => return,
+                    Ok(false) => {}
+                    Err(LinkDown(reason)) => return self.world().lose(reason),
+                }
                 let mut world = self.world();
-                // Several may have found the same, and one of them has settled it.
-                if self.common.lost.get().is_none()
-                    && self.common.recoveries.load(Ordering::Acquire) == recoveries
-                {
-                    match from {
-                        Trouble::Queue => world.recover(Level::Function, &why),
-                        Trouble::Engine(opcode) => world.unstick(queue, opcode, &why),
-                        Trouble::Overtaken(opcode) => world.overtaken(queue, opcode, &why),
-                        Trouble::Forgotten => world.forget(queue, &why),
+                if self.is_settled(recoveries) {
+                    return;
+                }
+                match from {
+                    Trouble::Engine(opcode) => world.unstick(queue, opcode, &why),
+                    Trouble::Queue | Trouble::Overtaken(_) | Trouble::Forgotten => {
+                        world.recover(Level::Function, &why)
                     }
                 }
             }
             Need::Lost(reason) => self.world().lose(reason),
         }
+    }
+
+    /// Whether the device is lost, or was brought back since: several may have found the same, and one of them has settled it.
+    fn is_settled(&self, recoveries: usize) -> bool {
+        self.common.lost.get().is_some() || self.common.recoveries.load(Ordering::Acquire) != recoveries
+    }
+
+    /// Resets a queue that has lost completions, under its own lock: the others go on, however long its jobs take that the device is still at. `false` where
+    /// it is not that, or did not help.
+    fn mend(&self, number: usize, from: Trouble, why: &str, recoveries: usize) -> Result<bool, LinkDown> {
+        let mut queue = self.queues[number].lock();
+        let is_doomed = match from {
+            Trouble::Queue | Trouble::Engine(_) => return Ok(false),
+            _ if self.is_settled(recoveries) => false,
+            Trouble::Overtaken(opcode) => queue.doom_overtaken(opcode, why),
+            Trouble::Forgotten => queue.doom_forgotten(why),
+        };
+        if is_doomed {
+            if !queue.mend()? {
+                return Ok(false);
+            }
+            self.common.recoveries.fetch_add(1, Ordering::AcqRel);
+        }
+        Ok(true)
     }
 
     /// Resets the function because somebody asks for it.

@@ -13,7 +13,8 @@
 //! A queue of which the device has nothing left, while jobs are in flight here, has lost completions: it is reset by itself. So is one whose oldest job
 //! many later jobs of the same engine have overtaken.
 //!
-//! After that the device is lost. A queue's own reset runs under its lock, everything else under the locks of all; each wait in it is bounded.
+//! After that the device is lost. What is known to concern one queue alone runs under its lock, everything else under the locks of all; each wait in it is
+//! bounded.
 
 use std::{
     sync::atomic::Ordering,
@@ -57,35 +58,6 @@ pub(crate) enum Level {
 }
 
 impl World<'_> {
-    /// A queue has jobs in flight and the device has nothing of it, so the oldest of each engine will never complete: the others are sent again.
-    pub(crate) fn forget(&mut self, queue: usize, waited: &str) {
-        let queue = &mut *self.queues[queue];
-        queue.harvest();
-        if queue.has_moved(layout::OPCODE_NOP) {
-            return;
-        }
-        let oldest = |opcode| queue.flights.of(opcode).map(|f| f.sequence).min();
-        let blamed: Vec<u64> = ENGINES.iter().filter_map(|&opcode| oldest(opcode)).collect();
-        for flight in queue.flights.values_mut().filter(|f| blamed.contains(&f.sequence)) {
-            flight.doom.get_or_insert_with(|| Doom::Stuck(waited.to_owned()));
-        }
-        self.recover(Level::Queue, waited);
-    }
-
-    /// Later jobs of an engine have ended, and the oldest of a queue has not: its completion is lost. Nobody else's job has to do with it.
-    pub(crate) fn overtaken(&mut self, queue: usize, opcode: u8, waited: &str) {
-        let queue = &mut *self.queues[queue];
-        queue.harvest();
-        if queue.has_moved(opcode) {
-            return;
-        }
-        let oldest = queue.flights.of(opcode).map(|f| f.sequence).min();
-        for flight in queue.flights.values_mut().filter(|f| Some(f.sequence) == oldest) {
-            flight.doom.get_or_insert_with(|| Doom::Stuck(waited.to_owned()));
-        }
-        self.recover(Level::Queue, waited);
-    }
-
     /// An engine stands still. The job that it is stuck with is the oldest of some queue.
     pub(crate) fn unstick(&mut self, asking: usize, opcode: u8, waited: &str) {
         self.harvest();
@@ -355,6 +327,43 @@ fn has_doomed(queue: &Queue) -> bool {
 }
 
 impl Queue {
+    /// The queue has jobs in flight and the device has nothing of it, so the oldest of each engine will never complete. `false` if something came of it
+    /// meanwhile.
+    pub(crate) fn doom_forgotten(&mut self, waited: &str) -> bool {
+        self.harvest();
+        !self.has_moved(layout::OPCODE_NOP) && self.doom_oldest(&ENGINES, waited)
+    }
+
+    /// Later jobs of an engine have ended, and the oldest of the queue has not: its completion is lost. Nobody else's job has to do with it. `false` if it
+    /// came meanwhile.
+    pub(crate) fn doom_overtaken(&mut self, opcode: u8, waited: &str) -> bool {
+        self.harvest();
+        !self.has_moved(opcode) && self.doom_oldest(&[opcode], waited)
+    }
+
+    /// Whether there was one.
+    fn doom_oldest(&mut self, opcodes: &[u8], waited: &str) -> bool {
+        let oldest = |opcode| self.flights.of(opcode).map(|f| f.sequence).min();
+        let blamed: Vec<u64> = opcodes.iter().filter_map(|&opcode| oldest(opcode)).collect();
+        for flight in self.flights.values_mut().filter(|f| blamed.contains(&f.sequence)) {
+            flight.doom.get_or_insert_with(|| Doom::Stuck(waited.to_owned()));
+        }
+        !blamed.is_empty()
+    }
+
+    /// Resets the queue for a job that is doomed. Whatever the device still does of the queue ends first, however long that takes; the other queues are not
+    /// needed for it. `false` if that did not help.
+    pub(crate) fn mend(&mut self) -> Result<bool, LinkDown> {
+        // It is known who is to blame: for the others of the queue this is no attempt.
+        self.flights.values_mut().for_each(|flight| flight.collateral = true);
+        if !self.reset()? {
+            return Ok(false);
+        }
+        self.touch_watchdogs();
+        self.pump();
+        Ok(true)
+    }
+
     fn doom(&mut self, ticket: u64, part: usize, waited: &str) {
         for flight in self.flights.values_mut().filter(|f| f.ticket == ticket && f.part == part) {
             flight.doom.get_or_insert_with(|| Doom::Stuck(waited.to_owned()));

@@ -63,8 +63,12 @@ impl Source {
     }
 }
 
-/// Where the chunk ends that begins at `start`: so that as many as possible are whole pages, where points begin at multiples of their length.
+/// Where the chunk ends that begins at `start`: so that as many as possible are whole pages, where points begin at multiples of their length. What one
+/// chunk holds is not cut for that: another job costs more than a copy.
 fn end_of_chunk(points: &[G1Mont], start: usize, chunk_points: usize) -> usize {
+    if points.len() <= chunk_points {
+        return points.len();
+    }
     let address = points[start..].as_ptr().addr();
     let left = points.len() - start;
     let to_page = (address.wrapping_neg() % PAGE_BYTES).div_ceil(BASE_BYTES);

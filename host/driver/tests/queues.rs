@@ -12,6 +12,7 @@ use millrace_driver::{Anomalies, DeviceEngine, DriverConfig};
 use millrace_job::{Engine, EngineError, NttDirection};
 use millrace_model::{Fault, JobClass, ModelConfig, ModelDevice, Until};
 use millrace_pcie::Function;
+use millrace_regs::registers as reg;
 
 #[test]
 fn as_many_queues_are_used_as_device_host_and_vectors_have() {
@@ -369,6 +370,43 @@ fn a_lost_completion_is_found_however_busy_the_engine_is() {
     });
     let anomalies = engine.anomalies();
     assert_eq!((anomalies.queue_resets, anomalies.engine_resets, anomalies.function_resets), (1, 0, 0));
+    works(&engine, &mut rng);
+}
+
+#[test]
+fn a_queue_that_is_reset_holds_up_no_other() {
+    let config = DriverConfig { log_entries: 3, progress_interval: quick().progress_interval, ..patient() };
+    let (device, engine) = start(small(), config);
+    let mut rng = rng();
+    let (bases, factors) = (points(5, &mut rng), scalars(4, &mut rng));
+    let (id, sum) = (load(&engine, &bases).unwrap(), msm_answer(&bases[..4], &factors));
+    // This thread's queue loses a sum's completion and has a transform that takes long: its reset waits for that.
+    device.inject(JobClass::Msm, 0, Fault::LoseCompletion);
+    device.inject(JobClass::Ntt, 0, Fault::Slow(std::time::Duration::from_secs(5)));
+    let lost = engine.submit(msm_job(id, 0, &factors)).unwrap();
+    let slow = engine.submit(ntt_job(&factors, NttDirection::Forward, false)).unwrap();
+    let bar0 = device.function().bar0;
+    let is_stopping = || {
+        let enable = bar0.read32(millrace_regs::queue_register(0, reg::QUEUE_ENABLE));
+        enable & reg::QUEUE_ENABLE_VALUE_MASK == 0 && enable & reg::QUEUE_ENABLE_ACTIVE_MASK != 0
+    };
+    let (over, meanwhile) = (AtomicBool::new(false), AtomicU64::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Acquire) {
+                let before = is_stopping();
+                assert_eq!(run(&engine, msm_job(id, 0, &factors)).unwrap().value, sum);
+                meanwhile.fetch_add(u64::from(before && is_stopping()), Ordering::Relaxed);
+            }
+        });
+        let error = engine.wait(lost).unwrap_err();
+        over.store(true, Ordering::Release);
+        assert!(matches!(&error, EngineError::Timeout { .. }), "{error}");
+    });
+    assert_eq!(engine.wait(slow).unwrap().value, ntt_answer(&factors, NttDirection::Forward, false));
+    let anomalies = engine.anomalies();
+    assert_eq!((anomalies.queue_resets, anomalies.engine_resets, anomalies.function_resets), (1, 0, 0));
+    assert!(meanwhile.into_inner() > 0, "no other queue's job ended while this one was stopped");
     works(&engine, &mut rng);
 }
 

@@ -41,6 +41,11 @@ impl Command {
     pub(crate) fn never_ends(&self) -> bool {
         matches!(self.fault, Some(Fault::Stuck(_) | Fault::BusyForNothing))
     }
+
+    /// Whether it takes an engine of its own: what is short otherwise is done where it is fetched.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.never_ends() || matches!(self.fault, Some(Fault::Slow(_)))
+    }
 }
 
 /// One of copy, MSM, NTT.

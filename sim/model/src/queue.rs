@@ -248,7 +248,7 @@ impl Device {
                 let engine = usize::from(descriptor.opcode) - 1;
                 let is_free =
                     state.engines[engine].running.is_none() && state.engines[engine].waiting.is_empty();
-                if is_free && is_short(&descriptor) && !command.never_ends() {
+                if is_free && is_short(&descriptor) && !command.is_slow() {
                     self.perform(state, engine, command);
                 } else {
                     state.engines[engine].waiting.push_back(command);
