@@ -4,6 +4,7 @@
 //! compared by `bench`.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     path::Path,
     sync::Barrier,
@@ -204,18 +205,22 @@ fn upload(engine: &DeviceEngine, at_most: Duration) -> Result<Line, EngineError>
             break;
         }
         let bases: Lent<G1Mont> = points(n as usize).into();
+        let (loads, lent_before) = (Cell::new(0), engine.lent_bytes());
         let seconds = repeated(at_most, || {
             let id = engine.load(Resident::G1(bases.clone()))?;
             engine.unload(id);
+            loads.set(loads.get() + 1);
             Ok(())
         })?;
-        last = Some((n, (n * BASE_BYTES) as f64 / seconds / 1e9));
+        let lent_percent = (engine.lent_bytes() - lent_before) * 100 / (n * BASE_BYTES * loads.get().max(1));
+        last = Some((n, (n * BASE_BYTES) as f64 / seconds / 1e9, lent_percent));
         if seconds * 8.0 > at_most.as_secs_f64() {
             break;
         }
     }
-    let (n, rate) = last.unwrap_or((0, 0.0));
-    let line = plain("upload", "upload of bases, checked".into(), rate, "GB/s");
+    let (n, rate, lent_percent) = last.unwrap_or_default();
+    let what = format!("upload of bases, checked, {lent_percent} % read where they lie");
+    let line = plain("upload", what, rate, "GB/s");
     Ok(Line { size: Some(n * BASE_BYTES), ..line })
 }
 

@@ -120,6 +120,13 @@ fn exercise_device(device: &DeviceName, completions: u32) -> Result<(), Failure>
         if report.lost_write_is_silent { "is lost in silence, as on PCIe" } else { "with HOST_WRITE" }
     );
     say!(
+        "memory that is lent: {}",
+        match report.lends {
+            true => "read where it lies, not written, and out of reach afterwards",
+            false => "none on this way, everything is copied",
+        }
+    );
+    say!(
         "completions: {} of {completions} came, by {} interrupts, {} of them for nothing; no wait ended by its deadline",
         report.completions,
         report.interrupts,

@@ -107,6 +107,11 @@ impl DeviceEngine {
         self.shared.evictions.load(Ordering::Relaxed)
     }
 
+    /// Bytes of bases that the device has read where they lie since the engine was opened, with those that were sent again.
+    pub fn lent_bytes(&self) -> u64 {
+        self.shared.device.common.lent_bytes.load(Ordering::Relaxed)
+    }
+
     /// Resets the function. MSMs in flight fail with RESET, other jobs are sent again; bases are sent again before
     /// they are next used.
     ///

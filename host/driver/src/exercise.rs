@@ -3,6 +3,7 @@
 //! It drives queue 0 by hand, so that what is seen is the way and not the engine's own recovery; the last two steps use [`DeviceEngine`]. Nobody
 //! else may use the device meanwhile.
 
+mod lending;
 mod probe;
 mod queue;
 
@@ -67,6 +68,8 @@ pub struct ExerciseReport {
     pub round_trip_polled: Duration,
     /// Whether a write that leads nowhere was lost in silence, as on PCIe, or answered.
     pub lost_write_is_silent: bool,
+    /// Whether memory was lent to the device, which read it, could not write it, and did not reach it afterwards; some ways lend nothing.
+    pub lends: bool,
     /// Queues that were driven, first one alone and then all at once.
     pub queues: usize,
     /// Whether the function can be reset from outside, and was.
@@ -143,6 +146,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
     run.queue.start()?;
     let dma_bytes = run.dma()?;
     let lost_write_is_silent = run.nowhere()?;
+    let lends = run.lending()?;
     let trips = plan.completions.clamp(1, 101);
     let median = |times: Vec<Duration>| times[times.len() / 2];
     let round_trip = median(run.queue.round_trips(trips, Duration::MAX, HandQueue::run)?);
@@ -162,6 +166,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
         round_trip,
         round_trip_polled,
         lost_write_is_silent,
+        lends,
         queues: queues.max(1),
         reset_from_outside,
         reset_at_work,

@@ -27,7 +27,7 @@ pub(crate) struct Work {
     pub(crate) descriptor: Descriptor,
     /// Wiped as soon as the device has let go of the job.
     pub(crate) inputs: Vec<Staging>,
-    /// What the device reads where it lies; ends with the inputs.
+    /// What the device reads where it lies. Ends with the ticket, by whom has waited for it: to unmap takes time, and a job ends under its queue's lock.
     pub(crate) loan: Option<Box<dyn DmaLoan>>,
     /// Kept until somebody waits.
     pub(crate) output: Option<Output>,
@@ -130,7 +130,6 @@ impl Tracked {
     fn end_one(&mut self, part: usize, state: PartState) {
         let part = &mut self.parts[part];
         part.work.inputs.clear();
-        part.work.loan = None;
         if matches!(state, PartState::Failed(_))
             && let Some(output) = part.work.output.take()
         {
@@ -145,6 +144,7 @@ impl Tracked {
     pub(crate) fn unmap(self) {
         for part in self.parts {
             part.work.inputs.into_iter().for_each(Staging::unmap);
+            drop(part.work.loan);
             if let Some(output) = part.work.output {
                 output.staging.unmap();
             }

@@ -44,6 +44,8 @@ pub(crate) struct Common {
     jobs_ended: [AtomicU64; OPCODES],
     /// More jobs of its engine than this do not end well before the oldest job of a queue does: twice what all rings hold.
     overtakers_most: u64,
+    /// Bytes that the device was lent, as it reads them where they lie.
+    pub(crate) lent_bytes: AtomicU64,
     /// How often the device was brought back.
     pub(crate) recoveries: AtomicUsize,
     /// Rises when device memory may have changed behind the driver's back.
@@ -60,6 +62,7 @@ impl Common {
             work_sent: Default::default(),
             work_ended: Default::default(),
             jobs_ended: Default::default(),
+            lent_bytes: AtomicU64::new(0),
             recoveries: AtomicUsize::new(0),
             memory_generation: AtomicU64::new(0),
         }

@@ -37,6 +37,8 @@ struct Chunk {
 
 /// Points on a page.
 const PAGE_POINTS: usize = PAGE_BYTES / BASE_BYTES;
+/// The last points of a key are lent only if they are as many: to map a few pages takes longer than to copy them.
+const LENT_LEAST_POINTS: usize = 64 * PAGE_POINTS;
 
 /// Some points of a key, as bytes that the device may be lent.
 struct Stretch(Lent<G1Mont>, Range<usize>);
@@ -73,7 +75,7 @@ fn end_of_chunk(points: &[G1Mont], start: usize, chunk_points: usize) -> usize {
     let left = points.len() - start;
     let to_page = (address.wrapping_neg() % PAGE_BYTES).div_ceil(BASE_BYTES);
     let len = match to_page {
-        0 if left < chunk_points && left > PAGE_POINTS => left - left % PAGE_POINTS,
+        0 if left < chunk_points && left >= LENT_LEAST_POINTS => left - left % PAGE_POINTS,
         0 => chunk_points,
         _ if address.is_multiple_of(BASE_BYTES) => to_page,
         _ => chunk_points,
@@ -129,7 +131,10 @@ impl Shared {
             if under_way.len() == CHUNKS_IN_FLIGHT {
                 self.finish_oldest(bases, pin, under_way)?;
             }
-            let end = end_of_chunk(bases.data.as_slice(), start, chunk_points);
+            let end = match self.device.common.config.lend_bases {
+                true => end_of_chunk(bases.data.as_slice(), start, chunk_points),
+                false => bases.len().min(start.saturating_add(chunk_points)),
+            };
             under_way.push_back(self.start_chunk(bases, pin, start..end, 0)?);
             start = end;
         }
@@ -144,6 +149,8 @@ impl Shared {
         if self.device.common.config.lend_bases {
             let stretch: SharedBytes = Arc::new(Stretch(bases.data.clone(), points.clone()));
             if let Some(loan) = self.device.function.dma.lend(&stretch) {
+                let lent_bytes = &self.device.common.lent_bytes;
+                lent_bytes.fetch_add((points.len() * BASE_BYTES) as u64, Ordering::Relaxed);
                 return Ok(Source::Lent(loan));
             }
         }
@@ -159,22 +166,22 @@ impl Shared {
         points: Range<usize>,
         attempt: u32,
     ) -> Result<Chunk, EngineError> {
-        // The device takes the key's own form: what lies in its file goes over as it is, from where it lies if the device can be lent that. One pass for
-        // check, digest and, if it must be, copy. Were lent memory changed after the look, the device's digest would not be this one.
+        // The device takes the key's own form: what lies in its file goes over as it is, from where it lies if the device can be lent that. Were
+        // it changed by accident after the look, the device's digest would not be this one.
         let part = &bases.data.as_slice()[points.clone()];
-        let len = points.len() * BASE_BYTES;
-        let source = self.source(bases, &points)?;
         let mut digest = Digest::default();
         for (i, block) in part.chunks(BLOCK_POINTS).enumerate() {
             if let Some(bad) = look(block, &mut digest) {
                 let position = (points.start + i * BLOCK_POINTS + bad) as u64;
                 return Err(EngineError::BadValue { what: "base coordinate", position });
             }
-            if let Source::Staged(staging) = &source {
-                staging.write(i * BLOCK_POINTS * BASE_BYTES, bytemuck::cast_slice(block));
-            }
         }
-        let len_bytes = len as u64;
+        // After the look: pages of a file are there by then, and pinning them waits for no disk. What has to be copied is still in a cache.
+        let source = self.source(bases, &points)?;
+        if let Source::Staged(staging) = &source {
+            staging.write(0, bytemuck::cast_slice(part));
+        }
+        let len_bytes = (points.len() * BASE_BYTES) as u64;
         let descriptor = Descriptor {
             opcode: layout::OPCODE_COPY,
             flags: layout::FLAG_DST_DEV,

@@ -27,6 +27,7 @@ fn a_good_device_passes() {
         (1000, false, false, 2)
     );
     assert!(report.interrupts >= 1000 / 63, "{report:?}");
+    assert!(report.lends);
     assert_eq!(report.dma_bytes, 64 * (1 + 1 + 3 + 65 + 255 + 1024));
 }
 

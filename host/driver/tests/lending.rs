@@ -90,12 +90,12 @@ fn bases_are_right_wherever_they_lie() {
     // Bytes behind the start of a page, points a chunk, refused or not: bytes that are lent.
     let whole = |points: usize| points * 64;
     for (offset, chunk, refuses, lent_bytes) in [
-        (0, 512, false, whole(960)),
+        (0, 512, false, whole(512)),
         (0, 64, false, whole(960)),
-        (0, 128, false, whole(960)),
-        (64, 512, false, whole(896)),
+        (0, 128, false, whole(896)),
+        (64, 512, false, whole(512)),
+        (4032, 256, false, whole(768)),
         (0, 1 << 14, false, 0),
-        (4032, 256, false, whole(960)),
         (0, 100, false, 0),
         (0, 1, false, 0),
         (16, 512, false, 0),
@@ -109,6 +109,7 @@ fn bases_are_right_wherever_they_lie() {
         let lent = Lent::new(Arc::new(placed), 0..N * 64).expect("whole points");
         let id = engine.load(Resident::G1(lent)).unwrap_or_else(|e| panic!("{what}: {e}"));
         assert_eq!(counting.lent_bytes.load(Ordering::Relaxed), lent_bytes, "{what}");
+        assert_eq!(engine.lent_bytes(), lent_bytes as u64, "{what}");
         let output = run(&engine, msm_job(id, 0, &factors)).unwrap_or_else(|e| panic!("{what}: {e}"));
         assert_eq!(output.value, expected, "{what}");
     }

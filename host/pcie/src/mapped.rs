@@ -2,10 +2,7 @@
 
 use std::{
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -18,8 +15,41 @@ use crate::{
 
 /// What a copy of a MiB takes, about. Where mapping takes longer, as page by page through the IOMMU of a virtual machine, lending does not pay.
 const COPY_OF_MIB: Duration = Duration::from_micros(100);
-/// Loans that may take longer, as one alone does when its thread was not scheduled.
-const SLOW_LOANS_MOST: u32 = 3;
+/// Loans are judged together over so many bytes, as one alone may wait for the scheduler.
+const JUDGED_BYTES: usize = 16 << 20;
+/// Where lending does not pay, or is refused, so many bytes go by buffers before it is tried again.
+const PAUSE_BYTES: usize = 1 << 30;
+
+/// What lending has cost since it was judged last.
+#[derive(Default)]
+struct Account {
+    spent: Duration,
+    bytes: usize,
+    /// Bytes that are not lent from here on.
+    pause_bytes: usize,
+}
+
+impl Account {
+    /// Whether so many bytes may be lent now.
+    fn allows(&mut self, len_bytes: usize) -> bool {
+        let is_over = self.pause_bytes == 0;
+        self.pause_bytes = self.pause_bytes.saturating_sub(len_bytes);
+        is_over
+    }
+
+    /// After a loan, how long mapping took; the rate in microseconds a MiB where it does not pay.
+    fn lent(&mut self, len_bytes: usize, took: Duration) -> Option<u64> {
+        self.spent += took;
+        self.bytes += len_bytes;
+        if self.bytes < JUDGED_BYTES {
+            return None;
+        }
+        let a_mib = (self.spent.as_micros() << 20) / self.bytes as u128;
+        let is_slow = a_mib > COPY_OF_MIB.as_micros();
+        *self = Self { pause_bytes: if is_slow { PAUSE_BYTES } else { 0 }, ..Self::default() };
+        is_slow.then_some(a_mib as u64)
+    }
+}
 
 /// Makes memory and shows it to a device.
 pub(crate) trait Mapper: Send + Sync {
@@ -45,12 +75,12 @@ pub(crate) trait Mapper: Send + Sync {
 pub(crate) struct MappedSpace<M> {
     mapper: Arc<M>,
     iovas: Arc<Mutex<IovaAllocator>>,
-    slow_loans: AtomicU32,
+    account: Mutex<Account>,
 }
 
 impl<M: Mapper> MappedSpace<M> {
     pub(crate) fn new(mapper: Arc<M>, iovas: IovaAllocator) -> Self {
-        Self { mapper, iovas: Arc::new(Mutex::new(iovas)), slow_loans: AtomicU32::new(0) }
+        Self { mapper, iovas: Arc::new(Mutex::new(iovas)), account: Mutex::default() }
     }
 }
 
@@ -89,7 +119,7 @@ impl<M: Mapper + 'static> DmaSpace for MappedSpace<M> {
     /// Whatever is in the way (limits of locked memory, memory that cannot be pinned), a buffer will do.
     fn lend(&self, memory: &SharedBytes) -> Option<Box<dyn DmaLoan>> {
         let bytes = (**memory).as_ref();
-        if !is_whole_pages(bytes) || self.slow_loans.load(Ordering::Relaxed) >= SLOW_LOANS_MOST {
+        if !is_whole_pages(bytes) || !self.account.lock().allows(bytes.len()) {
             return None;
         }
         let iova = self.iovas.lock().alloc(bytes.len() as u64)?;
@@ -98,14 +128,15 @@ impl<M: Mapper + 'static> DmaSpace for MappedSpace<M> {
             Some(Ok(())) => {}
             refused => {
                 self.iovas.lock().free(iova);
+                self.account.lock().pause_bytes = PAUSE_BYTES;
                 if let Some(Err(error)) = refused {
-                    tracing::debug!("{} bytes cannot be lent to the device: {error}", bytes.len());
+                    tracing::info!("memory cannot be lent to the device, and is copied: {error}");
                 }
                 return None;
             }
         }
-        if began.elapsed().as_nanos() << 20 > COPY_OF_MIB.as_nanos() * bytes.len() as u128 {
-            self.slow_loans.fetch_add(1, Ordering::Relaxed);
+        if let Some(a_mib) = self.account.lock().lent(bytes.len(), began.elapsed()) {
+            tracing::info!("memory is copied for the device from now on: to map it took {a_mib} µs a MiB");
         }
         let (mapper, iovas) = (self.mapper.clone(), self.iovas.clone());
         Some(Box::new(MappedLoan { memory: memory.clone(), len_bytes: bytes.len(), iova, mapper, iovas }))
@@ -225,7 +256,6 @@ mod tests {
     /// Lends and takes back as it is told.
     #[derive(Default)]
     struct Lender {
-        takes: Duration,
         refuses: bool,
         keeps: bool,
         lent: Mutex<Vec<(u64, usize)>>,
@@ -246,7 +276,6 @@ mod tests {
             if self.refuses {
                 return Some(Err(io::Error::from_raw_os_error(libc::ENOMEM)));
             }
-            std::thread::sleep(self.takes);
             self.lent.lock().push((iova.0, memory.len()));
             Some(Ok(()))
         }
@@ -297,11 +326,29 @@ mod tests {
     }
 
     #[test]
-    fn where_mapping_is_slower_than_a_copy_nothing_is_lent() {
-        let space = lender(Lender { takes: COPY_OF_MIB, ..Lender::default() });
+    fn where_mapping_is_slower_than_a_copy_there_is_a_pause() {
+        let (mib, copy) = (1 << 20, COPY_OF_MIB);
+        let mut account = Account::default();
+        // One that waited for the scheduler is no reason.
+        assert_eq!(account.lent(mib, copy * 10), None);
+        for _ in 1..15 {
+            assert_eq!(account.lent(mib, copy / 10), None);
+        }
+        assert_eq!(account.lent(mib, copy / 10), None, "judged, and fast enough");
+        for _ in 0..15 {
+            assert_eq!(account.lent(mib, copy * 2), None);
+        }
+        assert_eq!(account.lent(mib, copy * 2), Some(200));
+        let allowed = (0..1 << 11).take_while(|_| !account.allows(mib)).count();
+        assert_eq!(allowed, PAUSE_BYTES / mib, "and then it is tried again");
+    }
+
+    #[test]
+    fn what_is_refused_is_not_asked_for_each_time() {
+        let space = lender(Lender { refuses: true, ..Lender::default() });
         let memory = part(0, PAGE_BYTES);
-        let lent = (0..10).filter(|_| space.lend(&memory).is_some()).count();
-        assert_eq!(lent, SLOW_LOANS_MOST as usize);
+        (0..10).for_each(|_| assert!(space.lend(&memory).is_none()));
+        assert_eq!(space.account.lock().pause_bytes, PAUSE_BYTES - 9 * PAGE_BYTES);
     }
 
     /// Memory that the device cannot be given, and other memory that it can, or not.

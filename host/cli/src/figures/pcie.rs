@@ -10,12 +10,12 @@ use std::{
     time::Instant,
 };
 
-use ark_ec::AffineRepr;
-use millrace_bn254::{Fr, G1Affine, G1Mont};
+use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
+use millrace_bn254::{Fr, G1Affine, G1Mont, G1Projective};
 use millrace_driver::{DeviceEngine, DriverConfig, ExercisePlan, exercise};
 use millrace_job::{Engine, EngineError, Job, Lent, NttDirection, Resident};
 use millrace_model::{ModelConfig, ModelDevice};
-use millrace_pcie::{Event, Observer, observed};
+use millrace_pcie::{Event, Observer, PAGE_BYTES, observed};
 
 use super::{Bar, Sheet};
 use crate::exit::{Code, Failure, OrFail};
@@ -80,6 +80,13 @@ pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
     sheet.line("jobs an interrupt raised, 32 jobs in flight", per_interrupt, "jobs", Bar::AtLeast(16.0));
 
     let lent = upload(&engine)?;
+    let lent_bytes = engine.lent_bytes() as f64 / lent.sent_bytes as f64;
+    if lent_bytes < 0.99 {
+        return Err(Failure::new(
+            Code::DeviceFailed,
+            format!("expected all bases to be lent, got {lent_bytes:.3} of them"),
+        ));
+    }
     sheet.line("upload of bases over memcpy of the same bytes", lent.wall, "times", Bar::AtLeast(0.9));
     sheet.told("the same by the CPU time of the thread that uploads", lent.host, "times");
     let device = model();
@@ -125,19 +132,21 @@ fn run(engine: &DeviceEngine, jobs: u64) -> Result<(), EngineError> {
 
 /// Rate of loading bases over that of copying the same bytes.
 struct Upload {
-    /// By the clock. The model's DMA is two more copies and a digest, by threads on the same machine.
+    /// By the clock. The model's DMA is a copy and a digest, by a thread on the same machine; that memory is pinned and mapped costs nothing there.
     wall: f64,
     /// By the CPU time of the thread that loads: looking at them, digesting, staging in memory that stays in the cache, descriptors, completions.
     /// Beside this a card's DMA moves them.
     host: f64,
     /// Of the copies, in GB/s, by the CPU time of the thread.
     memcpy: f64,
+    /// Of all loads together.
+    sent_bytes: usize,
 }
 
 /// Against copying to memory that is there already, as device memory is; the medians of runs in turn. More bytes than caches hold, as a key has.
 fn upload(engine: &DeviceEngine) -> Result<Upload, Failure> {
     const RUNS: usize = 15;
-    let points: Lent<G1Mont> = vec![G1Mont::from(&G1Affine::generator()); UPLOAD_POINTS].into();
+    let points = aligned_points()?;
     let bytes = vec![7u8; UPLOAD_POINTS * size_of::<G1Mont>()];
     let mut target = vec![1u8; bytes.len()];
     // Of each: seconds by the clock, and of this thread.
@@ -165,7 +174,24 @@ fn upload(engine: &DeviceEngine) -> Result<Upload, Failure> {
     };
     let [wall, host] = [0, 1].map(|i| median(&mut copies[i]) / median(&mut loads[i]));
     let memcpy = bytes.len() as f64 / median(&mut copies[1]) / 1e9;
-    Ok(Upload { host, wall, memcpy })
+    Ok(Upload { host, wall, memcpy, sent_bytes: (RUNS + 1) * bytes.len() })
+}
+
+/// Bases as an imported key has them: each array begins at a page. Multiples of the generator, as many different ones as a chunk holds.
+fn aligned_points() -> Result<Lent<G1Mont>, Failure> {
+    let mut sums = vec![G1Projective::generator()];
+    sums.resize_with(1 << 13, G1Projective::default);
+    for i in 1..sums.len() {
+        sums[i] = sums[i - 1] + G1Affine::generator();
+    }
+    let chunk: Vec<u8> =
+        G1Projective::normalize_batch(&sums).iter().flat_map(|p| G1Mont::from(p).0).collect();
+    let len = UPLOAD_POINTS * size_of::<G1Mont>();
+    let mut bytes = vec![0u8; len + PAGE_BYTES];
+    let start = bytes.as_ptr().addr().wrapping_neg() % PAGE_BYTES;
+    bytes[start..start + len].chunks_exact_mut(chunk.len()).for_each(|to| to.copy_from_slice(&chunk));
+    Lent::new(Arc::new(bytes), start..start + len)
+        .ok_or_else(|| Failure::new(Code::DeviceFailed, "bases do not lie where they were put"))
 }
 
 /// CPU time that this thread has had.
