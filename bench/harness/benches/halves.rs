@@ -4,18 +4,18 @@
 //! the points take a product more in each window, which is no part of this: the gain printed is the most there is to have. One thread, processor time, the least of several turns; a JSON line
 //! each.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{env, time::Duration};
 
-use millrace_bn254::{FrCanonical, G1Affine, G1Mont, G2Affine, G2Mont, backend::Instructions};
+use millrace_bn254::{G1Affine, G1Mont, G2Affine, G2Mont, backend::Instructions};
 use millrace_harness::{Scalars, encoded, points, run, timed};
-use millrace_job::{Engine, Group, Job, Resident};
+use millrace_job::{Engine, Group, Job, Resident, ScalarSlice};
 use millrace_kernels::CpuEngine;
 
 /// Bits of a scalar, and of what an endomorphism cuts it into.
 const WHOLE_BITS: u32 = 254;
 
 /// The low bits of random scalars.
-fn scalars(n: usize, bits: u32) -> Arc<[FrCanonical]> {
+fn scalars(n: usize, bits: u32) -> ScalarSlice {
     let mut scalars = encoded(&Scalars::Random.make(n));
     for scalar in &mut scalars {
         for (at, byte) in scalar.0.iter_mut().enumerate() {
@@ -46,7 +46,7 @@ fn main() {
                     let n = *parts << log_n;
                     // A half is as long as the scalar's half, rounded up, and as likely negative.
                     let bits = if *parts == 1 { WHOLE_BITS } else { WHOLE_BITS.div_ceil(*parts as u32) };
-                    Job::Msm { group, bases, range: 0..n, scalars: scalars(n, bits).into() }
+                    Job::Msm { group, bases, range: 0..n, scalars: scalars(n, bits) }
                 })
                 .collect();
             let mut least = vec![f64::MAX; jobs.len()];

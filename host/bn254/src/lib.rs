@@ -17,6 +17,7 @@
 //! | [`points`] | points in memory, as kernels read and write them |
 //! | [`batch`] | many independent affine additions with one inversion |
 //! | [`buckets`] | sums of many points into buckets, and Σ i·Bᵢ over them: the inner loops of an MSM |
+//! | [`ScalarSlice`] | secret scalars that several share, wiped by the last |
 //! | [`wipe()`] | overwriting what derives from a witness |
 //!
 //! Scalar code is generic over [`field::Field`], kernels over the vector trait; a kernel is written once and compiled for each backend.
@@ -37,9 +38,11 @@ mod limbs;
 pub mod mont;
 pub mod ntt;
 pub mod points;
+mod scalars;
 mod wipe;
 
 pub use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 pub use encoding::{FqCanonical, FrCanonical, G1Canonical, G1Mont, G2Mont};
 pub use lanes::Packed;
+pub use scalars::ScalarSlice;
 pub use wipe::wipe;

@@ -52,13 +52,13 @@ fn bytes(key: &ProvingKey, limits: Limits) -> u64 {
     proof_bytes(key, &engine) + PROCESS_BYTES + threads as u64 * THREAD_BYTES
 }
 
-/// The fastest way to prove with `key` that takes no more than `most_bytes`. Only where another proof may follow (`again`) is memory left to it.
+/// The fastest way to prove with `key` that takes no more than `most_bytes`. Only where another proof may follow (`again`) is memory left to it, and tables.
 pub(crate) fn budget(key: &ProvingKey, most_bytes: Option<u64>, again: bool) -> Result<Budget, Failure> {
     let most = most_bytes.unwrap_or(u64::MAX);
     let key_bytes = (**key.bytes()).as_ref().len() as u64;
     let ladder = || {
-        let kept = |limits: Limits| if again { limits.kept_values } else { 0 };
-        Limits::ladder().map(move |limits| Limits { kept_values: kept(limits), ..limits })
+        let once = |limits| Limits { kept_values: 0, keep_tables: false, ..limits };
+        Limits::ladder().map(move |limits| if again { limits } else { once(limits) })
     };
     let budgets = || ladder().map(|limits| Budget { limits, anonymous_bytes: bytes(key, limits), key_bytes });
     budgets().find(|budget| budget.anonymous_bytes <= most).ok_or_else(|| {

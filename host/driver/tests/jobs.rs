@@ -92,7 +92,7 @@ fn malformed_and_unsupported_jobs_are_refused_before_the_device_sees_them() {
     }
     let long = vec![Fr::from(1u64); 1 << 14];
     let g2 = Job::Msm { group: Group::G2, bases: id, range: 0..4, scalars: canonical(&factors) };
-    let rows = Job::Rows { matrix: id, witness: canonical(&factors).to_vec().into() };
+    let rows = Job::Rows { matrix: id, witness: canonical(&factors) };
     for job in [ntt_job(&long, NttDirection::Forward, false), g2, rows] {
         assert!(!engine.supports(&job.kind()));
         assert!(matches!(engine.submit(job), Err(EngineError::Unsupported { .. })));

@@ -2,7 +2,7 @@
 
 use std::{fs::File, io, io::Read, path::Path, sync::Arc};
 
-use millrace_bn254::{FrCanonical, wipe};
+use millrace_bn254::{FrCanonical, ScalarSlice};
 use thiserror::Error;
 use zeroize::Zeroize;
 
@@ -45,7 +45,7 @@ pub enum WitnessError {
 
 /// Values of all signals, the constant 1 first, canonical and below r. Wiped when the last owner lets it go.
 pub struct Witness {
-    values: Arc<[FrCanonical]>,
+    values: ScalarSlice,
 }
 
 impl std::fmt::Debug for Witness {
@@ -85,8 +85,7 @@ impl Witness {
         let count = at.u32("the number of values")?;
         let section = sections.get_sized(2, "values", u64::from(count) * 32)?;
         let start = section.start;
-        let values: Arc<[FrCanonical]> = bytemuck::cast_slice(&file[section]).into();
-        let witness = Self { values };
+        let witness = Self { values: bytemuck::cast_slice(&file[section]).into() };
         if let Some(i) = witness.values.iter().position(|v| !v.is_in_range()) {
             return Err(WitnessError::Range { index: i as u64, offset: (start + 32 * i) as u64 });
         }
@@ -98,10 +97,7 @@ impl Witness {
     /// # Errors
     /// [`WitnessError::Range`] with the offset counted from the first value, [`WitnessError::NotOne`].
     pub fn from_values(values: Vec<FrCanonical>) -> Result<Self, WitnessError> {
-        let mut values = values;
-        let witness = Self { values: values.as_slice().into() };
-        wipe(&mut values);
-        witness.checked()
+        Self { values: values.into() }.checked()
     }
 
     /// A witness of `len` values made where they stay: `fill` gets as many zeros to write over.
@@ -109,10 +105,7 @@ impl Witness {
     /// # Errors
     /// As [`Witness::from_values`].
     pub fn filled(len: usize, fill: impl FnOnce(&mut [FrCanonical])) -> Result<Self, WitnessError> {
-        // A witness from the start, so that what is there is wiped should `fill` panic.
-        let mut witness = Self { values: std::iter::repeat_n(FrCanonical::default(), len).collect() };
-        fill(Arc::get_mut(&mut witness.values).expect("nobody else has them yet"));
-        witness.checked()
+        Self { values: ScalarSlice::filled(len, fill) }.checked()
     }
 
     fn checked(self) -> Result<Self, WitnessError> {
@@ -130,7 +123,7 @@ impl Witness {
     }
 
     /// All values, signal 0 first. Engines hold clones of this while their jobs run.
-    pub fn values(&self) -> &Arc<[FrCanonical]> {
+    pub fn values(&self) -> &ScalarSlice {
         &self.values
     }
 
@@ -147,13 +140,5 @@ impl Witness {
     /// The public signals of a circuit that has `n_public`, or `None` if the witness is shorter than that.
     pub fn publics(&self, n_public: usize) -> Option<&[FrCanonical]> {
         self.values.get(1..)?.get(..n_public)
-    }
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        if let Some(values) = Arc::get_mut(&mut self.values) {
-            wipe(values);
-        }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::{ops::Range, sync::Arc};
 
-use millrace_bn254::FrCanonical;
-
 use crate::{EngineSlot, Group, JobKind, NttDirection, Placed, ScalarSlice, StepError, Value};
 
 /// One output of a node. A port feeds at most one input: values move, they are not copied.
@@ -59,7 +57,7 @@ pub enum JobSpec {
         /// A matrix.
         matrix: Arc<Placed>,
         /// The full witness.
-        witness: Arc<[FrCanonical]>,
+        witness: ScalarSlice,
     },
 }
 

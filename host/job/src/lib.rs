@@ -20,7 +20,6 @@ mod lent;
 mod observe;
 mod placed;
 mod run;
-mod scalars;
 mod sparse;
 pub mod split;
 mod types;
@@ -33,10 +32,10 @@ pub use error::EngineError;
 pub use fleet::{Fleet, FleetMember};
 pub use graph::{JobGraph, JobSpec, Port, Scalars};
 pub use lent::Lent;
+pub use millrace_bn254::ScalarSlice;
 pub use observe::{Event, Observer};
 pub use placed::Placed;
 pub use run::{JobInput, JobRecord, RunError, RunOutput, RunPolicy, run};
-pub use scalars::ScalarSlice;
 pub use sparse::{SparseRows, Term, Word};
 pub use types::{
     BucketDump, BufferId, CancelToken, Coefficient, DeviceCycles, Group, Job, JobKind, JobOutput, JobReport,

@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use millrace_bn254::{Fr, FrCanonical};
+use millrace_bn254::Fr;
 use thiserror::Error;
 
 use crate::{
@@ -38,7 +38,7 @@ pub struct RunPolicy {
     pub fallback: Option<EngineSlot>,
     /// Whether the answers' digests are taken.
     pub digests: bool,
-    /// Whether the inputs of MSMs and transforms are kept in the records (a copy of a transform's values).
+    /// Whether the inputs of jobs are kept in the records (of a transform or a quotient a copy of its values).
     pub keep_inputs: bool,
     /// How long a wait goes without looking for a cancel.
     pub slice: Duration,
@@ -118,7 +118,7 @@ pub enum JobInput {
         /// A matrix.
         matrix: Arc<Placed>,
         /// The full witness.
-        witness: Arc<[FrCanonical]>,
+        witness: ScalarSlice,
     },
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytemuck::{Pod, Zeroable};
-use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont, G2Affine, G2Mont};
+use millrace_bn254::{Fr, G1Affine, G1Mont, G2Affine, G2Mont};
 
 use crate::{Lent, ScalarSlice, SparseRows};
 
@@ -132,7 +132,7 @@ pub enum Job {
         /// A resident [`Resident::Matrix`] or [`Resident::Rows`].
         matrix: BufferId,
         /// The full witness, w\[0\] = 1.
-        witness: Arc<[FrCanonical]>,
+        witness: ScalarSlice,
     },
 }
 

@@ -161,6 +161,7 @@ impl CpuEngine {
                     plans.release(kept_values, !keep_tables);
                     if !parts.keep {
                         parts.store.clear();
+                        plans.forget_scratches();
                     }
                     let sum = match &*held {
                         Held::G1(bases) => {
@@ -173,9 +174,7 @@ impl CpuEngine {
                         }
                         Held::Matrix(_) => return Err(bad("bases", "a matrix")),
                     };
-                    if parts.keep {
-                        parts.store.take_in_scalars(scalars);
-                    }
+                    parts.store.take_in_scalars(scalars, kept_values);
                     Ok(sum)
                 }))
             }

@@ -1,4 +1,4 @@
-//! The CPU engine: multi-scalar multiplications, transforms and sparse products on all cores.
+//! The CPU engine: multi-scalar multiplications, transforms, quotients and sparse products on all cores.
 //!
 //! In: jobs of `millrace-job`, bases and matrices lent by a key. Out: their answers, equal to the oracle's to the bit.
 //! This crate holds no arithmetic of its own: that is `millrace-bn254`; here is how the work is cut, ordered and shared

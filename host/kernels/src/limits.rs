@@ -61,10 +61,10 @@ impl Limits {
                 points * bytes_a_point(points) + threads * rows * BUCKETS_BYTES.min(points * 1024)
             }
             JobKind::Ntt { log_n, .. } => (32 << log_n) + threads * scratch_bytes(log_n),
-            // Where nothing is kept, a goes before the third vector between passes comes; 2 bytes a value say which task has which places.
+            // Where nothing is kept, a goes before the third vector between passes comes. Lists of places: 2 bytes a value in the last pass, 3/4 in the one before.
             JobKind::Quotient { log_n } => {
                 let vectors = if self.kept_values >> log_n > 0 { 3 } else { 2 };
-                ((32 * vectors + 2) << log_n) + threads * 2 * scratch_bytes(log_n)
+                ((32 * vectors + 3) << log_n) + threads * 2 * scratch_bytes(log_n)
             }
             JobKind::Rows { rows } => 16 * rows as u64,
         }
@@ -87,6 +87,7 @@ mod tests {
         let kinds = [
             JobKind::Msm { group: Group::G2, points: 1 << 20 },
             JobKind::Ntt { log_n: 20, direction: NttDirection::Forward, coset: true },
+            JobKind::Quotient { log_n: 20 },
         ];
         let bytes = |limits: Limits| -> u64 {
             let tables = Limits::table_bytes(20) * (1 + u64::from(limits.keep_tables));

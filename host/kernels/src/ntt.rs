@@ -94,6 +94,11 @@ impl Plans {
         }
     }
 
+    /// Lets the memory of tasks go that are done.
+    pub(crate) fn forget_scratches(&self) {
+        self.scratches.clear();
+    }
+
     /// Wipes memory and keeps it.
     fn give_back(&self, mut memory: Vec<Packed>) {
         memory.wipe();

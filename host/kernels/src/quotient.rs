@@ -3,8 +3,6 @@
 //! Memory: a and b as they came, and between the passes a, b and c once more, which pass 2 changes in place; of these six vectors no more than four at a
 //! time where nothing is kept. The scalars take the place of a fourth.
 
-use std::sync::Arc;
-
 use millrace_bn254::{
     Fr, FrCanonical, Packed,
     backend::Instructions,
@@ -28,6 +26,21 @@ pub(crate) struct Quotient<'a> {
     pub(crate) cancel: &'a CancelToken,
 }
 
+/// Values that came with a job: wiped when they are no longer needed, and their memory kept if it shall be.
+struct Guest<'a> {
+    values: Vec<Fr>,
+    home: Option<&'a Store>,
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        match self.home {
+            Some(home) => home.take_in_values(std::mem::take(&mut self.values)),
+            None => wipe_values(&mut self.values),
+        }
+    }
+}
+
 impl Quotient<'_> {
     /// The scalars for a = A·w and b = B·w, 2^log_n each, `log_n` ≤ [`crate::ntt::MAX_LOG_N`], on the current thread pool. Wipes a, b and what it worked on.
     ///
@@ -35,13 +48,12 @@ impl Quotient<'_> {
     /// [`EngineError::Cancelled`].
     pub(crate) fn scalars(&self, a: Vec<Fr>, b: Vec<Fr>) -> Result<ScalarSlice, EngineError> {
         let keep = a.len() <= self.limits.kept_values;
-        let lend = |values| self.store.lend_values(values, keep);
-        let (a, b) = (lend(a), lend(b));
-        let log_n = a.len().ilog2();
+        let (a, b) = (self.take_in(a, keep), self.take_in(b, keep));
+        let log_n = a.values.len().ilog2();
         let inverse = Shape { log_n, inverse: true, coset: false };
         let forward = Shape { log_n, inverse: false, coset: true };
         let Some(plan) = self.plans.get(self.instructions, Which::Alone(inverse)) else {
-            return Ok(tiny([inverse, forward], &a, &b));
+            return Ok(tiny([inverse, forward], &a.values, &b.values));
         };
         let mut packed = self.columns(&plan, a, b, keep)?;
         drop(plan);
@@ -50,8 +62,12 @@ impl Quotient<'_> {
             self.plans.release(0, true);
         }
         let plan = self.plans.get(self.instructions, Which::Following(forward)).expect("not tiny either");
-        self.middle(&plan, &mut packed)?;
-        self.last(&plan, packed)
+        self.middle(&plan, &mut packed, keep)?;
+        self.last(&plan, packed, keep)
+    }
+
+    fn take_in(&self, values: Vec<Fr>, keep: bool) -> Guest<'_> {
+        Guest { values, home: keep.then_some(self.store) }
     }
 
     fn go_on(&self) -> Result<(), EngineError> {
@@ -62,8 +78,8 @@ impl Quotient<'_> {
     fn columns(
         &self,
         plan: &Plan,
-        a: Borrowed<'_, Vec<Fr>>,
-        b: Borrowed<'_, Vec<Fr>>,
+        a: Guest<'_>,
+        b: Guest<'_>,
         keep: bool,
     ) -> Result<[Borrowed<'_, Vec<Packed>>; 3], EngineError> {
         let chunk = plan.packed_len() / plan.column_tasks();
@@ -80,10 +96,11 @@ impl Quotient<'_> {
             )?;
             Ok(out)
         };
-        let c = pass(&|task, scratch, out| plan.columns_of_product(task, &a, &b, scratch, out))?;
-        let of_a = pass(&|task, scratch, out| plan.columns(task, &a, scratch, out))?;
+        let c =
+            pass(&|task, scratch, out| plan.columns_of_product(task, &a.values, &b.values, scratch, out))?;
+        let of_a = pass(&|task, scratch, out| plan.columns(task, &a.values, scratch, out))?;
         drop(a);
-        let of_b = pass(&|task, scratch, out| plan.columns(task, &b, scratch, out))?;
+        let of_b = pass(&|task, scratch, out| plan.columns(task, &b.values, scratch, out))?;
         Ok([of_a, of_b, c])
     }
 
@@ -92,6 +109,7 @@ impl Quotient<'_> {
         &self,
         plan: &Plan,
         packed: &'p mut [Borrowed<'_, Vec<Packed>>; 3],
+        keep: bool,
     ) -> Result<(), EngineError> {
         let tasks = plan.column_tasks();
         let each = plan.packed_len() / WIDTH / tasks;
@@ -100,7 +118,7 @@ impl Quotient<'_> {
             eights.map(move |(index, eight)| ((vector * tasks + index % tasks) * each + index / tasks, eight))
         };
         let places = packed.iter_mut().enumerate().flat_map(of);
-        self.store.packed_places.with(places, 3 * tasks * each, |places| {
+        self.store.packed_places.with(places, 3 * tasks * each, keep, |places| {
             places.par_chunks_exact_mut(each).enumerate().try_for_each_init(
                 || self.plans.scratch(),
                 |scratch, (task, places)| {
@@ -113,14 +131,18 @@ impl Quotient<'_> {
     }
 
     /// Pass 3.
-    fn last(&self, plan: &Plan, packed: [Borrowed<'_, Vec<Packed>>; 3]) -> Result<ScalarSlice, EngineError> {
+    fn last(
+        &self,
+        plan: &Plan,
+        packed: [Borrowed<'_, Vec<Packed>>; 3],
+        keep: bool,
+    ) -> Result<ScalarSlice, EngineError> {
         let (tasks, each) = (plan.row_tasks(), plan.packed_len() / plan.row_tasks());
-        let mut scalars = self.store.scalars(WIDTH * tasks * each);
-        let all = Arc::get_mut(&mut scalars).expect("nobody else has it yet");
-        let eights = all.chunks_exact_mut(WIDTH).enumerate();
+        let mut scalars = self.store.scalars(WIDTH * tasks * each, keep);
+        let eights = scalars.chunks_exact_mut(WIDTH).enumerate();
         let places = eights.map(|(index, eight)| (index % tasks * each + index / tasks, eight));
         let [a, b, c] = &packed;
-        let done = self.store.scalar_places.with(places, tasks * each, |places| {
+        self.store.scalar_places.with(places, tasks * each, keep, |places| {
             places.par_chunks_exact_mut(each).enumerate().try_for_each_init(
                 || self.plans.scratch(),
                 |scratch, (task, out)| {
@@ -129,9 +151,8 @@ impl Quotient<'_> {
                     Ok(())
                 },
             )
-        });
-        let scalars = ScalarSlice::from(scalars);
-        done.map(|()| scalars)
+        })?;
+        Ok(scalars.give_away().into())
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use millrace_bn254::{
@@ -13,6 +13,7 @@ use millrace_bn254::{
     mont::FrLazy,
     ntt::Scratch,
     points::{Curve, G1, G2},
+    wipe,
 };
 use millrace_job::{ScalarSlice, wipe_values};
 use rayon::prelude::*;
@@ -62,6 +63,13 @@ impl Wipe for Vec<Packed> {
 }
 
 /// Keeps its length: between uses it is all zeros.
+impl Wipe for Vec<FrCanonical> {
+    fn wipe(&mut self) {
+        self.par_chunks_mut(8 * WIPED_TOGETHER).for_each(wipe);
+    }
+}
+
+/// Keeps its length: between uses it is all zeros.
 impl Wipe for Vec<Fr> {
     fn wipe(&mut self) {
         self.par_chunks_mut(8 * WIPED_TOGETHER).for_each(wipe_values);
@@ -91,13 +99,6 @@ impl<T> Shelf<T> {
         }
     }
 
-    /// Something of which `fits` says yes.
-    fn take_if(&self, fits: impl Fn(&T) -> bool) -> Option<T> {
-        let mut all = self.all();
-        let at = all.iter().rposition(fits)?;
-        Some(all.swap_remove(at))
-    }
-
     /// Frees all of it.
     pub(crate) fn clear(&self) {
         self.all().clear();
@@ -105,7 +106,7 @@ impl<T> Shelf<T> {
 }
 
 impl<T> Shelf<Places<T>> {
-    /// Does `work` on a list of so many places, each at its own.
+    /// Does `work` on a list of so many places, each at its own; the list's memory is kept, if told to.
     ///
     /// # Panics
     /// If one belongs behind the last.
@@ -113,6 +114,7 @@ impl<T> Shelf<Places<T>> {
         &self,
         places: impl IntoIterator<Item = (usize, &'a mut [T])>,
         count: usize,
+        keep: bool,
         work: impl FnOnce(&mut [&'a mut [T]]) -> R,
     ) -> R
     where
@@ -123,7 +125,9 @@ impl<T> Shelf<Places<T>> {
         list.resize_with(count, Default::default);
         places.into_iter().for_each(|(at, place)| list[at] = place);
         let result = work(&mut list);
-        self.all().push(emptied(list));
+        if keep {
+            self.all().push(emptied(list));
+        }
         result
     }
 }
@@ -133,6 +137,14 @@ impl<T: Wipe> Shelf<T> {
     pub(crate) fn put(&self, mut memory: T) {
         memory.wipe();
         self.all().push(memory);
+    }
+
+    /// Keeps memory that came with a job, for that of the oldest of too many: it need not have come from here.
+    fn put_for_the_oldest(&self, memory: T) {
+        self.put(memory);
+        let mut all = self.all();
+        let too_many = all.len().saturating_sub(VECTORS_MOST);
+        all.drain(..too_many);
     }
 
     /// Lends memory, which comes back when it is no longer needed if it shall be kept.
@@ -211,7 +223,7 @@ pub(crate) struct Store {
     rows: Shelf<Vec<FrLazy>>,
     values: Shelf<Vec<Fr>>,
     packed: Shelf<Vec<Packed>>,
-    scalars: Shelf<Arc<[FrCanonical]>>,
+    scalars: Shelf<Vec<FrCanonical>>,
     /// Lists of places that tasks write to, empty.
     pub(crate) packed_places: Shelf<Places<Packed>>,
     pub(crate) scalar_places: Shelf<Places<FrCanonical>>,
@@ -241,26 +253,21 @@ impl Store {
         self.values.lend(self.values.vector(len, Fr::default()), keep)
     }
 
-    /// Scalars to be overwritten.
-    pub(crate) fn scalars(&self, len: usize) -> Arc<[FrCanonical]> {
-        let kept = self.scalars.take_if(|scalars| scalars.len() == len);
-        kept.unwrap_or_else(|| std::iter::repeat_n(FrCanonical::ZERO, len).collect())
+    /// So many scalars, zero.
+    pub(crate) fn scalars(&self, len: usize, keep: bool) -> Borrowed<'_, Vec<FrCanonical>> {
+        self.scalars.lend(self.scalars.vector(len, FrCanonical::ZERO), keep)
     }
 
-    /// Keeps the memory of scalars that nobody else has any more.
-    pub(crate) fn take_in_scalars(&self, scalars: ScalarSlice) {
-        if let Some(scalars) = scalars.into_wiped() {
-            let mut all = self.scalars.all();
-            if all.len() < VECTORS_MOST {
-                all.push(scalars);
-            }
+    /// Keeps the memory of scalars that came with a job and that nobody else has any more, if there are at most `most` of them.
+    pub(crate) fn take_in_scalars(&self, scalars: ScalarSlice, most: usize) {
+        if let Some(scalars) = scalars.into_wiped().filter(|scalars| scalars.capacity() <= most) {
+            self.scalars.put_for_the_oldest(scalars);
         }
     }
 
-    /// Takes in values that came with a job. They may come from elsewhere than from here: there is an end to how many are kept.
-    pub(crate) fn lend_values(&self, values: Vec<Fr>, keep: bool) -> Borrowed<'_, Vec<Fr>> {
-        let keep = keep && self.values.all().len() < VECTORS_MOST;
-        self.values.lend(values, keep)
+    /// Keeps the memory of values that came with a job.
+    pub(crate) fn take_in_values(&self, values: Vec<Fr>) {
+        self.values.put_for_the_oldest(values);
     }
 
     /// So many vectors, zero.

@@ -73,7 +73,8 @@ pub(crate) fn first_difference<'a>(
     ran: &'a [JobRecord],
     trusted: &'a [JobRecord],
 ) -> Option<(&'a JobRecord, &'a JobRecord)> {
-    ran.iter().zip(trusted).find(|(ran, trusted)| ran.digest != trusted.digest)
+    let same = |(ran, trusted): &(&JobRecord, &JobRecord)| ran.label == trusted.label;
+    ran.iter().zip(trusted).take_while(same).find(|(ran, trusted)| ran.digest != trusted.digest)
 }
 
 /// Who was wrong: a slot, and which engine behind it where that stands for several.

@@ -2,7 +2,8 @@
 //!
 //! In: a [`ProvingKey`](millrace_groth16::ProvingKey), a [`Witness`](millrace_groth16::Witness) and engines. Out: a proof that
 //! passed the pairing check, the public signals, and a report of every job. This crate names no engine and computes no long
-//! sum and no transform itself; it plans them, does the pointwise work between them and puts the results together.
+//! sum and no transform itself; it plans them, does the pointwise work between transforms where no engine makes the quotient as one
+//! job, and puts the results together.
 //!
 //! A proof is a function of key, witness and the two blinding scalars, whichever engines made it. When the check fails,
 //! the jobs are done again by a trusted engine and compared ([`Blame`]): no wrong proof is given out, and the engine that was

@@ -12,11 +12,10 @@
 use std::{ops::Range, sync::Arc};
 
 use ark_ec::AffineRepr;
-use millrace_bn254::{FrCanonical, G1Affine};
+use millrace_bn254::G1Affine;
 use millrace_groth16::Witness;
 use millrace_job::{
-    EngineSet, EngineSlot, Group, JobGraph, JobKind, JobSpec, NttDirection, Placed, Port, ScalarSlice,
-    Scalars, Value,
+    EngineSet, EngineSlot, Group, JobGraph, JobSpec, NttDirection, Placed, Port, ScalarSlice, Scalars, Value,
     four_step::{self, Transform},
     split,
 };
@@ -40,6 +39,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) ratio: f64,
     /// How the device's part of a sum is shared among several devices behind one slot.
     pub(crate) weights: Vec<f64>,
+    /// Whether the device makes the quotient as one job.
+    pub(crate) quotient: bool,
 }
 
 /// Points of a part at least, on average: with fewer, what each part costs besides its points weighs more.
@@ -91,7 +92,7 @@ impl Planner<'_> {
         graph: &mut JobGraph<'static>,
         label: &str,
         part: &Arc<Placed>,
-        witness: &Arc<[FrCanonical]>,
+        witness: &ScalarSlice,
         signals: Range<usize>,
     ) -> Port {
         if part.is_empty() {
@@ -99,7 +100,7 @@ impl Planner<'_> {
             return graph.host(format!("{label} (empty)"), &[], 1, |_| Ok(vec![Value::G1(G1Affine::zero())]))
                 [0];
         }
-        let signals = ScalarSlice::from(witness.clone()).part(signals).expect("a base has a signal");
+        let signals = witness.part(signals).expect("a base has a signal");
         let jobs = self.shares(part).into_iter().map(|(slot, range)| {
             let scalars = signals.part(range.clone()).expect("shares of all bases");
             (slot, range, Scalars::Given(scalars))
@@ -144,12 +145,7 @@ impl Planner<'_> {
     }
 
     /// Rows, and a quotient or six transforms; a port for each share of the sum over H.
-    fn quotient(
-        &self,
-        graph: &mut JobGraph<'static>,
-        key: &LoadedKey,
-        witness: &Arc<[FrCanonical]>,
-    ) -> Vec<Port> {
+    fn quotient(&self, graph: &mut JobGraph<'static>, key: &LoadedKey, witness: &ScalarSlice) -> Vec<Port> {
         let log_n = key.key.header().domain_size.ilog2();
         let device = self.placement.device();
         let rows_slot =
@@ -157,10 +153,7 @@ impl Planner<'_> {
         let rows = JobSpec::Rows { matrix: key.matrix.clone(), witness: witness.clone() };
         let rows = graph.job("rows", rows_slot, rows);
         let lengths: Vec<_> = self.shares(&key.h).into_iter().map(|(_, range)| range.len()).collect();
-        // Where sums are shared, so are transforms.
-        if matches!(self.placement, Placement::On(_))
-            && self.set.engine(device).supports(&JobKind::Quotient { log_n })
-        {
+        if self.quotient {
             let scalars = graph.job("quotient", device, JobSpec::Quotient { log_n, rows });
             if lengths.len() == 1 {
                 return vec![scalars];

@@ -9,7 +9,7 @@ use millrace_bn254::FrCanonical;
 use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyError, Witness};
 use millrace_job::{
     CancelToken, Engine, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunOutput,
-    RunPolicy, ScalarSlice, run, split::Rates,
+    RunPolicy, run, split::Rates,
 };
 
 use crate::{
@@ -172,7 +172,14 @@ impl Prover {
         };
         let sum = JobKind::Msm { group: Group::G1, points: witness.len() };
         let weights = set.engine(options.placement.device()).shares(&sum);
-        Planner { set, trusted: options.trusted, placement: options.placement, ratio, weights }
+        let log_n = key.key.header().domain_size.ilog2();
+        // Where sums are shared, so are transforms.
+        let quotient = match options.placement {
+            Placement::On(device) => set.engine(device).supports(&JobKind::Quotient { log_n }),
+            Placement::Split { .. } => false,
+        };
+        let (trusted, placement) = (options.trusted, options.placement);
+        Planner { set, trusted, placement, ratio, weights, quotient }
     }
 
     /// The device's share by points a second; without figures, half each (the job itself will say what is wrong with an engine).
@@ -193,7 +200,7 @@ impl Prover {
         let engine = self.set.engine(slot);
         let points = witness.len().min(SAMPLE);
         let bases = key.a.on(slot).ok()?;
-        let scalars = ScalarSlice::from(witness.values().clone()).part(0..points)?;
+        let scalars = witness.values().part(0..points)?;
         let job = Job::Msm { group: Group::G1, bases, range: 0..points, scalars };
         let mut report = engine.submit(job).and_then(|ticket| engine.wait(ticket)).ok()?.report;
         report.kind = JobKind::Msm { group: Group::G1, points };

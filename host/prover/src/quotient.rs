@@ -1,9 +1,7 @@
 //! The pointwise work between the transforms.
 
-use std::sync::Arc;
-
 use millrace_bn254::{Fr, FrCanonical};
-use millrace_job::{StepError, Value, wipe_values};
+use millrace_job::{ScalarSlice, StepError, Value, wipe_values};
 use rayon::prelude::*;
 
 /// Elements that one task takes at least.
@@ -32,12 +30,11 @@ pub(crate) fn combine(values: Vec<Value>, parts: &[usize]) -> Result<Vec<Value>,
     wipe_values(&mut c);
     // Gone before the scalars come.
     drop(c);
-    // Made in place: a vector on the way would be a copy that nobody wipes.
-    let mut scalars: Arc<[FrCanonical]> = std::iter::repeat_n(FrCanonical::ZERO, a.len()).collect();
-    let places = Arc::get_mut(&mut scalars).expect("nobody else has it yet");
-    places.par_iter_mut().zip(&a).with_min_len(GRAIN).for_each(|(out, x)| *out = FrCanonical::from(*x));
+    let scalars = ScalarSlice::filled(a.len(), |scalars| {
+        scalars.par_iter_mut().zip(&a).with_min_len(GRAIN).for_each(|(out, x)| *out = FrCanonical::from(*x));
+    });
     wipe_values(&mut a);
-    cut(vec![Value::Scalars(scalars.into())], parts)
+    cut(vec![Value::Scalars(scalars)], parts)
 }
 
 /// Scalars in parts of the given lengths.

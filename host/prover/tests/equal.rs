@@ -5,10 +5,11 @@ mod common;
 use std::sync::{Arc, atomic::Ordering};
 
 use common::{
-    CIRCUITS, Circuit, DEVICE, Device, Fault, TRUSTED, assert_equal, expected, options, prove, prover,
+    CIRCUITS, Circuit, DEVICE, Device, Fault, TRUSTED, assert_equal, chain, expected, options, prove, prover,
     vectors,
 };
-use millrace_job::{CancelToken, Engine, JobKind};
+use millrace_job::{CancelToken, Engine, Fleet, JobKind};
+use millrace_kernels::CpuEngine;
 use millrace_oracle::OracleEngine;
 use millrace_prover::{Placement, ProveError, Proved, Randomness, Share};
 
@@ -48,6 +49,25 @@ fn the_oracle_as_an_engine_gives_the_same() {
             assert!(proved.report.jobs.iter().all(|job| job.engine == "cpu-oracle"));
         },
     );
+}
+
+/// Two engines behind one slot: sums over G1 are cut between both, that over H after a quotient that one of them made.
+#[test]
+fn a_fleet_that_makes_quotients_shares_the_sum_over_what_comes_out() {
+    let (key, witness) = chain(12);
+    let fleet = Fleet::new("fleet");
+    fleet.add(Arc::new(CpuEngine::with_threads(1)));
+    fleet.add(Arc::new(OracleEngine::new()));
+    let by_fleet = prover(Arc::new(fleet), options(Placement::On(DEVICE)));
+    let by_cpu = prover(Arc::new(OracleEngine::new()), options(Placement::On(TRUSTED)));
+    let [fleet, cpu] = [by_fleet, by_cpu].map(|prover| {
+        let key = prover.load(key.clone()).unwrap();
+        let randomness = Randomness::Seed(common::SEED);
+        prover.prove(&key, &witness, None, &randomness, &(), &CancelToken::default()).unwrap()
+    });
+    let count = |label: &str| fleet.report.jobs.iter().filter(|job| job.label.starts_with(label)).count();
+    assert_eq!((count("quotient"), count("ntt"), count("msm H")), (1, 0, 2));
+    assert_eq!(fleet.proof, cpu.proof);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Six transforms as one: from A·w and B·w to the values of A·B − C at the odd 2n-th roots of unity, C = A∘B on the domain.
 //!
 //! Inverse transforms leave their rows, r' + R·k' for eight neighbouring r', where forward transforms of C rows and R columns find their columns. So
-//! both meet in one pass, and three passes over a, b and c do the work of twelve:
+//! both meet in one pass, and three passes over each of a, b and c do what four over each do, and three loops beside:
 //!
 //! 1. columns of the inverse transforms: a and b as they are, c = a·b multiplied as it is read;
 //! 2. rows of the inverse transforms, and at once, in the cache, columns of the forward ones; 1/n and coset shift are in the tables;
@@ -153,8 +153,9 @@ impl Plan {
     /// A plan without its table for a forward transform, whose columns are what the rows are of [`Plan::new`]'s inverse one; `None` where that has none.
     ///
     /// # Panics
-    /// As [`Plan::new`].
+    /// As [`Plan::new`], or if the shape is not that of a forward transform on the coset.
     pub fn following(instructions: Instructions, shape: Shape) -> Option<Self> {
+        assert!(shape.coset && !shape.inverse, "{shape:?} follows no inverse transform");
         let log_rows = shape.log_n / 2;
         let mut plan = Self::split(instructions, shape, shape.log_n - log_rows)?;
         let before = Shape { log_n: shape.log_n, inverse: true, coset: false };
@@ -193,7 +194,7 @@ impl Plan {
     /// Pass 2 of this plan, for eight rows of what [`Plan::rows_to_columns`] left of a, b and c; `out` has, for each k', the eight values of a·b − c at k'·C + 8·task.
     ///
     /// # Panics
-    /// If a length is wrong.
+    /// If a length is wrong, or the plan follows none.
     pub fn rows_of_quotient(
         &self,
         task: usize,
@@ -201,7 +202,7 @@ impl Plan {
         scratch: &mut Scratch,
         out: &mut [&mut [FrCanonical]],
     ) {
-        assert!(packed.iter().all(|packed| packed.len() == self.table.len()));
+        assert!(self.before.is_some() && packed.iter().all(|packed| packed.len() == self.table.len()));
         let (levels, to_integers, scratch) = (&self.rows, self.to_integers, &mut scratch.0);
         self.instructions.run(Last { levels, task, packed, to_integers, scratch, out });
     }

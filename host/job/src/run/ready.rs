@@ -33,22 +33,33 @@ impl Ready {
                     Scalars::From(_) => next()?.into_scalars()?,
                     Scalars::Given(scalars) => scalars,
                 };
-                expect("scalars", range.len(), scalars.len())?;
                 JobInput::Msm { group, bases, range, scalars }
             }
-            JobSpec::Ntt { direction, coset, log_n, .. } => {
+            JobSpec::Ntt { direction, coset, .. } => {
                 let values = next()?.into_values()?;
-                expect("values", 1 << log_n, values.len())?;
                 JobInput::Ntt { direction, coset, values }
             }
-            JobSpec::Quotient { log_n, .. } => {
+            JobSpec::Quotient { .. } => {
                 let (a, b) = next()?.into_rows()?;
-                [&a, &b].into_iter().try_for_each(|values| expect("values", 1 << log_n, values.len()))?;
                 JobInput::Quotient { a, b }
             }
             JobSpec::Rows { matrix, witness } => JobInput::Rows { matrix, witness },
         };
-        Ok(Self { index, label, planned: slot, slot, attempts: 0, kind, input })
+        // Ready from here on, so that it is wiped should it be refused.
+        let ready = Self { index, label, planned: slot, slot, attempts: 0, kind, input };
+        match (&ready.input, kind) {
+            (JobInput::Msm { scalars, .. }, JobKind::Msm { points, .. }) => {
+                expect("scalars", points, scalars.len())?
+            }
+            (JobInput::Ntt { values, .. }, JobKind::Ntt { log_n, .. }) => {
+                expect("values", 1 << log_n, values.len())?
+            }
+            (JobInput::Quotient { a, b }, JobKind::Quotient { log_n }) => {
+                [a, b].into_iter().try_for_each(|values| expect("values", 1 << log_n, values.len()))?
+            }
+            _ => {}
+        }
+        Ok(ready)
     }
 
     /// Smaller is sooner: what the quotient waits for, then the rest in the order of the graph.

@@ -11,8 +11,9 @@ use std::{
     time::Duration,
 };
 
-use millrace_bn254::{Fr, G1Affine};
-use millrace_groth16::{ProvingKey, R1cs, Witness};
+use ark_ff::One;
+use millrace_bn254::{Fr, FrCanonical, G1Affine};
+use millrace_groth16::{ProvingKey, R1cs, R1csSizes, Witness, dev_setup, write_r1cs};
 use millrace_job::{
     BucketDump, BufferId, CancelToken, Engine, EngineError, EngineSet, EngineSlot, Group, Job, JobKind,
     JobOutput, JobValue, Resident, Ticket,
@@ -70,6 +71,32 @@ pub(crate) fn assert_equal(proved: &Proved, expected: &millrace_oracle::OraclePr
     assert_eq!(proved.proof.c, expected.c);
     let publics: Vec<Fr> = proved.publics.iter().map(|x| x.to_fr().unwrap()).collect();
     assert_eq!(publics, expected.publics);
+}
+
+/// xᵢ₊₁ = xᵢ·(xᵢ + 1), the last link public, in a domain that is filled.
+pub(crate) fn chain(log_domain: u32) -> (ProvingKey, Witness) {
+    let n_constraints = (1u32 << log_domain) - 2;
+    let mut links = vec![Fr::from(0x9e37_79b9_7f4a_7c15u64)];
+    for i in 0..n_constraints as usize {
+        links.push(links[i] * (links[i] + Fr::one()));
+    }
+    let end = links.pop().expect("a link");
+    let wires = [vec![Fr::one(), end], links].concat();
+    let one = Fr::one();
+    let constraint = |i: u32| {
+        let made = if i + 1 == n_constraints { 1 } else { i + 3 };
+        [vec![(i + 2, one)], vec![(i + 2, one), (0, one)], vec![(made, one)]]
+    };
+    let constraints = || (0..n_constraints).map(constraint);
+    let n_terms = constraints().flatten().map(|side| side.len() as u64).sum();
+    let sizes = R1csSizes { n_wires: wires.len() as u32, n_public: 1, n_constraints, n_terms };
+    let (mut r1cs, mut key) = (Vec::new(), std::io::Cursor::new(Vec::new()));
+    write_r1cs(&mut r1cs, &sizes, constraints()).expect("in memory");
+    let r1cs = R1cs::from_bytes(Arc::new(r1cs)).expect("a good circuit");
+    dev_setup(&r1cs, b"allocations", &mut key).expect("a good circuit");
+    let key = ProvingKey::from_bytes(Arc::new(key.into_inner())).expect("a good key");
+    let witness = Witness::from_values(wires.into_iter().map(FrCanonical::from).collect());
+    (key, witness.expect("in range"))
 }
 
 /// Slot 0 is a trusted CPU engine, slot 1 the other.
