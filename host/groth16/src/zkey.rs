@@ -236,6 +236,13 @@ impl ProvingKey {
         self.sections.get(id, "section").unwrap_or(0..0)
     }
 
+    /// Puts the pages of a part of a mapped key into this process's memory, before all of it is read; returns when they are there.
+    pub fn populate(&self, part: KeyPart) {
+        if let Some(mapping) = &self.mapping {
+            mapping.populate(self.range(part));
+        }
+    }
+
     /// Takes the pages of a part of a mapped key out of this process's memory, when it is done with for now: they stay in the system's cache, and come back when they are
     /// touched. Whoever reads them meanwhile is slowed down, and no more.
     pub fn release(&self, part: KeyPart) {

@@ -22,17 +22,23 @@ const PARTS: [(KeyPart, &str); 9] = [
     (KeyPart::H, "msm H"),
 ];
 
-/// Lets the pages of a key go when the job has ended that read them, so that a proof does not have all of it in memory at a time.
+/// Has the pages of a key in memory from when the job begins that reads them until it has ended, so that a proof does not have all of it in memory at a time.
 pub(crate) struct Releasing<'a> {
     pub(crate) key: &'a ProvingKey,
     pub(crate) told: &'a dyn Observer,
 }
 
+/// The parts that a job reads.
+fn parts_of(label: &str) -> impl Iterator<Item = KeyPart> {
+    PARTS.into_iter().filter(move |(_, job)| label.starts_with(job)).map(|(part, _)| part)
+}
+
 impl Observer for Releasing<'_> {
     fn event(&self, event: &Event<'_>) {
-        if let Event::JobDone { label, .. } = event {
-            let read = PARTS.into_iter().filter(|(_, job)| label.starts_with(job));
-            read.for_each(|(part, _)| self.key.release(part));
+        match event {
+            Event::JobStarted { label, .. } => parts_of(label).for_each(|part| self.key.populate(part)),
+            Event::JobDone { label, .. } => parts_of(label).for_each(|part| self.key.release(part)),
+            _ => {}
         }
         self.told.event(event);
     }
