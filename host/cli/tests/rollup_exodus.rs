@@ -231,6 +231,23 @@ fn sources_are_compiled(user: &User) {
     user.fails(12, "not the contract it should be", &["audit"], &[latest, &["--dev"]].concat());
     ask(url, "anvil_setCode", serde_json::json!([user.contract, code]));
 
+    // A compiler that only says that it is the right one is not run: whoever is audited could have put it there.
+    let other = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir_all(other.path().join("solc")).expect("a folder");
+    std::fs::write(other.path().join("solc/package.json"), r#"{"version":"0.8.37"}"#).expect("writes");
+    let ran = other.path().join("ran");
+    let script = format!("require('fs').writeFileSync({:?}, '')", ran.display().to_string());
+    std::fs::write(other.path().join("solc/soljson.js"), script).expect("writes");
+    let mut command = user.command(&["audit"], &[latest, &["--dev"]].concat());
+    let output = command.env("MILLRACE_NODE_MODULES", other.path()).output().expect("the binary starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(12), "{said}");
+    assert!(
+        said.contains("unknown  sources") && said.contains("is not the compiler that is pinned"),
+        "{said}"
+    );
+    assert!(!ran.exists());
+
     let folder = tempfile::tempdir().expect("a folder");
     let contracts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rollup/contracts");
     for part in ["src", "src/libraries"] {
@@ -259,7 +276,7 @@ fn sources_are_compiled(user: &User) {
     assert!(note.contains("the code of Rollup differs from what this build carries"), "{note}");
     // What does not compile is unknown, and no folder of sources is a bad file.
     std::fs::write(&rollup, "contract").expect("writes");
-    user.fails(12, "lines are unknown", &["audit"], &from_folder);
+    user.fails(12, "1 lines of the audit differ", &["audit"], &from_folder);
     user.fails(3, "cannot read", &["audit"], &["--block", "latest", "--source", &format!("{folder}/none")]);
 }
 

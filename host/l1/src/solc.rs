@@ -4,12 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use alloy_primitives::{B256, b256, keccak256};
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::tools::{self, NODE_MODULES_VAR};
 
 const SCRIPT: &str = include_str!("../solc/compile.mjs");
+
+/// keccak256 of the pinned compiler, `soljson.js` of npm's `solc` 0.8.37, as the Solidity project publishes it beside each build. Nothing else is run: a compiler with its name and version could answer
+/// with whatever code is wanted.
+const SOLJSON_HASH: B256 = b256!("912586d6d0d7ce6880e9fadf575f001cf625bdad98f0c3f437df36dc0359530a");
 
 /// Most bytes of code that a contract may have (EIP-170).
 pub const MAX_CODE_BYTES: usize = 24_576;
@@ -37,6 +42,16 @@ pub enum CompileError {
     SolcMissing {
         /// Where it was looked for.
         searched: Vec<PathBuf>,
+    },
+    /// It is another compiler.
+    #[error(
+        "{} is not the compiler that is pinned: its keccak256 is {got}, expected {SOLJSON_HASH}: run `make setup`, or set {NODE_MODULES_VAR}", .path.display()
+    )]
+    OtherCompiler {
+        /// The file.
+        path: PathBuf,
+        /// Its hash.
+        got: B256,
     },
     /// Node cannot be started.
     #[error("cannot run `node`, which solc needs: install Node.js 20 or later")]
@@ -89,15 +104,22 @@ pub fn compile(source: &str, contract: &str) -> Result<Compiled, CompileError> {
 /// Missing tools, a failing compiler.
 pub(crate) fn answer(request: &Value) -> Result<Value, CompileError> {
     let modules = tools::node_modules().map_err(|searched| CompileError::SolcMissing { searched })?;
-    let package = modules.join("solc");
-    if !package.join("package.json").is_file() {
-        return Err(CompileError::SolcMissing { searched: vec![package] });
+    let path = modules.join("solc/soljson.js");
+    let Ok(soljson) = std::fs::read(&path) else {
+        return Err(CompileError::SolcMissing { searched: vec![path] });
+    };
+    let got = keccak256(&soljson);
+    if got != SOLJSON_HASH {
+        return Err(CompileError::OtherCompiler { path, got });
     }
-    match run("node".as_ref(), &package, request) {
-        // The node that `make setup` installs where the system has none.
-        Err(CompileError::Node(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+    match run("node".as_ref(), &soljson, request) {
+        // The node that `make setup` installs where the system has none; only where somebody names the folder, for it is not pinned.
+        Err(CompileError::Node(error))
+            if error.kind() == std::io::ErrorKind::NotFound
+                && std::env::var_os(NODE_MODULES_VAR).is_some() =>
+        {
             let own = modules.join("../venv/bin/node");
-            run(&own, &package, request).map_err(|again| match again {
+            run(&own, &soljson, request).map_err(|again| match again {
                 CompileError::Node(_) => CompileError::Node(error),
                 other => other,
             })
@@ -132,15 +154,16 @@ fn request(source: &str) -> Value {
     })
 }
 
-fn run(node: &Path, package: &Path, request: &Value) -> Result<Value, CompileError> {
+fn run(node: &Path, soljson: &[u8], request: &Value) -> Result<Value, CompileError> {
     let folder = tempfile::tempdir().map_err(CompileError::Files)?;
     let at = |name: &str| folder.path().join(name);
     std::fs::write(at("compile.mjs"), SCRIPT).map_err(CompileError::Files)?;
+    std::fs::write(at("soljson.js"), soljson).map_err(CompileError::Files)?;
     std::fs::write(at("input.json"), request.to_string()).map_err(CompileError::Files)?;
     let errors = std::fs::File::create(at("stderr")).map_err(CompileError::Files)?;
     let mut child = Command::new(node)
         .arg("--stack-size=8000")
-        .args([at("compile.mjs").as_path(), package, &at("input.json"), &at("output.json")])
+        .args(["compile.mjs", "soljson.js", "input.json", "output.json"].map(at))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(errors)

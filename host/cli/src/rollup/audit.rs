@@ -4,19 +4,21 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use millrace_l1::{
-    Address, B256, VerifierKey,
-    chain::{BlockTag, Chain},
+    Address, B256, U256, VerifierKey,
+    chain::{BlockTag, Chain, view},
     rollup::{
+        abi::IRollup,
         audit::{AuditError, Expected, KnownVerifier, Source, Verdict, audit},
         source::Sources,
     },
     rpc::Node,
+    solc::CompileError,
     solidity::{self, ExportOptions},
 };
 use serde_json::json;
 
 use super::{
-    devkey,
+    SIZES, devkey,
     place::{PlaceArgs, audit_failure},
 };
 use crate::{
@@ -67,7 +69,7 @@ pub(crate) fn run(args: &AuditArgs) -> Result<(), Failure> {
         // Made again from circuit and seed where they may have to be recognised; with keys of the auditor's they only have a name.
         recognised: match args.committed || !args.keys.is_empty() {
             true => devkey::verifiers(),
-            false => devkey::rebuilt_verifiers(),
+            false => devkey::rebuilt_verifiers(&sizes(&mut node, args.place.contract, tag)?),
         },
         verifiers,
         proposer: args.proposer,
@@ -82,6 +84,7 @@ pub(crate) fn run(args: &AuditArgs) -> Result<(), Failure> {
         });
         let json = json!({
             "contract": audit.contract.to_string(), "chain_id": audit.chain_id, "block": audit.block.number,
+            "sources": if args.committed { "committed" } else { "compiled" },
             "differs": differ, "not_compared": open, "development_key": audit.dev,
             "rows": rows.collect::<serde_json::Value>(),
         });
@@ -108,7 +111,10 @@ pub(crate) fn run(args: &AuditArgs) -> Result<(), Failure> {
         return Err(Failure::new(Code::Mismatch, message));
     }
     if !args.json {
-        say!("\nnothing differs");
+        say!(
+            "\nnothing differs{}",
+            if args.committed { " from the code in this command; no source was compiled" } else { "" }
+        );
     }
     Ok(())
 }
@@ -123,6 +129,16 @@ fn something_is_there(node: &mut Node, contract: Address, tag: BlockTag) -> Resu
     Ok(())
 }
 
+/// The shipped sizes for which the contract names a verifier; what is no rollup names none.
+fn sizes(node: &mut Node, contract: Address, tag: BlockTag) -> Result<Vec<usize>, Failure> {
+    let block = node.block(tag).map_err(submit_failure)?;
+    let has = |size: &usize| {
+        let call = IRollup::verifierOfCall { size: U256::from(*size) };
+        view(node, contract, call, &block).is_ok_and(|verifier| !verifier.is_zero())
+    };
+    Ok(SIZES.into_iter().filter(has).collect())
+}
+
 /// The contracts' code, compiled now unless nobody wants that.
 fn source(args: &AuditArgs) -> Result<Source, Failure> {
     if args.committed {
@@ -134,7 +150,16 @@ fn source(args: &AuditArgs) -> Result<Source, Failure> {
     };
     Ok(match sources.rebuild() {
         Ok(rebuilt) => Source::Compiled(Box::new(rebuilt)),
-        Err(error) => Source::NotCompiled { why: Failure::new(Code::L1Unavailable, error).to_string() },
+        Err(error) => {
+            let refused = matches!(
+                error,
+                CompileError::Source { .. }
+                    | CompileError::NoBytecode { .. }
+                    | CompileError::CodeTooLarge { .. }
+            );
+            let why = Failure::new(Code::L1Unavailable, error).to_string();
+            if refused { Source::Refused { why } } else { Source::NotCompiled { why } }
+        }
     })
 }
 

@@ -64,16 +64,16 @@ pub(crate) fn verifiers() -> Vec<KnownVerifier> {
     COMMITTED.iter().map(known).collect()
 }
 
-/// The same, made again: circuit, verifying key from the published seed, contract, code. What cannot be compiled is left out, and with it nothing is recognised.
-pub(crate) fn rebuilt_verifiers() -> Vec<KnownVerifier> {
-    let rebuilt = |(ops, _): &(usize, &str)| match rebuilt_verifier(*ops) {
+/// Those of these sizes, made again: circuit, verifying key from the published seed, contract, code. What cannot be compiled is left out, and with it nothing is recognised.
+pub(crate) fn rebuilt_verifiers(sizes: &[usize]) -> Vec<KnownVerifier> {
+    let rebuilt = |ops: &usize| match rebuilt_verifier(*ops) {
         Ok(verifier) => Some(verifier),
         Err(failure) => {
             tracing::info!(ops, %failure, "the verifier of a development key is not made again");
             None
         }
     };
-    COMMITTED.iter().filter_map(rebuilt).collect()
+    sizes.iter().filter_map(rebuilt).collect()
 }
 
 fn rebuilt_verifier(ops: usize) -> Result<KnownVerifier, Failure> {

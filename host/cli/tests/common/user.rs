@@ -43,17 +43,21 @@ pub(crate) struct User<'a> {
 impl User<'_> {
     pub(crate) fn run(&self, words: &[&str], more: &[&str]) -> Output {
         let home = tempfile::tempdir().expect("a folder");
-        Command::new(env!("CARGO_BIN_EXE_millrace"))
-            .arg("rollup")
-            .args(words)
-            .args(["--rpc", self.url, "--contract", &self.contract])
-            .args(more)
-            .env_clear()
-            .env("HOME", home.path())
-            // For solc alone: audits compile verifiers.
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .output()
-            .expect("the binary starts")
+        self.command(words, more).env("HOME", home.path()).output().expect("the binary starts")
+    }
+
+    /// A command without a home.
+    pub(crate) fn command(&self, words: &[&str], more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        command.arg("rollup").args(words).args(["--rpc", self.url, "--contract", &self.contract]).args(more);
+        command.env_clear();
+        // For solc alone: audits compile.
+        for name in ["PATH", "MILLRACE_NODE_MODULES"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
     }
 
     pub(crate) fn ok(&self, words: &[&str], more: &[&str]) -> String {

@@ -69,6 +69,11 @@ pub enum Source {
         /// Why.
         why: String,
     },
+    /// The compiler refuses them.
+    Refused {
+        /// Its words.
+        why: String,
+    },
     /// What they compile to, now.
     Compiled(Box<Rebuilt>),
 }
@@ -159,7 +164,7 @@ pub fn audit(
     let sources_fit = sources::row(&mut audit, &expected.source);
     let (rollup, poseidon) = match &expected.source {
         Source::Compiled(rebuilt) => (&rebuilt.rollup, &rebuilt.poseidon),
-        Source::Committed | Source::NotCompiled { .. } => (&*ROLLUP, &*POSEIDON),
+        Source::Committed | Source::NotCompiled { .. } | Source::Refused { .. } => (&*ROLLUP, &*POSEIDON),
     };
     let values = immutables(&mut audit, &code, rollup);
     let Some(values) = values.filter(|_| sources_fit) else {

@@ -140,7 +140,8 @@ fn sources_that_differ_are_told(chain: &mut Chain, right: &Expected) {
     assert_eq!((differ, open), (vec!["sources".to_owned(), "code of Rollup".to_owned()], 1), "{note}");
     assert!(note.ends_with("the code of Rollup differs from what this build carries, from byte 100 on"));
     // What L1 does not show at once: the constructor, Poseidon, where immutables are.
-    let changes: [(&str, fn(&mut Rebuilt)); 3] = [
+    type Change = fn(&mut Rebuilt);
+    let changes: [(&str, Change); 3] = [
         ("the constructor of Rollup", |rebuilt| rebuilt.rollup.bytecode[5] ^= 1),
         ("the code of Poseidon", |rebuilt| rebuilt.poseidon.runtime.truncate(9)),
         ("Rollup has its immutables elsewhere", |rebuilt| {
@@ -158,6 +159,9 @@ fn sources_that_differ_are_told(chain: &mut Chain, right: &Expected) {
     let audited = run(chain, &Expected { source: Source::NotCompiled { why }, ..right.clone() });
     assert_eq!((differing(&audited), audited.count(Verdict::NotCompared)), (vec![], 1));
     assert!(audited.rows[0].note.ends_with(": no compiler"));
+    let why = "a semicolon".to_owned();
+    let audited = run(chain, &Expected { source: Source::Refused { why }, ..right.clone() });
+    assert_eq!((differing(&audited), audited.count(Verdict::NotCompared)), (vec!["sources"], 1));
 }
 
 /// The committed code with right immutables, deployed by a constructor that first writes what it likes: a balance, an account, an exit.

@@ -17,6 +17,10 @@ pub(super) fn row(audit: &mut Audit, source: &Source) -> bool {
             audit.row(what, "not compiled", Verdict::NotCompared, &note);
             true
         }
+        Source::Refused { why } => {
+            audit.row(what, "not compiled", Verdict::Differs, &format!("the compiler refuses them: {why}"));
+            false
+        }
         Source::Compiled(rebuilt) => {
             let found = format!("solc {}", rebuilt.rollup.compiler);
             if rebuilt.rollup.compiler != ROLLUP.compiler {
