@@ -1,5 +1,7 @@
 //! What a proof took, as a table and as JSON.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{Table, presets::UTF8_FULL_CONDENSED};
 use millrace_job::{Group, JobKind, NttDirection};
 use millrace_prover::{JobLine, ProofReport};
@@ -35,6 +37,17 @@ fn kind_and_size(kind: &JobKind) -> (String, String) {
 /// Seconds that so many cycles take at that clock.
 fn projected_seconds(cycles: u64, clock_mhz: f64) -> f64 {
     cycles as f64 / (clock_mhz * 1e6)
+}
+
+/// Jobs that a device does (sums over G1, transforms, the quotient), by the engine that did them; G2 and the sparse products are the CPU's by plan.
+pub(crate) fn device_work(report: &ProofReport) -> BTreeMap<String, u64> {
+    let mut jobs = BTreeMap::new();
+    for job in &report.jobs {
+        if !matches!(job.kind, JobKind::Msm { group: Group::G2, .. } | JobKind::Rows { .. }) {
+            *jobs.entry(job.engine.clone()).or_default() += 1;
+        }
+    }
+    jobs
 }
 
 /// Wall time by the clock of engines that work at the same time cannot be added up; cycles of one device can only be bounded.

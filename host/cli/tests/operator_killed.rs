@@ -4,6 +4,7 @@
 mod common;
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -23,9 +24,7 @@ use millrace_state::{
 use serde_json::{Value, json};
 
 /// Entries of the queue besides the four that the demonstration leaves.
-const DEPOSITS: usize = 16;
-/// From one request at which an operator is killed to the next; it goes on until one is never reached.
-const STEP: usize = 2;
+const DEPOSITS: usize = 20;
 
 /// A rollup that its operator has left, with entries that wait.
 struct Rollup<'a> {
@@ -56,7 +55,10 @@ impl<'a> Rollup<'a> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
         command.args(["rollup", "operate", "--ops", "1", "--dev", "--rpc", url]);
         command.args(["--contract", &self.user.contract, "--from", &self.operator]);
-        command.arg("--store").arg(self.store()).args(more).env("MILLRACE_CACHE", keys());
+        if !more.contains(&"--store") {
+            command.arg("--store").arg(self.store());
+        }
+        command.args(more).env("MILLRACE_CACHE", keys());
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
@@ -140,6 +142,9 @@ fn an_operator_that_was_killed_loses_nothing_and_sends_nothing_twice() {
     after_acceptance(&rollup);
     before_the_block(&rollup);
     after_the_store(&rollup);
+    a_reorganised_batch(&rollup);
+    beside_another_operator(&rollup);
+    fees_are_paid_to_whom_they_are_due(&rollup);
     all_along_a_batch(&rollup);
 
     // All entries are taken in the end, each by one transaction.
@@ -202,11 +207,59 @@ fn after_the_store(rollup: &Rollup<'_>) {
     rollup.goes_on(1);
 }
 
+/// L1 forgets a batch that the store has: the store forgets it, too.
+fn a_reorganised_batch(rollup: &Rollup<'_>) {
+    let url = rollup.user.url;
+    rollup.settled();
+    let as_it_was = ask(url, "evm_snapshot", json!([]));
+    let batches = rollup.accepted();
+    rollup.goes_on(1);
+    ask(url, "evm_revert", json!([as_it_was]));
+    assert_eq!((rollup.accepted(), rollup.stored()), (batches, batches + 1));
+    rollup.goes_on(1);
+    assert_eq!(rollup.stored(), batches + 1);
+}
+
+/// Two operators of one key, each with a store of its own, send the same batch: one transaction comes of it, as both have one nonce.
+fn beside_another_operator(rollup: &Rollup<'_>) {
+    let (batches, sent) = (rollup.accepted(), rollup.sent());
+    let slow = Proxy::start(rollup.user.url, Kill::Hold);
+    let other = tempfile::tempdir().expect("a folder");
+    let store = other.path().join("other.redb").display().to_string();
+    slow.run(&mut rollup.operate(&slow.url, &["--batches", "1", "--store", &store]));
+    until("it is about to send", || slow.count("eth_sendTransaction") == 1);
+    rollup.goes_on(1);
+    slow.release();
+    assert_eq!(slow.ended().code(), Some(14), "the node refuses the nonce");
+    rollup.settled();
+    assert_eq!((rollup.accepted(), rollup.sent()), (batches + 1, sent + 1));
+}
+
+/// Fees of the queue are the proposer's, or whose account it names.
+fn fees_are_paid_to_whom_they_are_due(rollup: &Rollup<'_>) {
+    let pending = |id: u32| {
+        let calls = rollup.user.json(&["restore"], &["--account", &id.to_string()]);
+        let paid = calls["calls"].as_array().expect("calls").iter();
+        paid.map(|call| call["what"].as_str().expect("words").to_owned()).collect::<Vec<_>>()
+    };
+    let (proposer, alice) = (pending(1), pending(2));
+    let status = rollup.operate(rollup.user.url, &["--batches", "1", "--fee-account", "2"]).status();
+    assert!(status.expect("the binary starts").success());
+    assert_eq!(pending(1), proposer, "nothing more is the proposer's");
+    assert_ne!(pending(2), alice, "Alice is paid");
+    let alice = pending(2);
+    rollup.goes_on(1);
+    assert_eq!(pending(2), alice);
+    assert_ne!(pending(1), proposer, "by itself it pays the proposer's account");
+    let output = rollup.operate(rollup.user.url, &["--fee-account", "99"]).output();
+    assert_eq!(output.expect("the binary starts").status.code(), Some(2));
+}
+
 /// Whatever it was about to ask: what L1 has is never less than the store, and one transaction a batch.
 fn all_along_a_batch(rollup: &Rollup<'_>) {
     let (batches, sent) = (rollup.accepted(), rollup.sent());
-    let mut kills = 0;
-    for nth in (1..).step_by(STEP) {
+    let (mut kills, mut died_at) = (0, BTreeSet::new());
+    for nth in 1.. {
         let proxy = Proxy::start(rollup.user.url, Kill::Before(nth));
         proxy.run(&mut rollup.operate(&proxy.url, &["--batches", "1"]));
         let status = proxy.ended();
@@ -219,8 +272,12 @@ fn all_along_a_batch(rollup: &Rollup<'_>) {
         }
         assert_eq!(status.signal(), Some(9), "request {nth}");
         kills += 1;
+        died_at.insert(proxy.last_method());
     }
-    assert!(kills >= 10, "killed at only {kills} requests");
+    assert!(kills >= 20, "killed at only {kills} requests");
+    for method in ["eth_getLogs", "eth_call", "eth_sendTransaction", "eth_getTransactionReceipt"] {
+        assert!(died_at.contains(method), "it died at {died_at:?}");
+    }
     assert!(rollup.accepted() > batches);
     rollup.agrees();
     println!("killed at {kills} requests");
@@ -235,7 +292,7 @@ fn batches_proven_on_devices_are_accepted() {
     for device in ["model", "sim"] {
         let batches = rollup.accepted();
         let output = rollup
-            .operate(rollup.user.url, &["--batches", "1", "--device", device])
+            .operate(rollup.user.url, &["--batches", "1", "--device", device, "--no-fallback"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .output()
@@ -243,6 +300,9 @@ fn batches_proven_on_devices_are_accepted() {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert!(said.contains(&format!("1 batches by {device}")), "{said}");
+        let work = said.lines().find_map(|line| line.strip_prefix("sums over G1 and transforms: "));
+        let work = work.expect("who did it");
+        assert!(work.ends_with(&format!(" on {device}")) && !work.contains(','), "{work}");
         assert_eq!(rollup.accepted(), batches + 1);
         rollup.agrees();
     }

@@ -56,6 +56,15 @@ pub struct Creation {
     pub input: Bytes,
 }
 
+/// Transactions of an account, counted from its first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nonces {
+    /// In blocks: the nonce of the next one to be mined.
+    pub mined: u64,
+    /// In blocks or waiting: the first nonce that is free.
+    pub known: u64,
+}
+
 /// An L1. Errors of every method are [`SubmitError`]s; a call that reverts is one.
 pub trait Chain {
     /// EIP-155 chain id.
@@ -85,8 +94,8 @@ pub trait Chain {
         named: Option<B256>,
     ) -> Result<Option<Creation>, SubmitError>;
 
-    /// Transactions of an account that the node has and no block yet: what somebody who was killed may have left behind. Of what no node has any more nobody knows.
-    fn waiting(&mut self, sender: Address) -> Result<u64, SubmitError>;
+    /// Transactions of an account that lie in blocks, and those that the node knows of: what is between, somebody who was killed may have left behind. Of what no node has any more nobody knows.
+    fn nonces(&mut self, sender: Address) -> Result<Nonces, SubmitError>;
 
     /// Sends a transaction (`to` is `None` for a deployment) and waits until it lies in a block. What would revert is not sent.
     fn send(
@@ -96,6 +105,23 @@ pub trait Chain {
         value: U256,
         data: &[u8],
     ) -> Result<Receipt, SubmitError>;
+
+    /// As [`Chain::send`], as the sender's transaction of that nonce and of no other: where somebody else has taken the nonce meanwhile, nothing comes of it.
+    fn send_once(
+        &mut self,
+        nonce: u64,
+        sender: &Sender,
+        to: Option<Address>,
+        value: U256,
+        data: &[u8],
+    ) -> Result<Receipt, SubmitError> {
+        let known = self.nonces(sender.address())?.known;
+        if known != nonce {
+            let message = format!("nonce {nonce} is taken, the next one is {known}");
+            return Err(SubmitError::Refused { method: "a transaction", code: 0, message });
+        }
+        self.send(sender, to, value, data)
+    }
 }
 
 /// A chain for tests and demonstrations, where time passes when told to and money is made.

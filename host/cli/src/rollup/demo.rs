@@ -8,7 +8,7 @@ mod story;
 use clap::Args;
 use millrace_job::CancelToken;
 use millrace_l1::{
-    Address, B256, SolCall, U256,
+    Address, SolCall, U256,
     chain::{Block, BlockTag, TestChain, embedded::Embedded, view},
     rollup::restore::Place,
     rpc::{Limits, Node, Receipt, Sender, SubmitError},
@@ -16,7 +16,7 @@ use millrace_l1::{
 use millrace_state::types::Domain;
 
 use self::{cast::Person, story::Story};
-use super::operator::{Blinding, Operator};
+use super::operator::{Blinding, Made, Operator};
 use crate::{
     args::parse_seed,
     device::DeviceName,
@@ -40,6 +40,9 @@ pub(crate) struct DemoArgs {
     /// The seed of all proofs' blinding: the same story has the same proofs then, on every device. For tests only: such proofs hide nothing.
     #[arg(long, value_name = "HEX", value_parser = parse_seed)]
     seed: Option<[u8; 32]>,
+    /// Fail where the device fails, instead of going on with the CPU.
+    #[arg(long)]
+    no_fallback: bool,
     /// Stop when the operator is gone, and leave the exodus to you and the other commands.
     #[arg(long, requires = "rpc")]
     stop: bool,
@@ -58,8 +61,9 @@ struct Demo {
     domain: Domain,
     operator: Option<Operator>,
     blinding: Blinding,
-    /// How many the operator made, and their digest.
-    proofs: (u64, B256),
+    fallback: bool,
+    /// What the operator proved.
+    made: Made,
     /// What each wallet had before, by token.
     before: Vec<[U256; 2]>,
 }
@@ -86,7 +90,8 @@ pub(crate) fn run(args: &DemoArgs, cancel: &CancelToken) -> Result<(), Failure> 
         domain: Domain { chain_id: 0, contract: nobody },
         operator: None,
         blinding: args.seed.map_or(Blinding::Os, Blinding::Seed),
-        proofs: (0, B256::ZERO),
+        fallback: !args.no_fallback,
+        made: Made::default(),
         before: Vec::new(),
     };
     demo.domain.chain_id = demo.chain.chain_id().map_err(submit_failure)?;

@@ -12,19 +12,19 @@ use clap::Args;
 use millrace_circuit::batch::Circuit;
 use millrace_job::CancelToken;
 use millrace_l1::{
-    Address, B256, U256, VerifierKey,
-    chain::{BlockTag, Chain, view},
+    Address, B256, SolCall, U256, VerifierKey,
+    chain::{BlockTag, Chain, Nonces, view},
     rollup::{
         abi::{IRollup, IVerifier},
         owner,
-        restore::Place,
+        restore::{Place, Restored},
     },
     rpc::{Limits, Node},
 };
-use millrace_state::types::Domain;
+use millrace_state::types::{AccountId, Domain};
 
 use super::{
-    devkey,
+    SIZES, devkey,
     operator::{Blinding, Followed, Operator},
     parse_size,
     place::grouped,
@@ -39,6 +39,8 @@ use crate::{
 
 /// Longest wait for a transaction of before, or for a block that is later than the last batch.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// Entries that are older are overdue, and a proposer that is idle for longer loses its turn.
+const DAY_SECONDS: u64 = 86_400;
 const POLL: Duration = Duration::from_millis(500);
 
 /// `millrace rollup operate`
@@ -62,6 +64,12 @@ pub(crate) struct OperateArgs {
     /// The key of that size (`.zkey` or `.mkey`); else the development key.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// The account that fees are paid to; else the proposer's own, which it has when somebody has deposited for it.
+    #[arg(long, value_name = "ID")]
+    fee_account: Option<u32>,
+    /// Fail where the device fails, instead of going on with the CPU.
+    #[arg(long)]
+    no_fallback: bool,
     /// Where batches are proven.
     #[arg(long, value_name = "cpu|cpu-oracle|model|sim|vfio:ADDRESS", default_value = "cpu")]
     device: DeviceName,
@@ -90,14 +98,20 @@ pub(crate) fn run(args: &OperateArgs, cancel: &CancelToken) -> Result<(), Failur
     };
     rollup.is_of(&mut node, args.ops, VerifierKey::from(key.verifying_key()).hash())?;
     let proposer = sender.address();
-    let mut operator = Operator::start(&args.device, circuit, key, sender, Blinding::Os, cancel)?;
+    let (blinding, fallback) = (Blinding::Os, !args.no_fallback);
+    let mut operator = Operator::start(&args.device, circuit, key, sender, blinding, fallback, cancel)?;
     operator.open_store(&args.store, rollup.domain)?;
     let mut done = 0;
     while args.batches.is_none_or(|batches| done < batches) {
-        rollup.nothing_on_the_way(&mut node, proposer, cancel)?;
-        let Some(followed) = rollup.follow(&mut node, &mut operator, cancel)? else { break };
-        let Some(proven) = operator.next(&followed.seen, rollup.domain, &[])? else { break };
-        let gas = operator.submit(&mut node, rollup.place.contract, &proven)?;
+        let nonce = rollup.nothing_on_the_way(&mut node, proposer, cancel)?;
+        let Some(Followed { seen, .. }) = rollup.follow(&mut node, &mut operator, cancel)? else { break };
+        // A proof takes long: what the contract would refuse is said before it.
+        rollup.is_our_turn(&mut node, &seen, proposer)?;
+        rollup.takes_what_is_overdue(&mut node, &seen, args.ops)?;
+        let fee_account = fee_account(seen.books.owners(), proposer, args.fee_account)?;
+        let Some(proven) = operator.next(&seen, rollup.domain, fee_account, &[])? else { break };
+        // With the nonce from before the logs were read: another operator of this key can have no second transaction beside it.
+        let gas = operator.submit(&mut node, rollup.place.contract, Some(nonce), &proven)?;
         done += 1;
         say!(
             "batch {}: {} from the queue, proven in {:.2} s, accepted for {} gas; it is in the store",
@@ -108,6 +122,9 @@ pub(crate) fn run(args: &OperateArgs, cancel: &CancelToken) -> Result<(), Failur
         );
     }
     say!("{done} batches by {}; the store has {}", args.device, operator.stored()?);
+    if done > 0 {
+        say!("{}", operator.made().by());
+    }
     Ok(())
 }
 
@@ -153,19 +170,20 @@ impl Rollup {
         Ok(())
     }
 
-    /// Waits until no transaction of the proposer's is between here and a block: one that was sent before a kill would be sent twice otherwise.
+    /// Waits until no transaction of the proposer's is between here and a block: one that was sent before a kill would be sent twice otherwise. Answers the next nonce.
     fn nothing_on_the_way(
         &self,
         node: &mut Node,
         proposer: Address,
         cancel: &CancelToken,
-    ) -> Result<(), Failure> {
+    ) -> Result<u64, Failure> {
         let mut wait = Wait::new(cancel);
         loop {
-            let waiting = node.waiting(proposer).map_err(submit_failure)?;
-            if waiting == 0 {
-                return Ok(());
+            let Nonces { mined, known } = node.nonces(proposer).map_err(submit_failure)?;
+            if mined == known {
+                return Ok(known);
             }
+            let waiting = known - mined;
             let what = format!(
                 "{waiting} transactions of {proposer} that lie in no block: a batch may be among them"
             );
@@ -199,6 +217,71 @@ impl Rollup {
     }
 }
 
+impl Rollup {
+    fn view<C: SolCall>(&self, node: &mut Node, seen: &Restored, call: C) -> Result<C::Return, Failure> {
+        view(node, self.place.contract, call, &seen.block).map_err(submit_failure)
+    }
+
+    /// Whether the contract takes batches at all, and from this sender.
+    fn is_our_turn(&self, node: &mut Node, seen: &Restored, sender: Address) -> Result<(), Failure> {
+        if seen.in_exodus {
+            let message = "the contract is in exodus: it takes no batch any more, and everybody can leave";
+            return Err(Failure::new(Code::L1Rejected, message));
+        }
+        let proposer = self.view(node, seen, IRollup::proposerCall {})?;
+        let last = self.view(node, seen, IRollup::proposerTimeCall {})?;
+        let idle = U256::from(seen.block.time).saturating_sub(last);
+        if sender != proposer && idle <= U256::from(DAY_SECONDS) {
+            let message = format!(
+                "only the proposer {proposer} may submit until it has been idle for a day: that is {idle} s now"
+            );
+            return Err(Failure::new(Code::L1Rejected, message));
+        }
+        Ok(())
+    }
+
+    /// Whether a batch of this size takes all that the contract wants taken.
+    fn takes_what_is_overdue(&self, node: &mut Node, seen: &Restored, ops: usize) -> Result<(), Failure> {
+        let (head, tail) = seen.books.queue_bounds();
+        let Some(next) = head.checked_add(ops as u64).filter(|next| *next < tail) else { return Ok(()) };
+        let entry = self.view(node, seen, IRollup::queueEntryCall { index: U256::from(next) })?;
+        let mut largest = 0;
+        for size in SIZES {
+            let call = IRollup::verifierOfCall { size: U256::from(size) };
+            if !self.view(node, seen, call)?.is_zero() {
+                largest = size;
+            }
+        }
+        leaves_nothing_overdue(ops, largest, entry.time.saturating_to(), seen.block.time)
+    }
+}
+
+/// A batch must take every entry that is older than a day at the batch's time, or as many as the largest batch holds: `left` is the time of the first that it does not take.
+fn leaves_nothing_overdue(ops: usize, largest: usize, left: u64, batch_time: u64) -> Result<(), Failure> {
+    let overdue = left.saturating_add(DAY_SECONDS) < batch_time;
+    if overdue && ops < largest {
+        let message = format!(
+            "more than {ops} entries of the queue are older than a day, which only a batch of the largest size may leave: --ops {largest}"
+        );
+        return Err(Failure::new(Code::Usage, message));
+    }
+    Ok(())
+}
+
+/// The account that is paid: the one that is named, else the proposer's own.
+fn fee_account(owners: &[Address], proposer: Address, named: Option<u32>) -> Result<AccountId, Failure> {
+    let own = || owners.iter().zip(1u32..).find(|(owner, _)| **owner == proposer).map(|(_, id)| id);
+    let Some(id) = named.or_else(own) else {
+        let message = format!(
+            "the proposer {proposer} has no account that fees could be paid to: deposit for it, or name one with --fee-account"
+        );
+        return Err(Failure::new(Code::Usage, message));
+    };
+    AccountId::new(id).ok().filter(|id| (1..=owners.len()).contains(&(id.get() as usize))).ok_or_else(|| {
+        Failure::new(Code::Usage, format!("expected an account from 1 to {}, got {id}", owners.len()))
+    })
+}
+
 /// Waiting for L1, for a bounded time.
 struct Wait<'a> {
     cancel: &'a CancelToken,
@@ -225,5 +308,43 @@ impl<'a> Wait<'a> {
         }
         std::thread::sleep(POLL);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fees_go_to_the_proposer_or_to_whom_it_names() {
+        let [first, proposer, other] = [1, 2, 3].map(Address::repeat_byte);
+        let owners = [first, proposer];
+        let id = |id: Result<AccountId, Failure>| id.map(AccountId::get).map_err(|failure| failure.code);
+        assert_eq!(id(fee_account(&owners, proposer, None)), Ok(2), "not the first depositor's");
+        assert_eq!(id(fee_account(&owners, proposer, Some(1))), Ok(1));
+        assert_eq!(id(fee_account(&owners, other, None)), Err(Code::Usage));
+        for nobody in [0, 3, 1 << 24, u32::MAX] {
+            assert_eq!(id(fee_account(&owners, proposer, Some(nobody))), Err(Code::Usage), "{nobody}");
+        }
+    }
+
+    #[test]
+    fn what_is_overdue_needs_the_largest_batch() {
+        let left = 1_000;
+        let at = |ops, largest, time| leaves_nothing_overdue(ops, largest, left, time).is_ok();
+        // As the contract has it: older than a day, strictly.
+        assert!(at(8, 64, left + DAY_SECONDS));
+        assert!(!at(8, 64, left + DAY_SECONDS + 1));
+        assert!(at(64, 64, left + DAY_SECONDS + 1));
+        assert!(at(1, 1, u64::MAX));
+        let source = include_str!("../../../rollup/contracts/src/Rollup.sol");
+        for line in [
+            "OVERDUE_SECONDS = 24 hours;",
+            "PROPOSER_IDLE_SECONDS = 24 hours;",
+            "headTime + OVERDUE_SECONDS < batch.time;",
+            "overdue && batch.queueOps < LARGEST_SIZE",
+        ] {
+            assert!(source.contains(line), "{line}");
+        }
     }
 }

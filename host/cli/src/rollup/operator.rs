@@ -2,7 +2,7 @@
 //!
 //! It may be killed at any point. L1 is right, and says what was accepted; the disk is made to agree with it before anything is built.
 
-use std::{path::Path, time::Instant};
+use std::{collections::BTreeMap, path::Path, time::Instant};
 
 use millrace_circuit::batch::Circuit;
 use millrace_groth16::ProvingKey;
@@ -36,6 +36,7 @@ use crate::{
     exit::{Code, Failure, OrFail},
     progress::Progress,
     prove::{load_failure, prove_failure, prover},
+    report,
     simulation::Simulation,
     submit::submit_failure,
 };
@@ -93,8 +94,27 @@ pub(crate) struct Operator {
     sender: Sender,
     blinding: Blinding,
     disk: Option<Disk>,
-    proofs: u64,
-    digest: B256,
+    made: Made,
+}
+
+/// The proofs of an operator.
+#[derive(Clone, Default)]
+pub(crate) struct Made {
+    /// How many.
+    pub(crate) proofs: u64,
+    /// A digest of all of them in their order.
+    pub(crate) digest: B256,
+    /// Jobs that a device can do, by the engine that did them.
+    engines: BTreeMap<String, u64>,
+}
+
+impl Made {
+    /// Who did the work, in words.
+    pub(crate) fn by(&self) -> String {
+        let each: Vec<String> =
+            self.engines.iter().map(|(engine, jobs)| format!("{jobs} on {engine}")).collect();
+        format!("sums over G1 and transforms: {}", each.join(", "))
+    }
 }
 
 impl Operator {
@@ -105,10 +125,11 @@ impl Operator {
         key: ProvingKey,
         sender: Sender,
         blinding: Blinding,
+        fallback: bool,
         cancel: &CancelToken,
     ) -> Result<Self, Failure> {
         let device = device::open(name, OpenOptions::default())?;
-        let prover = prover(&device, None, true);
+        let prover = prover(&device, None, fallback);
         let progress = Progress::new(device.behind.simulation().as_ref().map(Simulation::cycle_count));
         progress.step("loading the key");
         let key = prover.load_or_cancel(key, cancel).map_err(load_failure)?;
@@ -123,8 +144,7 @@ impl Operator {
             sender,
             blinding,
             disk: None,
-            proofs: 0,
-            digest: B256::ZERO,
+            made: Made::default(),
         })
     }
 
@@ -180,11 +200,13 @@ impl Operator {
         Ok(Followed { seen, adopted: self.stored()? - same, forgotten: before - same })
     }
 
-    /// Builds and proves the next batch after what was followed: what waits on L1, then ops of the pool. `None` where neither has anything.
+    /// Builds and proves the next batch after what was followed: what waits on L1, then ops of the pool. `None` where neither has anything. Fees are the fee account's:
+    /// the contract pays them to its owner.
     pub(crate) fn next(
         &mut self,
         seen: &Restored,
         domain: Domain,
+        fee_account: AccountId,
         pool: &[SignedOp],
     ) -> Result<Option<Proven>, Failure> {
         let queue: Vec<QueueEntry> = seen.books.queue().values().map(|queued| queued.entry).collect();
@@ -194,7 +216,7 @@ impl Operator {
         let (size, fees) = (self.ops, FeePolicy::new([(TokenId(0), 1)], 0));
         let mut state = self.state()?;
         let number = self.store()?.accepted() + 1;
-        let fee_account = AccountId::new(1).expect("small");
+        let fee_owner = seen.books.owners().get((fee_account.get() as usize).wrapping_sub(1)).copied();
         let plan = Plan { domain, size, number, time: seen.block.time, fee_account, fees: &fees };
         let built = build(&mut state, &plan, &queue, pool).or_fail(Code::Usage)?;
         let executed = built.executed;
@@ -207,7 +229,7 @@ impl Operator {
             time: executed.header.time,
             feeAccount: fee_account.get().try_into().expect("24 bits"),
             feeTokens: u32::from_be_bytes([a, b, c, d]),
-            feeOwner: seen.books.owners().first().copied().unwrap_or_default(),
+            feeOwner: fee_owner.unwrap_or_default(),
             queueOps: U256::from(built.consumed),
             sponge: word(PublicInputs::of(&executed.words()).p),
         };
@@ -217,15 +239,20 @@ impl Operator {
         Ok(Some(Proven { call, executed, consumed: built.consumed, included: built.included, seconds }))
     }
 
-    /// Submits a batch; what L1 accepts goes to the disk. Answers the gas.
+    /// Submits a batch, with that nonce where one is named; what L1 accepts goes to the disk. Answers the gas.
     pub(crate) fn submit(
         &mut self,
         chain: &mut dyn Chain,
         contract: Address,
+        nonce: Option<u64>,
         proven: &Proven,
     ) -> Result<u64, Failure> {
-        let data = proven.call.abi_encode();
-        let receipt = chain.send(&self.sender, Some(contract), U256::ZERO, &data).map_err(submit_failure)?;
+        let (data, to) = (proven.call.abi_encode(), Some(contract));
+        let receipt = match nonce {
+            Some(nonce) => chain.send_once(nonce, &self.sender, to, U256::ZERO, &data),
+            None => chain.send(&self.sender, to, U256::ZERO, &data),
+        };
+        let receipt = receipt.map_err(submit_failure)?;
         self.store()?.accept(&proven.executed.words()).or_fail(Code::Output)?;
         Ok(receipt.gas_used)
     }
@@ -237,9 +264,9 @@ impl Operator {
         folder.map_or(Ok(()), tempfile::TempDir::close).or_fail(Code::Output)
     }
 
-    /// How many proofs were made, and a digest of all of them in their order.
-    pub(crate) fn proofs(&self) -> (u64, B256) {
-        (self.proofs, self.digest)
+    /// The proofs so far.
+    pub(crate) fn made(&self) -> &Made {
+        &self.made
     }
 
     fn prove(&mut self, executed: &Executed) -> Result<IRollup::Proof, Failure> {
@@ -247,7 +274,7 @@ impl Operator {
         let randomness = match self.blinding {
             Blinding::Os => Randomness::Os,
             Blinding::Seed(seed) => {
-                Randomness::Seed(keccak256((B256::from(seed), U256::from(self.proofs)).abi_encode()).0)
+                Randomness::Seed(keccak256((B256::from(seed), U256::from(self.made.proofs)).abi_encode()).0)
             }
         };
         let proved = self
@@ -256,8 +283,11 @@ impl Operator {
             .map_err(prove_failure)?;
         let call = VerifyCall::new(&proved.proof, &proved.publics);
         let proof = IRollup::Proof { a: call.a, b: call.b, c: call.c };
-        self.proofs += 1;
-        self.digest = keccak256((self.digest, proof.clone()).abi_encode());
+        self.made.proofs += 1;
+        self.made.digest = keccak256((self.made.digest, proof.clone()).abi_encode());
+        for (engine, jobs) in report::device_work(&proved.report) {
+            *self.made.engines.entry(engine).or_default() += jobs;
+        }
         Ok(proof)
     }
 }

@@ -18,12 +18,15 @@ pub(crate) enum Kill {
     Before(usize),
     /// After the node has taken the transaction, which then lies in a block or waits, as the node is told to mine; nobody hears of it.
     AfterSending,
+    /// Never; but what sends waits here until it is let go.
+    Hold,
 }
 
 #[derive(Default)]
 struct Seen {
     methods: Vec<String>,
     killed: bool,
+    released: bool,
 }
 
 /// The proxy, and the process that speaks through it.
@@ -91,6 +94,16 @@ impl Proxy {
         locked(&self.seen).killed
     }
 
+    /// Lets go what [`Kill::Hold`] holds.
+    pub(crate) fn release(&self) {
+        locked(&self.seen).released = true;
+    }
+
+    /// What was asked last.
+    pub(crate) fn last_method(&self) -> String {
+        locked(&self.seen).methods.last().cloned().unwrap_or_default()
+    }
+
     /// How often a method was asked for.
     pub(crate) fn count(&self, method: &str) -> usize {
         locked(&self.seen).methods.iter().filter(|seen| *seen == method).count()
@@ -126,6 +139,9 @@ fn serve(
         };
         if matches!(kill, Kill::Before(last) if nth >= last) {
             return None;
+        }
+        if kill == Kill::Hold && sends {
+            super::until("the test lets it go", || locked(seen).released);
         }
         let answer = forward(node, &body)?;
         if kill == Kill::AfterSending && sends {

@@ -12,7 +12,7 @@ use revm::primitives::hardfork::SpecId;
 use revm::state::Bytecode;
 use revm::{Context, Database, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
 
-use super::{Block, BlockTag, Chain, Creation, Log, LogPage, TestChain};
+use super::{Block, BlockTag, Chain, Creation, Log, LogPage, Nonces, TestChain};
 use crate::revert;
 use crate::rpc::{Receipt, Sender, SubmitError};
 
@@ -188,9 +188,10 @@ impl Chain for Embedded {
         Ok(creation.filter(|creation| named.is_none_or(|named| named == creation.transaction)))
     }
 
-    /// None ever: each transaction makes its block.
-    fn waiting(&mut self, _: Address) -> Result<u64, SubmitError> {
-        Ok(0)
+    /// None waits ever: each transaction makes its block.
+    fn nonces(&mut self, sender: Address) -> Result<Nonces, SubmitError> {
+        let nonce = self.nonce(sender);
+        Ok(Nonces { mined: nonce, known: nonce })
     }
 
     fn send(

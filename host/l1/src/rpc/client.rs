@@ -95,15 +95,20 @@ impl Client {
         Ok(Submitted { transaction: *pending.tx_hash(), doubt: None })
     }
 
-    /// Fills nonce and fees, signs here, sends. The hash is known before the node answers, so a lost answer loses nothing.
+    /// Fills the nonce where none is given, and fees, signs here, sends. The hash is known before the node answers, so a lost answer loses nothing.
     pub(super) async fn send_signed(
         &self,
         request: TransactionRequest,
         chain_id: u64,
         key: &SecretKey,
     ) -> Result<Submitted, SubmitError> {
-        let nonce = self.provider.get_transaction_count(key.address()).pending().await;
-        let nonce = nonce.map_err(|error| self.error("eth_getTransactionCount", error))?;
+        let nonce = match request.nonce {
+            Some(nonce) => nonce,
+            None => {
+                let nonce = self.provider.get_transaction_count(key.address()).pending().await;
+                nonce.map_err(|error| self.error("eth_getTransactionCount", error))?
+            }
+        };
         let fees = self.provider.estimate_eip1559_fees().await;
         let fees = fees.map_err(|error| self.error("eth_feeHistory", error))?;
         let request = TransactionRequest {

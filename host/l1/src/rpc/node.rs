@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::client::Client;
 use super::{Limits, Receipt, Sender, SubmitError, send};
-use crate::chain::{Block, BlockTag, Chain, Creation, Log, LogPage, TestChain};
+use crate::chain::{Block, BlockTag, Chain, Creation, Log, LogPage, Nonces, TestChain};
 
 /// Blocks in the first page of logs. Nodes bound the range or the answer, each in its own way: the page halves when one refuses, and doubles when not.
 const FIRST_PAGE_BLOCKS: u64 = 2_000;
@@ -202,7 +202,7 @@ impl Chain for Node {
         }
     }
 
-    fn waiting(&mut self, sender: Address) -> Result<u64, SubmitError> {
+    fn nonces(&mut self, sender: Address) -> Result<Nonces, SubmitError> {
         let provider = self.client.provider();
         let counts = self.runtime.block_on(async {
             let mined = provider.get_transaction_count(sender).latest().await?;
@@ -210,11 +210,37 @@ impl Chain for Node {
         });
         let (mined, known): (u64, u64) =
             counts.map_err(|error| self.client.error("eth_getTransactionCount", error))?;
-        Ok(known.saturating_sub(mined))
+        // A node behind another may know less than was mined a moment ago.
+        Ok(Nonces { mined, known: known.max(mined) })
     }
 
     fn send(
         &mut self,
+        sender: &Sender,
+        to: Option<Address>,
+        value: U256,
+        data: &[u8],
+    ) -> Result<Receipt, SubmitError> {
+        self.send_as(None, sender, to, value, data)
+    }
+
+    /// The node refuses a nonce that lies in a block, and holds one transaction for one that does not.
+    fn send_once(
+        &mut self,
+        nonce: u64,
+        sender: &Sender,
+        to: Option<Address>,
+        value: U256,
+        data: &[u8],
+    ) -> Result<Receipt, SubmitError> {
+        self.send_as(Some(nonce), sender, to, value, data)
+    }
+}
+
+impl Node {
+    fn send_as(
+        &self,
+        nonce: Option<u64>,
         sender: &Sender,
         to: Option<Address>,
         value: U256,
@@ -233,7 +259,7 @@ impl Chain for Node {
             // The call first: nodes give its revert data, and not all do for an estimate.
             client.call(request.clone()).await?;
             let gas = client.estimate(request.clone()).await?;
-            send(client, request, chain_id, gas, sender, &self.limits).await
+            send(client, TransactionRequest { nonce, ..request }, chain_id, gas, sender, &self.limits).await
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use millrace_l1::chain::embedded::Embedded;
-use millrace_l1::chain::{Block, BlockTag, Chain as _, Creation, LogPage, TestChain};
+use millrace_l1::chain::{Block, BlockTag, Chain as _, Creation, LogPage, Nonces, TestChain};
 use millrace_l1::rollup::audit::{Audit, Expected, KnownVerifier, Source, Verdict, audit};
 use millrace_l1::rollup::compiled::{POSEIDON, ROLLUP};
 use millrace_l1::rollup::source::Rebuilt;
@@ -230,7 +230,7 @@ impl millrace_l1::chain::Chain for Forgetful<'_> {
         Err((self.1)())
     }
 
-    fn waiting(&mut self, _: Address) -> Result<u64, SubmitError> {
+    fn nonces(&mut self, _: Address) -> Result<Nonces, SubmitError> {
         unreachable!("nothing is sent by an audit")
     }
 

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, IntoLogData, U256};
 use alloy_sol_types::{SolEvent, SolEventInterface};
 use millrace_l1::chain::embedded::Embedded;
-use millrace_l1::chain::{Block, BlockTag, Chain, Creation, Log, LogPage};
+use millrace_l1::chain::{Block, BlockTag, Chain, Creation, Log, LogPage, Nonces};
 use millrace_l1::rollup::abi::IRollup::{self, IRollupEvents};
 use millrace_l1::rollup::restore::{Place, RestoreError, restore};
 use millrace_l1::rpc::{Receipt, Sender, SubmitError};
@@ -50,7 +50,7 @@ impl Chain for Liar<'_> {
         self.chain.creation(contract, at, named)
     }
 
-    fn waiting(&mut self, _: Address) -> Result<u64, SubmitError> {
+    fn nonces(&mut self, _: Address) -> Result<Nonces, SubmitError> {
         unreachable!("nothing is sent while logs are read")
     }
 

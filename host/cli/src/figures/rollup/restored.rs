@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use millrace_l1::{
     Address, B256, Bytes, SolCall, SolEvent, U256,
-    chain::{Block, BlockTag, Chain, Creation, Log, LogPage},
+    chain::{Block, BlockTag, Chain, Creation, Log, LogPage, Nonces},
     rollup::{
         abi::IRollup,
         address,
@@ -173,7 +173,7 @@ impl Chain for Sampled {
         Ok(None)
     }
 
-    fn waiting(&mut self, _: Address) -> Result<u64, SubmitError> {
+    fn nonces(&mut self, _: Address) -> Result<Nonces, SubmitError> {
         Err(not_asked("eth_getTransactionCount"))
     }
 

@@ -155,8 +155,8 @@ impl Demo {
         Self::expect("what the contract still owes", U256::ZERO, owed)?;
         let [eth, tok] = left.map(crate::rollup::place::decimal);
         say!("   {:<12}{eth:>23}{tok:>22}   what it was given by mistake", "the contract");
-        let (proofs, digest) = self.proofs;
-        say!("\n{proofs} proofs by {}, digest of all {digest}", self.device);
+        say!("\n{} proofs by {}, digest of all {}", self.made.proofs, self.device, self.made.digest);
+        say!("{}", self.made.by());
         say!(
             "\nEverybody was paid to the last unit. What this does not protect: a user who loses a key, signs for a"
         );

@@ -36,6 +36,8 @@ const TOKEN: &str = include_str!("token.json");
 /// What each signed op of the story pays to the operator.
 const FEE_MILLI: u64 = 1;
 const HOUR_SECONDS: u64 = 3_600;
+/// The operator's account: it deposits first.
+const OPERATOR: u32 = 1;
 
 fn gone() -> Failure {
     Failure::new(Code::Usage, "the operator is gone")
@@ -64,7 +66,8 @@ impl Demo {
         let circuit = Circuit::new(self.ops);
         let (key, made) = devkey::load(&circuit, self.ops)?;
         let sender = Sender::Unlocked(proposer.address);
-        let mut operator = Operator::start(&self.device, circuit, key, sender, self.blinding, cancel)?;
+        let mut operator =
+            Operator::start(&self.device, circuit, key, sender, self.blinding, self.fallback, cancel)?;
         if made.is_some() {
             self.story.row("the development key is made, once; it stays in the cache", None, made);
         }
@@ -181,7 +184,7 @@ impl Demo {
         let (place, domain) = (self.place(), self.domain);
         let operator = self.operator.as_mut().ok_or_else(gone)?;
         let followed = operator.follow(&mut *self.chain, &place)?;
-        operator.next(&followed.seen, domain, pool)
+        operator.next(&followed.seen, domain, id(OPERATOR), pool)
     }
 
     /// One batch; `None` where there is nothing to do.
@@ -193,7 +196,7 @@ impl Demo {
             return Err(Failure::new(Code::Mismatch, "an op of the story cannot run"));
         }
         let operator = self.operator.as_mut().ok_or_else(gone)?;
-        let gas = operator.submit(&mut *self.chain, contract, &proven)?;
+        let gas = operator.submit(&mut *self.chain, contract, None, &proven)?;
         let words = format!(
             "batch {}: {} from the queue, {signed} signed; proven, and its root accepted",
             proven.executed.header.number, proven.consumed
@@ -325,7 +328,7 @@ impl Demo {
             format!("Carol sends {} straight to the contract, by mistake: nobody's now", shown(1, donated));
         self.story.row(&words, Some(gas), None);
         let operator = self.operator.take().ok_or_else(gone)?;
-        self.proofs = operator.proofs();
+        self.made = operator.made().clone();
         operator.destroy()?;
         self.story.row("THE OPERATOR'S DISK IS DELETED. Nobody has the state any more", None, None);
         let call = IRollup::startExodusCall {};
