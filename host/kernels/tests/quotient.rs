@@ -72,6 +72,13 @@ fn extreme_values() {
 }
 
 #[test]
+fn more_threads_than_tasks() {
+    let mut rng = test_rng();
+    let mut some = || (0..1 << 10).map(|_| Fr::rand(&mut rng)).collect::<Vec<_>>();
+    check(&CpuEngine::with_threads(64), &some(), &some(), "64 threads");
+}
+
+#[test]
 fn six_transforms_give_the_same() {
     let mut rng = test_rng();
     let engine = CpuEngine::with_threads(2);

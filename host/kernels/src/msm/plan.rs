@@ -143,6 +143,19 @@ mod tests {
         assert_eq!(Plan::new(Costs::of::<G1>(), 0, 0, None).windows, 0);
     }
 
+    /// A proof has four sums that wait for nothing, of which two run at a time.
+    #[test]
+    fn few_threads_get_whole_windows_and_many_get_parts() {
+        for log_points in 16..=22 {
+            let points = 1 << log_points;
+            let plan = Plan::new(Costs::of::<G1>(), points, 253, None);
+            let tasks = |threads| plan.windows as usize * plan.parts(points, threads);
+            assert_eq!(tasks(2), plan.windows as usize, "2^{log_points}");
+            assert!(tasks(2) >= 3 * 2, "2^{log_points}");
+            assert!(2 * tasks(64) >= 64, "2^{log_points}: twice {} tasks for 64 threads", tasks(64));
+        }
+    }
+
     #[test]
     fn a_wanted_width_is_taken_where_there_are_batches() {
         let plan = |points| Plan::new(Costs::of::<G1>(), points, 253, Some(3)).bits;
