@@ -21,6 +21,11 @@ fn check(engine: &CpuEngine, a: &[Fr], b: &[Fr], what: &str) {
     }
 }
 
+fn random(log_n: u32) -> [Vec<Fr>; 2] {
+    let mut rng = test_rng();
+    [(); 2].map(|()| (0..1 << log_n).map(|_| Fr::rand(&mut rng)).collect())
+}
+
 #[test]
 fn every_size() {
     let mut rng = test_rng();
@@ -73,17 +78,14 @@ fn extreme_values() {
 
 #[test]
 fn more_threads_than_tasks() {
-    let mut rng = test_rng();
-    let mut some = || (0..1 << 10).map(|_| Fr::rand(&mut rng)).collect::<Vec<_>>();
-    check(&CpuEngine::with_threads(64), &some(), &some(), "64 threads");
+    let [a, b] = random(10);
+    check(&CpuEngine::with_threads(64), &a, &b, "64 threads");
 }
 
 #[test]
 fn six_transforms_give_the_same() {
-    let mut rng = test_rng();
     let engine = CpuEngine::with_threads(2);
-    let mut some = || (0..1 << 15).map(|_| Fr::rand(&mut rng)).collect::<Vec<_>>();
-    let (a, b) = (some(), some());
+    let [a, b] = random(15);
     let there_and_on = |values: Vec<Fr>| {
         let transform = |direction, coset, values| {
             let JobValue::Values(values) = run(&engine, Job::Ntt { direction, coset, values }).unwrap()
@@ -102,9 +104,7 @@ fn six_transforms_give_the_same() {
 
 #[test]
 fn limits_and_company_change_no_answer() {
-    let mut rng = test_rng();
-    let mut some = || (0..1 << 12).map(|_| Fr::rand(&mut rng)).collect::<Vec<_>>();
-    let (a, b) = (some(), some());
+    let [a, b] = random(12);
     let job = || Job::Quotient { a: a.clone(), b: b.clone() };
     let expected = run(&OracleEngine::new(), job()).unwrap();
     for (keep_tables, kept_values) in [(true, 0), (true, usize::MAX), (false, 0), (false, 1 << 12)] {
@@ -121,10 +121,8 @@ fn limits_and_company_change_no_answer() {
 
 #[test]
 fn a_cancelled_one_leaves_nothing_wrong_behind() {
-    let mut rng = test_rng();
     let engine = CpuEngine::with_threads(2);
-    let mut some = || (0..1 << 15).map(|_| Fr::rand(&mut rng)).collect::<Vec<_>>();
-    let (a, b) = (some(), some());
+    let [a, b] = random(15);
     let job = || Job::Quotient { a: a.clone(), b: b.clone() };
     let took = |_| {
         let began = Instant::now();
