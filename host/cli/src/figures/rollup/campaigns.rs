@@ -21,19 +21,36 @@ pub(super) fn measure(sheet: &mut Sheet, root: &Path) -> Result<(), Failure> {
             sheet.not_measured(name, "no campaign was kept (make campaign-rollup)");
             continue;
         };
-        let kept: Value = serde_json::from_str(&text).or_fail(Code::BadFile)?;
-        match stale(&tested(root, &["host/rollup/campaign.sh", record, "tested"])?, &kept["tested"]) {
-            Some(file) => {
-                sheet.not_measured(name, &format!("stale: {file} has changed (make campaign-rollup)"))
-            }
-            None => sheet.stored(name, kept["total"].as_f64().unwrap_or(0.0), unit, Bar::AtLeast(least)),
+        let list = ["host/rollup/campaign.sh", record, "tested"];
+        match fresh(root, &text, &list, "campaign-rollup")? {
+            Err(why) => sheet.not_measured(name, &why),
+            Ok(kept) => sheet.stored(name, number(&kept["total"]), unit, Bar::AtLeast(least)),
         }
     }
     solvency(sheet, root)
 }
 
+/// A record as it was read; or why it is no longer shown: one of the files that `list` prints has changed, and `make target` renews it.
+pub(super) fn fresh(
+    root: &Path,
+    text: &str,
+    list: &[&str],
+    target: &str,
+) -> Result<Result<Value, String>, Failure> {
+    let kept: Value = serde_json::from_str(text).or_fail(Code::BadFile)?;
+    Ok(match stale(&tested(root, list)?, &kept["tested"]) {
+        Some(file) => Err(format!("stale: {file} has changed (make {target})")),
+        None => Ok(kept),
+    })
+}
+
+/// A number of a record; what it has not counts as none.
+pub(super) fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(0.0)
+}
+
 /// Every file that a campaign depends on, with its digest as it is now: the campaign's own list, so that a record cannot leave one out.
-pub(super) fn tested(root: &Path, command: &[&str]) -> Result<Value, Failure> {
+fn tested(root: &Path, command: &[&str]) -> Result<Value, Failure> {
     let run = Command::new("bash").args(command).current_dir(root).output().or_fail(Code::BadFile)?;
     if !run.status.success() {
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
@@ -43,7 +60,7 @@ pub(super) fn tested(root: &Path, command: &[&str]) -> Result<Value, Failure> {
 }
 
 /// The first file that is in one list only, or with another digest.
-pub(super) fn stale(now: &Value, kept: &Value) -> Option<String> {
+fn stale(now: &Value, kept: &Value) -> Option<String> {
     let names = |list: &Value| list.as_object().into_iter().flat_map(|list| list.keys().cloned()).collect();
     let all: BTreeSet<String> =
         [now, kept].into_iter().flat_map(names as fn(&Value) -> Vec<String>).collect();
@@ -58,12 +75,10 @@ fn solvency(sheet: &mut Sheet, root: &Path) -> Result<(), Failure> {
     const NAME: &str = "random call sequences, the contract solvent after each";
     let path = root.join("host/rollup/contracts/campaign.json");
     let text = std::fs::read_to_string(path).or_fail(Code::BadFile)?;
-    let kept: Value = serde_json::from_str(&text).or_fail(Code::BadFile)?;
-    match stale(&tested(root, &["host/rollup/contracts/tools/campaign.sh", "tested"])?, &kept["tested"]) {
-        Some(file) => {
-            sheet.not_measured(NAME, &format!("stale: {file} has changed (make contracts-campaign)"));
-        }
-        None => sheet.stored(NAME, kept["sequences"].as_f64().unwrap_or(0.0), "sequences", Bar::AtLeast(1e5)),
+    let list = ["host/rollup/contracts/tools/campaign.sh", "tested"];
+    match fresh(root, &text, &list, "contracts-campaign")? {
+        Err(why) => sheet.not_measured(NAME, &why),
+        Ok(kept) => sheet.stored(NAME, number(&kept["sequences"]), "sequences", Bar::AtLeast(1e5)),
     }
     Ok(())
 }

@@ -6,11 +6,10 @@ use millrace_circuit::batch::Circuit;
 use millrace_groth16::{Witness, proof_to_json, public_to_json};
 use millrace_job::CancelToken;
 use millrace_prover::Randomness;
-use serde_json::Value;
 
 use super::{
     Bar, Sheet,
-    campaigns::{stale, tested},
+    campaigns::{self, number},
     development_key, sample,
 };
 use crate::{
@@ -78,19 +77,15 @@ pub(super) fn kept(sheet: &mut Sheet, root: &Path) -> Result<(), Failure> {
     let path = root.join("host/rollup/campaigns/verilated.json");
     let why = match std::fs::read_to_string(path) {
         Err(_) => "no run was kept (make rollup-verilated)".to_owned(),
-        Ok(text) => {
-            let kept: Value = serde_json::from_str(&text).or_fail(Code::BadFile)?;
-            match stale(&tested(root, &SCRIPT)?, &kept["tested"]) {
-                Some(file) => format!("stale: {file} has changed (make rollup-verilated)"),
-                None => {
-                    let number = |value: &Value| value.as_f64().unwrap_or(0.0);
-                    let story = number(&kept["demonstration"]["equal_proofs"]);
-                    sheet.stored(NAMES[0], number(&kept["equal_proofs"]), "1 = yes", Bar::AtLeast(1.0));
-                    sheet.stored(NAMES[1], story, "proofs", Bar::AtLeast(1.0));
-                    return Ok(());
-                }
+        Ok(text) => match campaigns::fresh(root, &text, &SCRIPT, "rollup-verilated")? {
+            Err(why) => why,
+            Ok(kept) => {
+                let story = number(&kept["demonstration"]["equal_proofs"]);
+                sheet.stored(NAMES[0], number(&kept["equal_proofs"]), "1 = yes", Bar::AtLeast(1.0));
+                sheet.stored(NAMES[1], story, "proofs", Bar::AtLeast(1.0));
+                return Ok(());
             }
-        }
+        },
     };
     NAMES.iter().for_each(|name| sheet.not_measured(name, &why));
     Ok(())
