@@ -144,19 +144,19 @@ fn points<A: AffineRepr>(n: usize) -> Vec<A> {
 }
 
 impl Sums {
-    fn new(group: Group, bases: Resident, log_n: u32) -> Self {
-        let mut rng = random();
-        Self { group, bases, scalars: (0..1 << log_n).map(|_| element(&mut rng)).collect() }
+    /// With random scalars, as many as there are bases.
+    fn new(group: Group, bases: Resident, n: usize) -> Self {
+        Self { group, bases, scalars: elements(n) }
     }
 
     pub(super) fn g1(log_n: u32) -> Self {
         let bases: Vec<_> = points::<G1Affine>(1 << log_n).iter().map(Into::into).collect();
-        Self::new(Group::G1, Resident::G1(bases.into()), log_n)
+        Self::new(Group::G1, Resident::G1(bases.into()), 1 << log_n)
     }
 
     pub(super) fn g2(log_n: u32) -> Self {
         let bases: Vec<_> = points::<G2Affine>(1 << log_n).iter().map(Into::into).collect();
-        Self::new(Group::G2, Resident::G2(bases.into()), log_n)
+        Self::new(Group::G2, Resident::G2(bases.into()), 1 << log_n)
     }
 
     /// A part of a key with random scalars, and how many of its points are infinite.
@@ -164,22 +164,17 @@ impl Sums {
         let key = input::key(key)?;
         let (bytes, range) = (key.bytes().clone(), key.range(part));
         let whole = "an opened key has whole points";
-        let (group, bases, infinite) = if part == KeyPart::B2 {
+        Ok(if part == KeyPart::B2 {
             let bases = Lent::<G2Mont>::new(bytes, range).expect(whole);
             let infinite = bases.as_slice().iter().filter(|p| G2::is_infinity(p)).count();
-            (Group::G2, Resident::G2(bases), infinite)
+            let n = bases.len();
+            (Self::new(Group::G2, Resident::G2(bases), n), infinite)
         } else {
             let bases = Lent::<G1Mont>::new(bytes, range).expect(whole);
             let infinite = bases.as_slice().iter().filter(|p| G1::is_infinity(p)).count();
-            (Group::G1, Resident::G1(bases), infinite)
-        };
-        let n = match &bases {
-            Resident::G1(bases) => bases.len(),
-            Resident::G2(bases) => bases.len(),
-            _ => 0,
-        };
-        let mut rng = random();
-        Ok((Self { group, bases, scalars: (0..n).map(|_| element(&mut rng)).collect() }, infinite))
+            let n = bases.len();
+            (Self::new(Group::G1, Resident::G1(bases), n), infinite)
+        })
     }
 
     /// The same bases with other scalars.
@@ -276,7 +271,7 @@ impl Pair {
     /// halo2curves' forward transform beside ours; theirs has no coset shift.
     fn transform_of_halo2(&self, sheet: &mut Sheet) -> Result<(), Failure> {
         const LOG_N: u32 = 18;
-        let values = values(LOG_N);
+        let values = elements(1 << LOG_N);
         let root = Fr::get_root_of_unity(1 << LOG_N).expect("the field has it");
         let mut rival = Halo2Transform::new(&values, &root);
         let job = Job::Ntt { direction: NttDirection::Forward, coset: false, values };
@@ -294,7 +289,7 @@ impl Pair {
         log_n: u32,
         bar: f64,
     ) -> Result<(), Failure> {
-        let values = values(log_n);
+        let values = elements(1 << log_n);
         for (direction, coset, what) in
             [(NttDirection::Forward, true, "forward, coset"), (NttDirection::Inverse, false, "inverse")]
         {
@@ -311,9 +306,9 @@ impl Pair {
     }
 }
 
-fn values(log_n: u32) -> Vec<Fr> {
+fn elements(n: usize) -> Vec<Fr> {
     let mut rng = random();
-    (0..1 << log_n).map(|_| element(&mut rng)).collect()
+    (0..n).map(|_| element(&mut rng)).collect()
 }
 
 /// A coordinate, by its Montgomery form.

@@ -17,7 +17,7 @@ use millrace_job::{Engine, EngineError, Job, Lent, NttDirection, Resident};
 use millrace_model::{ModelConfig, ModelDevice};
 use millrace_pcie::{Event, Observer, PAGE_BYTES, observed};
 
-use super::{Bar, Sheet};
+use super::{Bar, Sheet, clock::thread_seconds, cpu::median};
 use crate::exit::{Code, Failure, OrFail};
 
 /// Jobs for the figures of one job, and their number in flight.
@@ -56,9 +56,9 @@ pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
     let engine = engine(observed(device.function(), accesses.clone()))?;
     let raised_before = device.interrupts_raised();
     let before = (accesses.reads.load(Ordering::Relaxed), accesses.writes.load(Ordering::Relaxed));
-    let cpu_nanos = thread_cpu_nanos();
+    let before_run = thread_seconds();
     run(&engine, JOBS).or_fail(Code::DeviceFailed)?;
-    let cpu = (thread_cpu_nanos() - cpu_nanos) as f64 / JOBS as f64 / 1e3;
+    let cpu = (thread_seconds() - before_run) * 1e6 / JOBS as f64;
     let per_job = |now: &AtomicU64, before: u64| (now.load(Ordering::Relaxed) - before) as f64 / JOBS as f64;
     sheet.line("CPU time of the driver's thread for a transform of 2", cpu, "µs a job", Bar::AtMost(2.0));
     sheet.line(
@@ -152,28 +152,25 @@ fn upload(engine: &DeviceEngine) -> Result<Upload, Failure> {
     // Of each: seconds by the clock, and of this thread.
     let (mut loads, mut copies) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
     for run in 0..=RUNS {
-        let begin = (Instant::now(), thread_cpu_nanos());
+        let begin = (Instant::now(), thread_seconds());
         target.copy_from_slice(std::hint::black_box(&bytes));
         std::hint::black_box(&target);
-        let copied = (begin.0.elapsed().as_secs_f64(), thread_cpu_nanos() - begin.1);
-        let begin = (Instant::now(), thread_cpu_nanos());
+        let copied = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
+        let begin = (Instant::now(), thread_seconds());
         let id = engine.load(Resident::G1(points.clone())).or_fail(Code::DeviceFailed)?;
-        let loaded = (begin.0.elapsed().as_secs_f64(), thread_cpu_nanos() - begin.1);
+        let loaded = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
         engine.unload(id);
         // The first run makes staging and device memory.
         if run > 0 {
             for (samples, (wall, host)) in [(&mut loads, loaded), (&mut copies, copied)] {
                 samples[0].push(wall);
-                samples[1].push(host as f64 / 1e9);
+                samples[1].push(host);
             }
         }
     }
-    let median = |samples: &mut Vec<f64>| {
-        samples.sort_by(f64::total_cmp);
-        samples[RUNS / 2]
-    };
-    let [wall, host] = [0, 1].map(|i| median(&mut copies[i]) / median(&mut loads[i]));
-    let memcpy = bytes.len() as f64 / median(&mut copies[1]) / 1e9;
+    let ([load_wall, load_host], [copy_wall, copy_host]) = (loads.map(median), copies.map(median));
+    let (wall, host) = (copy_wall / load_wall, copy_host / load_host);
+    let memcpy = bytes.len() as f64 / copy_host / 1e9;
     Ok(Upload { host, wall, memcpy, sent_bytes: (RUNS + 1) * bytes.len() })
 }
 
@@ -192,12 +189,6 @@ fn aligned_points() -> Result<Lent<G1Mont>, Failure> {
     bytes[start..start + len].chunks_exact_mut(chunk.len()).for_each(|to| to.copy_from_slice(&chunk));
     Lent::new(Arc::new(bytes), start..start + len)
         .ok_or_else(|| Failure::new(Code::DeviceFailed, "bases do not lie where they were put"))
-}
-
-/// CPU time that this thread has had.
-fn thread_cpu_nanos() -> u64 {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// Memory of this process that is in RAM.
