@@ -90,7 +90,8 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     let mut proved = once();
     for nth in 2..=args.repeat {
         let Ok(last) = proved else { break };
-        tell!("proof {} of {}: {:.3} s", nth - 1, args.repeat, last.report.wall.as_secs_f64());
+        let (seconds, jobs) = (last.report.wall.as_secs_f64(), report::shares(&last.report));
+        tell!("proof {} of {}: {seconds:.3} s, jobs by engine: {jobs}", nth - 1, args.repeat);
         proved = once();
         if let Ok(this) = &proved
             && args.seed.is_some()

@@ -50,6 +50,15 @@ pub(crate) fn device_work(report: &ProofReport) -> BTreeMap<String, u64> {
     jobs
 }
 
+/// Jobs by the engine that did them, in one line: `cpu 4, sim 9`.
+pub(crate) fn shares(report: &ProofReport) -> String {
+    let mut jobs: BTreeMap<&str, u64> = BTreeMap::new();
+    for job in &report.jobs {
+        *jobs.entry(&job.engine).or_default() += 1;
+    }
+    jobs.iter().map(|(engine, n)| format!("{engine} {n}")).collect::<Vec<_>>().join(", ")
+}
+
 /// Wall time by the clock of engines that work at the same time cannot be added up; cycles of one device can only be bounded.
 pub(crate) fn table(report: &ProofReport, facts: &DeviceFacts) -> String {
     let mut table = Table::new();
