@@ -1,13 +1,11 @@
 //! What `doctor` looks at of one card.
 
-use std::fs;
-
 use millrace_pcie::{PciAddress, PciFunction, PciTree, VfioAccess};
 
 use super::{Finding, Machine, missing, note, ok};
 
-/// How to let users of a group open what is opened on either way.
-const RULES: &str = "a udev rule for each: SUBSYSTEM==\"vfio\", SUBSYSTEM==\"vfio-dev\" and KERNEL==\"iommu\", with GROUP=\"millrace\", MODE=\"0660\"";
+/// How to let users of a group open what is opened on either way, also after the next boot.
+const RULES: &str = r#"as root, `printf '%s, GROUP="millrace", MODE="0660"\n' 'SUBSYSTEM=="vfio|vfio-dev"' 'KERNEL=="iommu"' > /etc/udev/rules.d/60-millrace.rules && udevadm control --reload && udevadm trigger`"#;
 /// Less than this on the card's own node, and a large proof's buffers go elsewhere.
 const NODE_FREE_KIB: u64 = 1 << 20;
 
@@ -36,7 +34,7 @@ impl Machine {
                 ok(text)
             } else {
                 note(format!(
-                    "{text}, the card can x{} at {}: another slot, a riser, or dust; an idle link may also be slow to save power",
+                    "{text}, the card can x{} at {}: another slot, a riser, or dust; an idle link may also be slow to save power: as root, `lspci -vv -s {at}` (LnkCap, LnkSta) while it works",
                     most.width, most.speed
                 ))
             });
@@ -55,15 +53,23 @@ impl Machine {
             .filter_map(|member| tree.function(member).ok())
             .filter(|f| f.class >> 16 != BRIDGE)
             .filter(|f| f.driver.as_deref().is_some_and(|d| d != "vfio-pci"))
-            .map(|f| format!("vfio:{}", f.address))
+            .map(|f| format!("`millrace device bind --force vfio:{}`", f.address))
             .collect();
         if in_the_way.is_empty() {
             return ok(format!("{at}: IOMMU group {group}"));
         }
         missing(format!(
-            "{at}: IOMMU group {group} holds functions of other drivers: `millrace device bind --force` for each of {}, or another slot",
+            "{at}: IOMMU group {group} holds functions of other drivers, which lose them: as root, {}; or another slot",
             in_the_way.join(", ")
         ))
+    }
+
+    /// The way that would be taken to a card. A file that somebody holds is one that may be opened.
+    fn chosen(&self, f: &PciFunction) -> VfioAccess {
+        VfioAccess::choose_where(f, |path| match (self.open)(&self.under(path)) {
+            Ok(()) => true,
+            Err(error) => error.raw_os_error() == Some(EBUSY),
+        })
     }
 
     /// By which of the kernel's two ways a card would be opened, and whether this user may.
@@ -71,36 +77,43 @@ impl Machine {
         let at = f.address;
         let (access, why) = match VfioAccess::from_env() {
             Ok(Some(access)) => (access, format!(", as {} asks for", VfioAccess::VARIABLE)),
-            Ok(None) => (VfioAccess::choose_under(&self.root, f), String::new()),
+            Ok(None) => (self.chosen(f), String::new()),
             Err(error) => return missing(format!("{}: {error}", VfioAccess::VARIABLE)),
         };
         let paths = access.paths(f);
-        let Some(path) = paths.first() else {
+        if paths.is_empty() {
             return missing(format!(
-                "{at}: no way by {access}{why}: this kernel offers none; unset {}",
+                "{at}: no way by {access}{why}: this kernel offers none: `unset {}`",
                 VfioAccess::VARIABLE
             ));
-        };
-        let opened = fs::OpenOptions::new().read(true).write(true).open(self.under(path));
+        }
+        let opened = paths.iter().map(|path| (path.as_str(), (self.open)(&self.under(path))));
+        let refused: Vec<_> =
+            opened.filter_map(|(path, opened)| opened.err().map(|error| (path, error))).collect();
+        if let Some((path, error)) = refused.first() {
+            if error.raw_os_error() == Some(EBUSY) {
+                return note(format!(
+                    "{at}: {path} is in use: another millrace, or a virtual machine: as root, `fuser -v {path}`"
+                ));
+            }
+            let files = refused.iter().map(|(path, _)| *path).collect::<Vec<_>>().join(" ");
+            return missing(format!(
+                "{at}: cannot open {path}: {error}: as root, `groupadd -f millrace && usermod -aG millrace USER && chgrp millrace {files} && chmod 660 {files}`; to keep it, {RULES}"
+            ));
+        }
         let by = format!("{at}: opened by {access} ({}){why}", paths.join(" and "));
-        match opened {
+        match access {
             // The kernel has a better way, which this user may not take.
-            Ok(_) if access == VfioAccess::Group && why.is_empty() && f.cdev.is_some() => note(format!(
+            VfioAccess::Group if why.is_empty() && f.cdev.is_some() => note(format!(
                 "{by}; the card has a device of its own, {}, and with /dev/iommu it would be opened by that: {RULES}",
                 f.cdev_path().unwrap_or_default()
             )),
-            Ok(_) if access == VfioAccess::Cdev && self.memlock_limit().is_some_and(|l| l != "unlimited") => {
+            VfioAccess::Cdev if self.memlock_limit().is_some_and(|limit| limit != "unlimited") => {
                 ok(format!(
                     "{by}; by this way the limit of locked memory is for all processes of a user together"
                 ))
             }
-            Ok(_) => ok(by),
-            Err(error) if error.raw_os_error() == Some(EBUSY) => {
-                note(format!("{at}: {path} is in use: another millrace, or a virtual machine"))
-            }
-            Err(error) => missing(format!(
-                "{at}: cannot open {path}: {error}: as root, `chgrp millrace {path} && chmod 660 {path}`; to keep it, {RULES}"
-            )),
+            _ => ok(by),
         }
     }
 
@@ -116,12 +129,12 @@ impl Machine {
             Some(is_in_list(list.trim(), node))
         });
         findings.push(match (free_kib, allowed) {
-            (None, _) => note(format!("{at}: NUMA node {node} has no memory, buffers lie on another: a slot of a node with memory")),
+            (None, _) => note(format!("{at}: NUMA node {node} has no memory, buffers lie on another: `numactl --hardware` shows nodes that have some: a slot of one of them")),
             (_, Some(false)) => note(format!(
-                "{at}: NUMA node {node}, whose memory this process may not use: take it into the cpuset (`AllowedMemoryNodes=` of a unit)"
+                "{at}: NUMA node {node}, whose memory this process may not use: take it into the cpuset: in a unit, a line `AllowedMemoryNodes={node}`"
             )),
             (Some(kib), _) if kib < NODE_FREE_KIB => note(format!(
-                "{at}: NUMA node {node} has {} MiB free: what does not fit lies on another node, and is slower to reach",
+                "{at}: NUMA node {node} has {} MiB free: what does not fit lies on another node, and is slower to reach: `numastat -m` shows what takes it",
                 kib >> 10
             )),
             (Some(_), _) => ok(format!("{at}: NUMA node {node}: DMA memory is taken from there")),

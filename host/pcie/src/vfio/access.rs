@@ -1,6 +1,6 @@
 //! The kernel's two ways to a function, and which is taken.
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 use thiserror::Error;
@@ -66,15 +66,13 @@ impl VfioAccess {
     /// The way that is taken to a function where nothing else was asked for: its own device where the kernel has one and this user may open it
     /// and `/dev/iommu`, the group otherwise.
     pub fn choose(function: &PciFunction) -> Self {
-        Self::choose_under(Path::new("/"), function)
+        Self::choose_where(function, |path| {
+            accessat(CWD, path, Access::READ_OK | Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+        })
     }
 
-    /// As [`Self::choose`], on a file system elsewhere: a test has one of its own.
-    pub fn choose_under(root: &Path, function: &PciFunction) -> Self {
-        let may_open = |path: &str| {
-            let path = root.join(path.trim_start_matches('/'));
-            accessat(CWD, path, Access::READ_OK | Access::WRITE_OK, AtFlags::EACCESS).is_ok()
-        };
+    /// As [`Self::choose`], by another answer to whether a file may be opened for reading and writing.
+    pub fn choose_where(function: &PciFunction, may_open: impl Fn(&str) -> bool) -> Self {
         match function.cdev_path() {
             Some(path) if may_open(IOMMUFD) && may_open(&path) => Self::Cdev,
             _ => Self::Group,
@@ -95,8 +93,6 @@ impl VfioAccess {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn function(cdev: Option<&str>) -> PciFunction {
@@ -117,16 +113,17 @@ mod tests {
 
     #[test]
     fn the_device_of_its_own_is_taken_where_all_of_it_is_there() {
-        let dir = tempfile::tempdir().unwrap();
-        let choose = |f: &PciFunction| VfioAccess::choose_under(dir.path(), f);
         let (with, without) = (function(Some("vfio3")), function(None));
-        assert_eq!(choose(&with), VfioAccess::Group, "neither file");
-        fs::create_dir_all(dir.path().join("dev/vfio/devices")).unwrap();
-        fs::write(dir.path().join("dev/vfio/devices/vfio3"), "").unwrap();
-        assert_eq!(choose(&with), VfioAccess::Group, "no /dev/iommu");
-        fs::write(dir.path().join("dev/iommu"), "").unwrap();
-        assert_eq!(choose(&with), VfioAccess::Cdev);
-        assert_eq!(choose(&without), VfioAccess::Group);
+        let choose =
+            |f: &PciFunction, files: &[&str]| VfioAccess::choose_where(f, |path| files.contains(&path));
+        let both = ["/dev/iommu", "/dev/vfio/devices/vfio3"];
+        assert_eq!(choose(&with, &[]), VfioAccess::Group, "neither file");
+        assert_eq!(choose(&with, &both[..1]), VfioAccess::Group);
+        assert_eq!(choose(&with, &both[1..]), VfioAccess::Group, "no /dev/iommu");
+        assert_eq!(choose(&with, &both), VfioAccess::Cdev);
+        assert_eq!(choose(&without, &both), VfioAccess::Group);
+        // No machine has a card of this name.
+        assert_eq!(VfioAccess::choose(&function(Some("none of a card"))), VfioAccess::Group);
         assert_eq!(VfioAccess::Cdev.paths(&with), ["/dev/vfio/devices/vfio3", "/dev/iommu"]);
         assert_eq!(VfioAccess::Group.paths(&with), ["/dev/vfio/17", "/dev/vfio/vfio"]);
         assert!(VfioAccess::Cdev.paths(&without).is_empty());
