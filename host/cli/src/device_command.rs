@@ -57,7 +57,9 @@ pub(crate) fn candidates(functions: Vec<PciFunction>) -> Vec<PciFunction> {
 }
 
 fn list() -> Result<(), Failure> {
-    let all = PciTree::default().functions().unwrap_or_default();
+    let all = PciTree::default().functions().map_err(|error| {
+        Failure::new(Code::DeviceOpen, format!("cannot list /sys/bus/pci/devices: {error}"))
+    })?;
     let found = candidates(all);
     if found.is_empty() {
         say!("no processing accelerator, and nothing bound to vfio-pci");

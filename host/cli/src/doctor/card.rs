@@ -1,5 +1,8 @@
 //! What `doctor` looks at of one card.
 
+use std::fs;
+
+use millrace_driver::BAR0_BYTES;
 use millrace_pcie::{PciAddress, PciFunction, PciTree, VfioAccess};
 
 use super::{Finding, Machine, missing, note, ok};
@@ -8,6 +11,12 @@ use super::{Finding, Machine, missing, note, ok};
 const RULES: &str = r#"as root, `printf '%s, GROUP="millrace", MODE="0660"\n' 'SUBSYSTEM=="vfio|vfio-dev"' 'KERNEL=="iommu"' > /etc/udev/rules.d/60-millrace.rules && udevadm control --reload && udevadm trigger`"#;
 /// Less than this on the card's own node, and a large proof's buffers go elsewhere.
 const NODE_FREE_KIB: u64 = 1 << 20;
+
+/// Of a function's configuration space, as far as every function has it.
+const CONFIG_BYTES: usize = 256;
+/// Where its list of capabilities begins, and the entry that is looked for.
+const CAPABILITIES: usize = 0x34;
+const MSIX: u8 = 0x11;
 
 /// What the kernel says of a group, or a device, that somebody holds.
 const EBUSY: i32 = 16;
@@ -28,20 +37,26 @@ impl Machine {
         if f.iommu_group.is_some() && f.driver.as_deref() == Some("vfio-pci") {
             findings.push(self.access(f));
         }
-        if let (Some(is), Some(most)) = (&f.link, &f.link_most) {
-            let text = format!("{at}: link x{} at {}", is.width, is.speed);
-            findings.push(if is == most {
-                ok(text)
-            } else {
-                note(format!(
-                    "{text}, the card can x{} at {}: another slot, a riser, or dust; an idle link may also be slow to save power: as root, `lspci -vv -s {at}` (LnkCap, LnkSta) while it works",
-                    most.width, most.speed
-                ))
-            });
+        findings.extend(self.shape(f));
+        findings.push(link(f));
+        self.numa(at, f.numa_node, findings);
+    }
+
+    /// What the driver asks of a function that can be seen without opening it.
+    fn shape(&self, f: &PciFunction) -> Option<Finding> {
+        let at = f.address;
+        let again = format!(
+            "another card, or one whose bitstream was loaded after the bus was scanned: as root, `echo 1 > /sys/bus/pci/devices/{at}/remove; echo 1 > /sys/bus/pci/rescan`"
+        );
+        if f.bar0_bytes < BAR0_BYTES {
+            let (is, wanted) = (f.bar0_bytes >> 10, BAR0_BYTES >> 10);
+            return Some(missing(format!("{at}: BAR0 has {is} KiB, the driver wants {wanted}: {again}")));
         }
-        if let Some(node) = f.numa_node {
-            self.numa(at, node, findings);
-        }
+        // Only root is shown more than the first 64 bytes.
+        let config = fs::read(self.root.join(format!("sys/bus/pci/devices/{at}/config"))).ok()?;
+        let without = config.len() >= CONFIG_BYTES && !has_capability(&config, MSIX);
+        without
+            .then(|| missing(format!("{at}: no MSI-X, by which the driver is told of completions: {again}")))
     }
 
     /// Functions that share the group must not belong to drivers of the kernel; bridges do no harm.
@@ -87,15 +102,26 @@ impl Machine {
                 VfioAccess::VARIABLE
             ));
         }
-        let opened = paths.iter().map(|path| (path.as_str(), (self.open)(&self.under(path))));
-        let refused: Vec<_> =
-            opened.filter_map(|(path, opened)| opened.err().map(|error| (path, error))).collect();
+        // Its own file can be opened all the same while somebody has it; its group cannot.
+        let taken = match access {
+            VfioAccess::Group => None,
+            VfioAccess::Cdev => VfioAccess::Group.paths(f).into_iter().next(),
+        };
+        let refused: Vec<_> = paths
+            .iter()
+            .map(String::as_str)
+            .filter_map(|path| Some((path, (self.open)(&self.under(path)).err()?)))
+            .collect();
+        let is_taken = |path: &str| {
+            (self.open)(&self.under(path)).is_err_and(|error| error.raw_os_error() == Some(EBUSY))
+        };
+        if let Some(path) = taken.iter().chain(&paths).find(|path| is_taken(path)) {
+            return note(format!(
+                "{at}: {path} is in use: another millrace, or a virtual machine: as root, `fuser -v {}`",
+                paths[0]
+            ));
+        }
         if let Some((path, error)) = refused.first() {
-            if error.raw_os_error() == Some(EBUSY) {
-                return note(format!(
-                    "{at}: {path} is in use: another millrace, or a virtual machine: as root, `fuser -v {path}`"
-                ));
-            }
             let files = refused.iter().map(|(path, _)| *path).collect::<Vec<_>>().join(" ");
             return missing(format!(
                 "{at}: cannot open {path}: {error}: as root, `groupadd -f millrace && usermod -aG millrace USER && chgrp millrace {files} && chmod 660 {files}`; to keep it, {RULES}"
@@ -118,7 +144,9 @@ impl Machine {
     }
 
     /// Buffers are asked for from the card's own node; whether they can come from there.
-    fn numa(&self, at: PciAddress, node: u32, findings: &mut Vec<Finding>) {
+    fn numa(&self, at: PciAddress, node: Option<u32>, findings: &mut Vec<Finding>) {
+        // A machine of one node.
+        let Some(node) = node else { return };
         let place = format!("sys/devices/system/node/node{node}");
         let free_kib = self.text(&format!("{place}/meminfo")).and_then(|text| {
             let line = text.lines().find(|line| line.contains("MemFree:"))?;
@@ -150,6 +178,37 @@ impl Machine {
             )));
         }
     }
+}
+
+/// The link as it is, against what the card can.
+fn link(f: &PciFunction) -> Finding {
+    let at = f.address;
+    let look = format!("as root, `lspci -vv -s {at}` (LnkCap, LnkSta)");
+    let (Some(is), Some(most)) = (&f.link, &f.link_most) else {
+        return note(format!("{at}: the kernel does not tell the link's width and speed: {look}"));
+    };
+    let text = format!("{at}: link x{} at {}", is.width, is.speed);
+    if is == most {
+        return ok(text);
+    }
+    note(format!(
+        "{text}, the card can x{} at {}: another slot, a riser, or dust; an idle link may also be slow to save power: {look} while it works",
+        most.width, most.speed
+    ))
+}
+
+/// Whether a function's configuration space lists a capability. A list has no more entries than fit, whatever it says.
+fn has_capability(config: &[u8], id: u8) -> bool {
+    let at = |i: usize| config.get(i).copied().unwrap_or(0);
+    let mut next = at(CAPABILITIES);
+    for _ in 0..config.len() / 4 {
+        match next & !3 {
+            0 => return false,
+            entry if at(entry.into()) == id => return true,
+            entry => next = at(usize::from(entry) + 1),
+        }
+    }
+    false
 }
 
 /// Whether a list of the kernel's, like `0-2,5`, holds a number.

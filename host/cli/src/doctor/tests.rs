@@ -27,6 +27,8 @@ impl Fake {
         fake.function(CARD, "0x120000", Some("vfio-pci"));
         fake.of_card("vfio-dev/vfio0/dev", "511:0");
         fake.of_card("numa_node", "1");
+        fake.of_card("resource", "0x00000000f0000000 0x00000000f000ffff 0x0000000000140204\n");
+        fake.capabilities(0x11);
         for which in ["current", "max"] {
             fake.of_card(&format!("{which}_link_width"), "16");
             fake.of_card(&format!("{which}_link_speed"), "16.0 GT/s PCIe");
@@ -59,6 +61,13 @@ impl Fake {
             "proc/self/limits",
             &format!("{head}\nMax locked memory         {bytes}            {bytes}            bytes\n"),
         );
+    }
+
+    /// As root is shown the card: one capability, at byte 64.
+    fn capabilities(&self, id: u8) {
+        let mut config = vec![0; 256];
+        (config[0x34], config[0x40], config[0x41]) = (0x40, id, if id == LOOP { 0x40 } else { 0 });
+        fs::write(self.path(&format!("sys/bus/pci/devices/{CARD}/config")), config).unwrap();
     }
 
     /// A function of IOMMU group 17.
@@ -100,6 +109,8 @@ impl Fake {
     }
 }
 
+/// A capability that is its own successor.
+const LOOP: u8 = 0x40;
 /// Nobody may open it.
 const FORBIDDEN: u32 = 0o000;
 /// Somebody holds it.
@@ -150,7 +161,7 @@ fn a_machine_without_anything() {
 #[test]
 fn each_lack_alone() {
     type Change = fn(&Fake);
-    let cases: [(&str, Change); 20] = [
+    let cases: [(&str, Change); 26] = [
         ("the IOMMU is off", |m| {
             m.remove("sys/kernel/iommu_groups");
             m.remove(&format!("sys/bus/pci/devices/{CARD}/iommu_group"));
@@ -160,6 +171,7 @@ fn each_lack_alone() {
             m.remove(&format!("sys/bus/pci/devices/{CARD}/driver"));
             m.remove(&format!("sys/bus/pci/devices/{CARD}/vfio-dev"));
         }),
+        ("hardly any memory may be locked", |m| m.limit_memory("8388608")),
         ("little memory may be locked", |m| m.limit_memory("67108864")),
         ("enough memory may be locked", |m| m.limit_memory("4294967296")),
         ("the limit is not told", |m| m.write("proc/self/limits", "")),
@@ -181,7 +193,7 @@ fn each_lack_alone() {
             m.mode("dev/vfio/devices/vfio0", FORBIDDEN);
             m.mode("dev/vfio/17", FORBIDDEN);
         }),
-        ("somebody has the card", |m| m.mode("dev/vfio/devices/vfio0", HELD)),
+        ("somebody has the card, as its group tells", |m| m.mode("dev/vfio/17", HELD)),
         ("no IOMMUFD", |m| m.remove("dev/iommu")),
         ("a kernel with groups only", |m| {
             m.remove(&format!("sys/bus/pci/devices/{CARD}/vfio-dev"));
@@ -191,6 +203,11 @@ fn each_lack_alone() {
             m.mode("dev/vfio/17", HELD);
         }),
         ("a kernel without containers", |m| m.remove("dev/vfio/vfio")),
+        ("the bus was scanned before the bitstream was there", |m| m.of_card("resource", "0x0 0x0 0x0\n")),
+        ("no MSI-X", |m| m.capabilities(0x05)),
+        ("capabilities that go round", |m| m.capabilities(LOOP)),
+        ("what an ordinary user sees of them", |m| m.of_card("config", "the first 64 bytes")),
+        ("a link that is not told", |m| m.remove(&format!("sys/bus/pci/devices/{CARD}/max_link_width"))),
         ("a narrow link", |m| m.of_card("current_link_width", "8")),
         ("the process is kept from the card's node", |m| {
             m.write("proc/self/status", "Mems_allowed_list:\t0\n");
