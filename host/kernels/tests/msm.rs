@@ -100,18 +100,51 @@ fn every_distribution() {
     }
 }
 
-/// Windows so wide, whatever the scalars, that buckets are filled in the order of points.
+/// Engines with windows of so many bits, one for each set of instructions.
+fn with_windows(bits: u32) -> impl Iterator<Item = CpuEngine> {
+    Instructions::all().into_iter().map(move |i| CpuEngine::with_instructions(2, i).with_window_bits(bits))
+}
+
+/// Windows so wide, whatever the scalars, that buckets are filled in the order of points; digits of the widest fill the 16 bits that they are kept in.
 #[test]
 fn every_distribution_over_many_buckets() {
     let n = 30_000;
-    let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (points(n), points(n));
+    let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (points(n), points(n / 5));
     for (i, (name, scalars)) in distributions(n).iter().enumerate() {
-        let case = MsmCase::g1(&g1, scalars);
-        for instructions in Instructions::all() {
-            let engine = CpuEngine::with_instructions(2, instructions).with_window_bits(12 + i as u32 % 3);
-            case.check(&engine, &format!("{n} scalars, {name}, {}", instructions.name()));
-            if i < 2 {
-                MsmCase::g2(&g2, scalars).check(&engine, &format!("{n} scalars, {name}, G2"));
+        let cases = [MsmCase::g1(&g1, scalars), MsmCase::g2(&g2, &scalars[..g2.len()])];
+        for (case, group) in cases.iter().zip(["G1", "G2"]) {
+            let expected = case.expected();
+            for bits in [12 + i as u32 % 3, 15, 16] {
+                for engine in with_windows(bits) {
+                    let backend = engine.instructions().name();
+                    case.check_with(&expected, &engine, &format!("{group}, {name}, {bits} bits, {backend}"));
+                }
+            }
+        }
+    }
+}
+
+/// Random scalars, and some of each distribution in a row behind them.
+fn mixed(n: usize) -> Vec<Fr> {
+    let mut all = random(n);
+    let some = distributions(n / 32);
+    for ((_, scalars), part) in some.iter().zip(all[n / 2..].chunks_exact_mut(n / 32)) {
+        part.copy_from_slice(scalars);
+    }
+    all
+}
+
+/// As many points as the sums of large proofs have: as their sizes are planned, and with the widest windows, whose buckets are all in use here.
+#[test]
+fn sums_of_large_proofs() {
+    let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (points(1 << 18), points(1 << 16));
+    let cases =
+        [MsmCase::g1(&g1, &mixed(g1.len())), MsmCase::g2(&g2, &mixed(g2.len()))].map(|c| (c.expected(), c));
+    for instructions in Instructions::all() {
+        let engine = || CpuEngine::with_instructions(2, instructions);
+        for engine in [engine(), engine().with_window_bits(15), engine().with_window_bits(16)] {
+            for (expected, case) in &cases {
+                case.check_with(expected, &engine, &format!("{} points", case.scalars.len()));
             }
         }
     }

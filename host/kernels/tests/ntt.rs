@@ -6,6 +6,7 @@ use ark_bn254::Fr;
 use ark_ff::{One, UniformRand, Zero};
 use ark_std::test_rng;
 use common::{engines, run};
+use millrace_bn254::backend::Instructions;
 use millrace_job::{EngineError, Job, JobValue, NttDirection};
 use millrace_kernels::CpuEngine;
 use millrace_oracle::OracleEngine;
@@ -32,6 +33,26 @@ fn every_size_and_mode() {
                 let expected = run(&oracle, job.clone()).unwrap();
                 assert!(run(&engine, job).unwrap() == expected, "2^{log_n}, {direction:?}, coset {coset}");
             }
+        }
+    }
+}
+
+/// Beyond the size up to which engines keep memory. Random values in every mode, and once the same large one everywhere.
+#[test]
+fn transforms_of_large_proofs() {
+    const LOG_N: u32 = 18;
+    let mut rng = test_rng();
+    let random: Vec<Fr> = (0..1 << LOG_N).map(|_| Fr::rand(&mut rng)).collect();
+    let oracle = OracleEngine::new();
+    for ((direction, coset), values) in
+        MODES.into_iter().cycle().zip([&random, &random, &random, &random, &vec![-Fr::one(); 1 << LOG_N]])
+    {
+        let job = Job::Ntt { direction, coset, values: values.clone() };
+        let expected = run(&oracle, job.clone()).unwrap();
+        for instructions in Instructions::all() {
+            let engine = CpuEngine::with_instructions(2, instructions);
+            let name = instructions.name();
+            assert!(run(&engine, job.clone()).unwrap() == expected, "{name}, {direction:?}, coset {coset}");
         }
     }
 }

@@ -76,6 +76,21 @@ fn extreme_values() {
     }
 }
 
+/// Beyond the size up to which engines keep memory.
+#[test]
+fn a_large_proofs_quotient() {
+    let [a, b] = random(18);
+    let job = || Job::Quotient { a: a.clone(), b: b.clone() };
+    let expected = run(&OracleEngine::new(), job()).unwrap();
+    for instructions in Instructions::all() {
+        let engine = CpuEngine::with_instructions(2, instructions);
+        // Twice, as a prover does.
+        for time in 1..=2 {
+            assert!(run(&engine, job()).unwrap() == expected, "{}, time {time}", instructions.name());
+        }
+    }
+}
+
 #[test]
 fn more_threads_than_tasks() {
     let [a, b] = random(10);
