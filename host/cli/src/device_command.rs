@@ -116,10 +116,15 @@ fn exercise_device(device: &DeviceName, completions: u32) -> Result<(), Failure>
         Failure::caused(code, "", &error)
     })?;
     say!("registers: hold what is written");
-    say!("DMA: {} bytes each way, compared", report.dma_bytes);
+    say!("DMA: {} bytes each way, compared; what is no multiple of a beat is refused", report.dma_bytes);
     say!(
         "addresses that lead nowhere: a read is answered with HOST_READ, a write {}",
         if report.lost_write_is_silent { "is lost in silence, as on PCIe" } else { "with HOST_WRITE" }
+    );
+    say!(
+        "what is written there by a job is missed: a result ({}), a completion (the driver gives up: {}); the next job is right",
+        report.lost_writes.result,
+        report.lost_writes.completion
     );
     say!(
         "memory that is lent: {}",

@@ -4,6 +4,7 @@
 //! else may use the device meanwhile.
 
 mod lending;
+mod misplaced;
 mod probe;
 mod queue;
 
@@ -18,8 +19,11 @@ use millrace_pcie::{DmaBuffer, Function, Iova, ResetError};
 use millrace_regs::{Cause, Descriptor, layout, registers as reg};
 use thiserror::Error;
 
-pub use self::probe::{ProbePlan, ProbeReport, probe};
 use self::queue::{HandQueue, LOG_ENTRIES};
+pub use self::{
+    misplaced::LostWrites,
+    probe::{ProbePlan, ProbeReport, probe},
+};
 use crate::{DeviceEngine, DriverConfig, Identity, OpenError, registers::LinkDown};
 
 /// A multiple of 64 that no mapping of this step holds: page 0 is never mapped.
@@ -68,6 +72,8 @@ pub struct ExerciseReport {
     pub round_trip_polled: Duration,
     /// Whether a write that leads nowhere was lost in silence, as on PCIe, or answered.
     pub lost_write_is_silent: bool,
+    /// How a result and a completion that the device wrote nowhere were found.
+    pub lost_writes: LostWrites,
     /// Whether memory was lent to the device, which read it, could not write it, and did not reach it afterwards; some ways lend nothing.
     pub lends: bool,
     /// Queues that were driven, first one alone and then all at once.
@@ -157,6 +163,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
     let queues = (identity.queues as usize).min(function.irqs.len());
     all_queues(function, plan, queues)?;
     let (reset_from_outside, reset_at_work) = resets(function, plan)?;
+    let lost_writes = misplaced::lost_writes(function, plan)?;
     Ok(ExerciseReport {
         identity,
         dma_bytes,
@@ -166,6 +173,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
         round_trip,
         round_trip_polled,
         lost_write_is_silent,
+        lost_writes,
         lends,
         queues: queues.max(1),
         reset_from_outside,
@@ -265,7 +273,47 @@ impl<'a> Run<'a> {
             }
             moved += len as u64;
         }
+        self.odd_bytes(step, &*source, &*target)?;
         Ok(moved)
+    }
+
+    /// Addresses and lengths that are no multiples of a beat are refused, with the place in the descriptor or the length, and nothing is moved.
+    fn odd_bytes(
+        &mut self,
+        step: &'static str,
+        source: &dyn DmaBuffer,
+        target: &dyn DmaBuffer,
+    ) -> Result<(), ExerciseError> {
+        let beat = BEAT_BYTES as u64;
+        source.write(0, &[0xa5; 2 * BEAT_BYTES]);
+        target.wipe();
+        let copy = Descriptor {
+            opcode: layout::OPCODE_COPY,
+            src0: source.iova().0,
+            dst: target.iova().0,
+            count: beat,
+            dst_len_bytes: beat,
+            ..Descriptor::default()
+        };
+        for (what, odd) in [
+            ("source", Descriptor { src0: copy.src0 + 1, ..copy }),
+            ("destination", Descriptor { dst: copy.dst + 33, ..copy }),
+            ("length", Descriptor { count: 63, ..copy }),
+            ("room", Descriptor { count: 2 * beat, dst_len_bytes: beat + 1, ..copy }),
+        ] {
+            let completion = self.queue.run(step, odd)?;
+            let refused = [Cause::BadDescriptor, Cause::BadLength].map(|cause| cause as u8);
+            if !refused.contains(&completion.status) {
+                let expected = format!("BAD_DESCRIPTOR or BAD_LENGTH for an odd {what}");
+                return Err(self.unexpected(step, expected, format!("{completion:?}")));
+            }
+        }
+        let mut moved = vec![0; 4 * BEAT_BYTES];
+        target.read(0, &mut moved);
+        match moved.iter().all(|&byte| byte == 0) {
+            true => Ok(()),
+            false => Err(self.unexpected(step, "nothing moved by refused jobs", "bytes")),
+        }
     }
 
     /// A read where nothing is mapped comes back as an error with its address; a write there harms nobody.
@@ -291,11 +339,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Many empty jobs in flight. Each completion must come, in order; a wait ends by an interrupt.
+    /// Many empty jobs in flight, whose interrupts merge and come for nothing. Each completion must come, in order; a wait for an interrupt ends by one.
     fn completions(&mut self) -> Result<Interrupts, ExerciseError> {
         let step = "completions";
         let mut seen = Interrupts { taken: 0, spurious: 0 };
-        let (mut sent, mut done) = (0, 0);
+        let (mut sent, mut done, mut rounds) = (0, 0, 0u32);
         let in_flight_most = (1 << LOG_ENTRIES) - 1;
         let mut until = self.queue.until();
         while done < self.plan.completions {
@@ -308,15 +356,22 @@ impl<'a> Run<'a> {
                 self.queue.ring();
                 sent += more;
             }
-            self.queue.wait_for_interrupt(step, until)?;
-            seen.taken += 1;
+            // In every second round completions are looked for without their interrupts, which come late then, for nothing.
+            let looks = rounds % 2 == 1;
+            rounds += 1;
+            if looks {
+                self.queue.look_for_news(step, until)?;
+            } else {
+                self.queue.wait_for_interrupt(step, until)?;
+                seen.taken += 1;
+            }
             let mut new = 0;
             while let Some(completion) = self.queue.take(step)? {
                 self.queue.expect_ok(step, &completion)?;
                 new += 1;
             }
             match new {
-                0 => seen.spurious += 1,
+                0 => seen.spurious += u32::from(!looks),
                 _ => until = self.queue.until(),
             }
             done += new;

@@ -49,7 +49,9 @@ mod watchdog;
 pub use config::DriverConfig;
 pub use digest::Digest;
 pub use engine::DeviceEngine;
-pub use exercise::{ExerciseError, ExercisePlan, ExerciseReport, ProbePlan, ProbeReport, exercise, probe};
+pub use exercise::{
+    ExerciseError, ExercisePlan, ExerciseReport, LostWrites, ProbePlan, ProbeReport, exercise, probe,
+};
 pub use identity::{Identity, OpenError};
 pub use registers::BAR0_BYTES;
 pub use statistics::{Anomalies, DeviceStatistics};

@@ -17,6 +17,10 @@ pub trait DmaLayer: Send + Sync {
     fn write(&self, offset: usize, from: &[u8]) {
         self.inner().write(offset, from);
     }
+    /// As [`DmaBuffer::wipe`].
+    fn wipe(&self) {
+        self.inner().wipe();
+    }
 }
 
 impl<L: DmaLayer> DmaBuffer for L {
@@ -45,6 +49,6 @@ impl<L: DmaLayer> DmaBuffer for L {
     }
 
     fn wipe(&self) {
-        self.inner().wipe();
+        DmaLayer::wipe(self);
     }
 }

@@ -172,17 +172,28 @@ impl<'a> HandQueue<'a> {
         step: &'static str,
         descriptor: Descriptor,
     ) -> Result<Completion, ExerciseError> {
-        self.run_waiting(step, descriptor, |queue, until| {
-            for _ in 0..SPINS {
-                if queue.cq.has_news(EPOCH) {
-                    return Ok(());
-                }
-                std::hint::spin_loop();
+        self.run_waiting(step, descriptor, |queue, until| queue.look(step, until))
+    }
+
+    /// Looks at the ring for a moment.
+    fn look(&self, step: &'static str, until: Instant) -> Result<(), ExerciseError> {
+        for _ in 0..SPINS {
+            if self.cq.has_news(EPOCH) {
+                return Ok(());
             }
-            // Where no core is to spare, the device of a simulation runs on this one.
-            thread::yield_now();
-            if Instant::now() > until { Err(queue.late(step)) } else { Ok(()) }
-        })
+            std::hint::spin_loop();
+        }
+        // Where no core is to spare, the device of a simulation runs on this one.
+        thread::yield_now();
+        if Instant::now() > until { Err(self.late(step)) } else { Ok(()) }
+    }
+
+    /// Looks at the ring until a completion is there; interrupts are left alone.
+    pub(super) fn look_for_news(&self, step: &'static str, until: Instant) -> Result<(), ExerciseError> {
+        while !self.cq.has_news(EPOCH) {
+            self.look(step, until)?;
+        }
+        Ok(())
     }
 
     /// Empty jobs one at a time, from doorbell to completion taken: `most` of them, fewer where the time is over, at least one; in rising order.
