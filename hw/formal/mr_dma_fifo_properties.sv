@@ -1,4 +1,5 @@
 // mr_dma_fifo: words leave in the order in which they came, none lost, none twice; the RAM's Depth words fit besides the output's.
+// What was taken is zeroed: `ok_wiped` says which words are, `ok_wipes` that each cycle in which nothing is stored or pushed adds one.
 //
 // The reference is a list of Depth + 1 words. `ok_count` and `ok_words` tie the RAM to the list, which makes the proof inductive.
 // formal: dma_fifo_2 prove 3 -GDepth=2
@@ -16,7 +17,9 @@ module mr_dma_fifo_properties #(
   output logic       ok_head,
   output logic       ok_count,
   output logic       ok_words,
-  output logic       ok_no_delay
+  output logic       ok_no_delay,
+  output logic       ok_wiped,
+  output logic       ok_wipes
 );
 
   localparam int unsigned PtrW   = $clog2(Depth) + 1;
@@ -64,5 +67,23 @@ module mr_dma_fifo_properties #(
   logic waits_q;
   always_ff @(posedge clk_i) waits_q <= rst_ni && in_ram != '0 && (!valid || pop_i);
   assign ok_no_delay = !started_q || !waits_q || valid;
+
+  // The output may hold an old word in the first cycle after a reset.
+  logic            left_q, idle_q;
+  logic [PtrW-1:0] stale_q;
+
+  // `stale_q` words before the place of the next push may hold something, once nothing is stored; the others are zero.
+  always_comb begin
+    ok_wiped = !started_q || (u_dut.stale_q <= PtrW'(Depth) && (in_ram == '0 || u_dut.stale_q == PtrW'(Depth)) && (valid || data == '0 || left_q));
+    for (int i = 0; i < Depth; i++) begin
+      if (started_q && PtrW'(i) < PtrW'(Depth) - u_dut.stale_q && u_dut.mem[(PtrW-1)'(u_dut.wr_q - PtrW'(i + 1))] != '0) ok_wiped = 1'b0;
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    left_q  <= !rst_ni;
+    idle_q  <= rst_ni && in_ram == '0 && !push_i;
+    stale_q <= u_dut.stale_q;
+  end
+  assign ok_wipes = !started_q || !idle_q || u_dut.stale_q == (stale_q == '0 ? '0 : stale_q - 1'b1);
 
 endmodule

@@ -14,6 +14,11 @@
 namespace {
 
 constexpr unsigned kChannels = 3;
+#ifdef G_Depth
+constexpr unsigned kDepth = G_Depth;
+#else
+constexpr unsigned kDepth = 256;
+#endif
 
 struct Request {
   bool dev;
@@ -28,7 +33,7 @@ void check(bool ok, const std::string &what) {
 struct Bench {
   explicit Bench(uint64_t seed)
       : rng(seed), host("host", AXI_PINS(top, m_host), seed + 1), mem("mem", AXI_PINS(top, m_mem), seed + 2) {
-    top.clk_i = 0;
+    top.clk_i = top.probe_i = 0;
     top.rst_ni = 0;
     for (unsigned i = 0; i < kChannels; i++) quiet_inputs(i);
     for (unsigned i = 0; i < 5; i++) tick();
@@ -54,6 +59,14 @@ struct Bench {
     mem.drive(now);
     top.clk_i = 0;
     top.eval();
+  }
+
+  // Whether a FIFO holds anything that is not zero.
+  bool residue() {
+    top.probe_i = 1;
+    tick();
+    top.probe_i = 0;
+    return top.residue_o;
   }
 
   bool chance(unsigned per_1024) { return rng() % 1024 < per_1024; }
@@ -170,6 +183,27 @@ struct Writer {
   uint64_t taken = 0, errors = 0;
 };
 
+// All channels are made idle; then nothing that went through them is left in a FIFO.
+void nothing_stays(Bench &bench) {
+  for (unsigned i = 0; i < kChannels; i++) {
+    bench.top.rd_req_valid_i[i] = bench.top.rd_ready_i[i] = bench.top.wr_req_valid_i[i] = bench.top.wr_valid_i[i] = 0;
+    bench.top.rd_flush_i[i] = bench.top.wr_flush_i[i] = 1;
+  }
+  check(bench.residue(), "under way, the probe sees what lies in the FIFOs");
+  const auto idle = [&] {
+    for (unsigned i = 0; i < kChannels; i++)
+      if (!bench.top.rd_idle_o[i] || !bench.top.wr_idle_o[i]) return false;
+    return true;
+  };
+  for (unsigned cycle = 0; !idle(); cycle++) {
+    check(cycle < 20000, "channels end when flushed");
+    bench.tick();
+    bench.top.eval();
+  }
+  for (unsigned cycle = 0; cycle < kDepth + 4; cycle++) bench.tick();
+  check(!bench.residue(), "a beat is left in an idle channel");
+}
+
 void random_traffic(uint64_t seed, bool errors, bool flushes, AxiTiming host, AxiTiming mem) {
   auto bench = std::make_unique<Bench>(seed);
   bench->host.timing = host;
@@ -221,6 +255,7 @@ void random_traffic(uint64_t seed, bool errors, bool flushes, AxiTiming host, Ax
   }
   check(errors == (failed != 0), "errors where they were planted, and only there");
   check(flushes == (flushed > 10), "flushes ended");
+  nothing_stays(*bench);
   std::printf("seed %lu: %lu beats read, %lu written, %lu errors, %u flushes\n", seed, read, written, failed, flushed);
 }
 

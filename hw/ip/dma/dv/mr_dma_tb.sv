@@ -31,6 +31,8 @@ module mr_dma_tb
   output logic [63:0]  wr_err_addr_o  [Channels],
   input  logic         wr_flush_i     [Channels],
   output logic         wr_idle_o      [Channels],
+  input  logic         probe_i,
+  output logic         residue_o,      // a cycle after probe_i: a FIFO's RAM or output is not zero
   output logic [3:0] m_host_awid, output logic [63:0] m_host_awaddr, output logic [7:0] m_host_awlen, output logic [2:0] m_host_awsize,
   output logic [1:0] m_host_awburst, output logic m_host_awvalid, input logic m_host_awready,
   output logic [511:0] m_host_wdata, output logic [63:0] m_host_wstrb, output logic m_host_wlast, output logic m_host_wvalid, input logic m_host_wready,
@@ -81,6 +83,19 @@ module mr_dma_tb
       .b_valid_i({d_bv[i], h_bv[i]}), .b_ready_o({d_br[i], h_br[i]}), .host_b_i(h_b), .mem_b_i(d_b)
     );
   end
+
+  logic [2*Channels-1:0] residue;
+  for (genvar i = 0; i < Channels; i++) begin : gen_residue
+    always_ff @(posedge clk_i) begin
+      if (probe_i) begin
+        residue[2*i]   <= gen_channel[i].u_read.u_fifo.out_q != '0;
+        residue[2*i+1] <= gen_channel[i].u_write.u_fifo.out_q != '0;
+        for (int k = 0; k < Depth; k++) if (gen_channel[i].u_read.u_fifo.mem[k] != '0) residue[2*i] <= 1'b1;
+        for (int k = 0; k < 32; k++) if (gen_channel[i].u_write.u_fifo.mem[k] != '0) residue[2*i+1] <= 1'b1;
+      end
+    end
+  end
+  assign residue_o = residue != '0;
 
   mr_axi_rmux #(.N(Channels)) u_h_rmux (
     .clk_i, .rst_ni, .ar_valid_i(h_arv), .ar_ready_o(h_arr), .ar_i(ar), .r_valid_o(h_rv), .r_ready_i(h_rr), .r_o(h_r),
