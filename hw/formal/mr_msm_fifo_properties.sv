@@ -1,4 +1,4 @@
-// mr_msm_fifo: words leave in the order in which they came, none lost, none twice.
+// mr_msm_fifo: words leave in the order in which they came, none lost, none twice; what was taken is zeroed, one place in each cycle without words.
 //
 // The reference is a list. `ok_count` and `ok_words` tie the RAM to the list, which makes the proof inductive.
 // formal: msm_fifo_2 prove 3 -GDepth=2
@@ -15,7 +15,9 @@ module mr_msm_fifo_properties #(
   output logic       assume_user,
   output logic       ok_head,
   output logic       ok_count,
-  output logic       ok_words
+  output logic       ok_words,
+  output logic       ok_wiped,
+  output logic       ok_wipes
 );
 
   localparam int unsigned CountW = $clog2(Depth) + 1;
@@ -54,5 +56,20 @@ module mr_msm_fifo_properties #(
           && u_dut.mem[(CountW-1)'(u_dut.rd_q + CountW'(i))] != list_q[i]) ok_words = 1'b0;
     end
   end
+
+  // `stale_q` places before the next push may hold something, once the queue is empty; the others are zero.
+  always_comb begin
+    ok_wiped = !started_q || (u_dut.stale_q <= CountW'(Depth) && (count_q == '0 || u_dut.stale_q == CountW'(Depth)));
+    for (int i = 0; i < Depth; i++) begin
+      if (started_q && CountW'(i) < CountW'(Depth) - u_dut.stale_q && u_dut.mem[(CountW-1)'(u_dut.wr_q - CountW'(i + 1))] != '0) ok_wiped = 1'b0;
+    end
+  end
+  logic              idle_q;
+  logic [CountW-1:0] stale_q;
+  always_ff @(posedge clk_i) begin
+    idle_q  <= rst_ni && count_q == '0 && !push_i;
+    stale_q <= u_dut.stale_q;
+  end
+  assign ok_wipes = !started_q || !idle_q || u_dut.stale_q == (stale_q == '0 ? '0 : stale_q - 1'b1);
 
 endmodule

@@ -5,6 +5,7 @@
 // the slot's RAM word (if occupied), in the two access stages, behind the RAM, in the queue and in the adder for that
 // slot; so when the slots are drained, all of it lies in the slot. `ok_taken` says that a take answers with it.
 // `ok_accounts` counts the same places: reservations are exactly the pairs of port A on their way, at most QueueDepth.
+// `ok_wiped`: between jobs (`idle_i`, when all slots are empty) the words of the RAM that the sweep has passed are zero.
 // These hold by induction, for operations of any order and timing that the rules of the module allow. That the slots drain when they
 // are left alone is checked only for bursts of up to `Burst` operations after reset (`msm_slots_drain`).
 // formal: msm_slots_1 prove 3 tiny -GRamLatency=1
@@ -23,6 +24,7 @@ module mr_msm_slots_properties
 ) (
   input  logic             clk_i,
   input  logic             rst_ni,
+  input  logic             idle_i,
   input  logic             clear_i,
   input  logic             a_valid_i,
   input  logic [1:0]       a_op_i,
@@ -34,6 +36,7 @@ module mr_msm_slots_properties
   output logic             ok_conserved,
   output logic             ok_taken,
   output logic             ok_accounts,
+  output logic             ok_wiped,
   output logic             ok_drains
 );
 
@@ -64,24 +67,26 @@ module mr_msm_slots_properties
   end
 
   mr_msm_slots #(.NumSlots(NumSlots), .RamLatency(RamLatency), .QueueDepth(QueueDepth)) u_dut (
-    .clk_i, .rst_ni, .clear_i, .clearing_o(clearing),
+    .clk_i, .rst_ni, .idle_i, .clear_i, .clearing_o(clearing),
     .a_valid_i, .a_ready_o(a_ready), .a_op_i(a_op), .a_slot_i, .a_point_i,
     .b_valid_i(add_valid_q[AddLatency-1]), .b_slot_i(add_slot_q[AddLatency-1]), .b_point_i(add_sum_q[AddLatency-1]),
     .pair_valid_o(pair_valid), .pair_p_o(pair_p), .pair_q_o(pair_q), .pair_slot_o(pair_slot),
     .take_valid_o(take_valid), .take_full_o(take_full), .take_point_o(take_point), .drained_o(drained)
   );
 
+  // What one slot, any of them, must hold.
+  logic [SlotW-1:0] watched_q;
+  point_t           sum_q;
+  logic             some_q;
+
   // The rules of the module; a clear comes when nothing is on its way, not even a store or take.
   logic quiet_q;
   always_ff @(posedge clk_i) quiet_q <= !a_valid_i;
   assign assume_user = !started_q || !rst_ni || (a_op_i != 2'd3
       && (!a_valid_i || a_op == OpInsert || drained)
+      && (!idle_i || (drained && !a_valid_i && !some_q))
       && (!clear_i || (drained && quiet_q && !a_valid_i)));
 
-  // What one slot, any of them, must hold.
-  logic [SlotW-1:0] watched_q;
-  point_t           sum_q;
-  logic             some_q;
   always_ff @(posedge clk_i) begin
     watched_q <= watched_q;
     if (!rst_ni || clear_i) begin
@@ -208,6 +213,12 @@ module mr_msm_slots_properties
       && 8'(u_dut.reserved_q) == port_a_pairs && port_a_pairs <= 8'(QueueDepth)
       && 16'(u_dut.flight_q) == 16'(additions) && (!clearing || additions == '0)
       && (RamLatency == 1 ? u_dut.ring_q == '0 : 32'(u_dut.ring_q) < RamLatency));
+
+  // A word that the sweep has passed is zero, or will be in this cycle.
+  logic passed;
+  assign passed   = u_dut.swept_q || u_dut.sweep_q > watched_q;
+  assign ok_wiped = Burst != 0 || !started_q || !passed || (u_dut.b1_store_q && u_dut.b1_slot_q == watched_q)
+      || u_dut.u_ram.mem[watched_q] == '0;
 
   // Answers to takes of the watched slot.
   logic   [RamLatency:0] asked_q;   // bit i: asked i + 1 cycles ago

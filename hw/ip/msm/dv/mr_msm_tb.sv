@@ -68,7 +68,10 @@ module mr_msm_tb
   output logic         stat_digits_o,
   output logic         stat_bucket_active_o,
   output logic         stat_adds_o,
-  output logic         stat_activity_o
+  output logic         stat_activity_o,
+
+  input  logic         probe_i,
+  output logic [2:0]   residue_o     // a cycle after probe_i: not zero is {what the feeder keeps of scalars, slots, pairs}
 );
 
   cmd_t       cmd;
@@ -121,5 +124,22 @@ module mr_msm_tb
     .done_valid_o, .done_ready_i, .done_o(done),
     .stat_digits_o, .stat_bucket_active_o, .stat_adds_o, .stat_activity_o
   );
+
+  always_ff @(posedge clk_i) begin
+    if (probe_i) begin
+      residue_o[2] <= u_dut.u_feeder.u_recode.s1_sum_q != '0 || u_dut.u_feeder.u_recode.s1_k_hi_q != '0
+          || u_dut.u_feeder.u_recode.s2_digits_q != '0
+          || u_dut.u_feeder.next_digits_q != '0 || u_dut.u_feeder.next_mask_q != '0
+          || u_dut.u_feeder.cur_digits_q != '0 || u_dut.u_feeder.cur_mask_q != '0 || u_dut.u_feeder.op_slot_q != '0;
+      residue_o[1] <= u_dut.u_slots.a1_point_q != '0 || u_dut.u_slots.b1_point_q != '0;
+      for (int i = 0; i < Windows << (WindowBits - 1); i++) if (u_dut.u_slots.u_ram.mem[i] != '0) residue_o[1] <= 1'b1;
+      for (int i = 0; i < RamLatency; i++) begin
+        if (u_dut.u_slots.a_ring[i] != '0 || u_dut.u_slots.b_ring[i] != '0) residue_o[1] <= 1'b1;
+        if (u_dut.u_slots.u_ram.a_stage_q[i] != '0 || u_dut.u_slots.u_ram.b_stage_q[i] != '0) residue_o[1] <= 1'b1;
+      end
+      residue_o[0] <= 1'b0;
+      for (int i = 0; i < QueueDepth; i++) if (u_dut.u_slots.u_queue.mem[i] != '0) residue_o[0] <= 1'b1;
+    end
+  end
 
 endmodule

@@ -100,6 +100,7 @@ module mr_msm
     .QueueDepth(QueueDepth)
   ) u_slots (
     .clk_i, .rst_ni,
+    .idle_i      (state_q == StIdle),
     .clear_i     (clear),
     .clearing_o  (clearing),
     .a_valid_i   (op_valid),

@@ -12,7 +12,7 @@
 // The first error (failed beat, scalar >= r, coordinate >= q; in this order for one index) is kept with its position. After it
 // all beats asked for are still taken, and what they hold is dropped. `done_o` rises when everything is read and emitted, and stays until `start_i`.
 //
-// While no job runs, every register that held a whole scalar is zero.
+// While no job runs, every register that held a scalar, its digits, or which of them are zero, is zero.
 //
 // Latency: 5 cycles from the beats to the operation. Throughput: one digit a cycle, one point a cycle.
 module mr_msm_feeder
@@ -217,7 +217,9 @@ module mr_msm_feeder
       next_neg_q    <= rc_neg;
     end
     if (!busy_q) begin   // no digits stay behind
+      next_mask_q   <= '0;
       next_digits_q <= '0;
+      cur_mask_q    <= '0;
       cur_digits_q  <= '0;
     end
     if (cur_free && next_valid_q) begin
@@ -250,6 +252,7 @@ module mr_msm_feeder
   assign bucket   = negative ? ~digit[BucketW-1:0] - 1'b1 : digit[BucketW-1:0];
 
   always_ff @(posedge clk_i) begin
+    if (!busy_q) op_slot_q <= '0;
     if (emit) begin
       op_slot_q <= {window, bucket};
       op_x_q    <= cur_x_q;

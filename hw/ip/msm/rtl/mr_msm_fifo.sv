@@ -1,6 +1,9 @@
 // First-in first-out queue with one write and one read a cycle; the head is visible without a request.
 //
 // The writer keeps its own account of free places: a push into a full queue is an error (asserted), so no ready comes back.
+// Words may be secret, so none stays behind: while the queue is empty, it zeroes one place a cycle until all were zeroed since the last push (both pointers
+// go on together). A push takes the cycle at any time.
+//
 // Latency: a word pushed in cycle t is at the head in cycle t+1 at the earliest. Depth is a power of two.
 module mr_msm_fifo #(
   /// Bits of a word.
@@ -27,21 +30,27 @@ module mr_msm_fifo #(
 
   logic [Width-1:0] mem [Depth];
   logic [PtrW:0]    wr_q, rd_q;
+  logic [PtrW:0]    stale_q;   // places before rd_q that may not be zero
+  logic             wipe;
 
+  assign wipe    = (wr_q == rd_q) && !push_i && (stale_q != '0);
   assign valid_o = (wr_q != rd_q);
   assign data_o  = mem[rd_q[PtrW-1:0]];
 
   always_ff @(posedge clk_i) begin
-    if (push_i) mem[wr_q[PtrW-1:0]] <= data_i;
+    if (push_i || wipe) mem[wr_q[PtrW-1:0]] <= push_i ? data_i : '0;
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
-      wr_q <= '0;
-      rd_q <= '0;
+      wr_q    <= '0;
+      rd_q    <= '0;
+      stale_q <= (PtrW + 1)'(Depth);
     end else begin
-      wr_q <= wr_q + (PtrW + 1)'(push_i);
-      rd_q <= rd_q + (PtrW + 1)'(pop_i);
+      wr_q <= wr_q + (PtrW + 1)'(push_i || wipe);
+      rd_q <= rd_q + (PtrW + 1)'(pop_i || wipe);
+      if (push_i)    stale_q <= (PtrW + 1)'(Depth);
+      else if (wipe) stale_q <= stale_q - 1'b1;
     end
   end
 

@@ -14,6 +14,9 @@
 // Port B never waits: its pairs have the adder to themselves. Port A waits while `QueueDepth` of its pairs have no adder cycle
 // yet, counted from the decision, so the queue cannot overflow. `drained_o`: no addition is between decision and return.
 //
+// Between jobs (`idle_i`) the contents, which are sums of a witness, are zeroed: one word of the RAM a cycle by port B, then what port A's and B's reads left
+// behind the RAM; the queue zeroes itself. The user starts a job whenever it likes; what was not reached by then is zeroed after it.
+//
 // Rules for the user: no OpTake or OpDouble at a slot at which a sum may arrive in that cycle (the sequencer waits for
 // `drained_o`). OpTake is answered exactly `RamLatency`+1 cycles later, in order, `take_full_o` low for an empty slot.
 module mr_msm_slots
@@ -31,6 +34,7 @@ module mr_msm_slots
   input  logic             clk_i,
   input  logic             rst_ni,
 
+  input  logic             idle_i,         // no job: drained, no operation, no sum
   input  logic             clear_i,        // forget all contents; only when drained
   output logic             clearing_o,     // a clear, or the one after reset, is under way
 
@@ -94,6 +98,21 @@ module mr_msm_slots
     .b_value_i (b_store)
   );
 
+  // Between jobs: word `sweep_q` is zeroed next, or all are.
+  logic             swept_q;
+  logic [SlotW-1:0] sweep_q;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || !idle_i) begin
+      swept_q <= 1'b0;
+      sweep_q <= '0;
+    end else if (sweep_q == SlotW'(NumSlots - 1)) begin
+      swept_q <= 1'b1;
+    end else begin
+      sweep_q <= sweep_q + 1'b1;
+    end
+  end
+
   // Cycle 1: access.
   logic             a1_store_q, a1_pair_q, a1_double_q, a1_take_q, a1_full_q, b1_store_q, b1_pair_q, b1_meet_q;
   logic [SlotW-1:0] a1_slot_q, b1_slot_q;
@@ -113,7 +132,7 @@ module mr_msm_slots
       a1_pair_q   <= a_pair;
       a1_double_q <= a_double;
       a1_take_q   <= a_take;
-      b1_store_q  <= b_store;
+      b1_store_q  <= b_store || (idle_i && !swept_q);
       b1_pair_q   <= b_pair;
       b1_meet_q   <= meet;
     end
@@ -129,9 +148,17 @@ module mr_msm_slots
       b1_slot_q  <= b_slot_i;
       b1_point_q <= b_point_i;
     end
+    if (idle_i) begin
+      a1_slot_q  <= '0;
+      a1_point_q <= '0;
+      b1_slot_q  <= sweep_q;
+      b1_point_q <= '0;
+    end
   end
 
   point_t a_content, b_content;
+  logic   flush;   // reads of zeroed words
+  assign flush = idle_i && swept_q && !b1_store_q;
 
   mr_msm_ram #(
     .Width  (PointW),
@@ -140,12 +167,12 @@ module mr_msm_slots
   ) u_ram (
     .clk_i, .rst_ni,
     .a_we_i   (a1_store_q),
-    .a_re_i   (a1_pair_q || a1_double_q || (a1_take_q && a1_full_q)),
+    .a_re_i   (a1_pair_q || a1_double_q || (a1_take_q && a1_full_q) || flush),
     .a_addr_i (a1_slot_q),
     .a_wdata_i(a1_point_q),
     .a_rdata_o(a_content),
     .b_we_i   (b1_store_q),
-    .b_re_i   (b1_pair_q),
+    .b_re_i   (b1_pair_q || flush),
     .b_addr_i (b1_slot_q),
     .b_wdata_i(b1_point_q),
     .b_rdata_o(b_content)
@@ -184,8 +211,8 @@ module mr_msm_slots
     a_full_q            <= RamLatency'({a_full_q, a1_full_q});
     a_slot_ring[ring_q] <= a1_slot_q;
     b_slot_ring[ring_q] <= b1_slot_q;
-    if (a1_pair_q || b1_meet_q) a_ring[ring_q] <= a1_point_q;
-    if (b1_pair_q || b1_meet_q) b_ring[ring_q] <= b1_point_q;
+    if (a1_pair_q || b1_meet_q || idle_i) a_ring[ring_q] <= a1_point_q;
+    if (b1_pair_q || b1_meet_q || idle_i) b_ring[ring_q] <= b1_point_q;
   end
 
   // Cycle 1+RamLatency: pairs and answers.
@@ -252,6 +279,7 @@ module mr_msm_slots
   // An arrival that must see the slot's content never meets a sum.
   assert property (@(posedge clk_i) disable iff (!rst_ni) meet |-> a_op_i == OpInsert);
   assert property (@(posedge clk_i) disable iff (!rst_ni) clear_i |-> drained_o);
+  assert property (@(posedge clk_i) disable iff (!rst_ni) idle_i |-> drained_o && !a_valid_i && !b_valid_i);
   // An offered operation is not withdrawn (the sequencer may offer another first).
   assert property (@(posedge clk_i) disable iff (!rst_ni) (a_valid_i && !a_ready_o) |=> a_valid_i);
 
