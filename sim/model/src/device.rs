@@ -355,17 +355,12 @@ impl Device {
             Some(Fault::Fail { cause, position }) => return Err((cause, position)),
             Some(Fault::Slow(more)) => self.linger(more, engine, generation),
             Some(Fault::FlipMemory { address, bit }) => {
-                let mut memory = self.memory.lock();
-                if let Ok(old) = memory.read(address, 1) {
-                    // The address was just read, so it can be written.
-                    let _ = memory.write(address, &[old[0] ^ 1 << (bit % 8)]);
-                }
+                self.memory.lock().flip(address, bit as usize);
             }
             _ => {}
         }
         jobs::check_sizes(&command.descriptor, self)?;
-        let streams = command.fault.is_none().then_some(memory_generation);
-        jobs::run(self, &command.descriptor, streams)
+        jobs::run(self, &command.descriptor, memory_generation)
     }
 
     /// Writes the result and then the completion, as one step: a reset comes before or after it.
@@ -415,7 +410,10 @@ impl Device {
             Some(Fault::WrongResult) => jobs::make_wrong(d.opcode, &mut done.bytes),
             _ => {}
         }
-        let digest = done.streamed.map_or_else(|| digest(&done.bytes), |streamed| streamed.digest);
+        let digest = match done.streamed {
+            Some(streamed) => self.strike_streamed(command, streamed.digest)?,
+            None => digest(&done.bytes),
+        };
         if let Some(Fault::FlipOnTheWay { bit }) = command.fault {
             flip(&mut done.bytes, bit);
         }
@@ -444,5 +442,26 @@ impl Device {
             _ => {}
         }
         Ok((done, digest))
+    }
+
+    /// What a fault does to bytes that are in device memory already; the digest that is told of them. A bit that flips before they are digested is in it.
+    fn strike_streamed(&self, command: &Command, told: u64) -> Result<u64, (Cause, u64)> {
+        let d = &command.descriptor;
+        let (bit, is_told) = match command.fault {
+            Some(Fault::FlipResult { bit }) => (bit, true),
+            Some(Fault::WrongResult) => (0, true),
+            Some(Fault::FlipOnTheWay { bit }) => (bit, false),
+            _ => return Ok(told),
+        };
+        let mut memory = self.memory.lock();
+        let byte = bit as u64 / 8;
+        if byte < d.count {
+            memory.flip(d.dst + byte, bit);
+        }
+        if !is_told {
+            return Ok(told);
+        }
+        let bytes = memory.read(d.dst, d.count).map_err(|BadAddress(at)| (Cause::MemWrite, at))?;
+        Ok(digest(&bytes))
     }
 }

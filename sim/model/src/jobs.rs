@@ -17,8 +17,8 @@ const BEAT_BYTES: u64 = 64;
 const POINT_BYTES: u64 = 128;
 /// Read from the host at once.
 const STEP_BYTES: u64 = 1 << 20;
-/// Copied into device memory at once: between two a reset comes.
-const PIECE_BYTES: u64 = 1 << 16;
+/// Copied into device memory at once: between two a reset comes. What was digested is in a cache when it is copied.
+const PIECE_BYTES: u64 = 1 << 17;
 
 /// A job's work, ready to be written.
 #[derive(Default)]
@@ -80,10 +80,10 @@ pub(crate) fn check_sizes(d: &Descriptor, device: &Device) -> Result<(), Failure
     if d.dst_len_bytes < needed { Err((Cause::BadLength, needed)) } else { Ok(()) }
 }
 
-/// `streams`: nothing will be done to the bytes before they are written, and the device memory's generation when the job began.
-pub(crate) fn run(device: &Device, d: &Descriptor, streams: Option<u64>) -> Result<Done, Failure> {
+/// `generation`: the device memory's when the job began.
+pub(crate) fn run(device: &Device, d: &Descriptor, generation: u64) -> Result<Done, Failure> {
     match d.opcode {
-        layout::OPCODE_COPY => copy(device, d, streams),
+        layout::OPCODE_COPY => copy(device, d, generation),
         layout::OPCODE_MSM_G1 => msm(device, d),
         layout::OPCODE_NTT => ntt(device, d),
         _ => Ok(Done::default()),
@@ -153,6 +153,8 @@ impl Done {
     fn stream(&mut self, device: &Device, d: &Descriptor, generation: u64) -> Result<Streamed, Failure> {
         self.host_beats += d.count / BEAT_BYTES;
         device.memory.lock().check(d.dst, d.count).map_err(|bad| (Cause::MemWrite, bad.0))?;
+        let lent = device.dma.lent(Iova(d.src0), d.count as usize);
+        let lent = lent.as_ref().map(|(bytes, at)| &(**bytes).as_ref()[*at..]);
         let mut digest = Digest::default();
         let mut done = 0;
         while done < d.count {
@@ -164,8 +166,12 @@ impl Done {
                 return Err((Cause::Reset, 0));
             }
             let room = memory.room(d.dst + done, most).map_err(|bad| (Cause::MemWrite, bad.0))?;
-            match device.dma.lent(Iova(from), room.len()) {
-                Some((lent, at)) => digest.copy(&(*lent).as_ref()[at..], room),
+            match lent {
+                Some(lent) => {
+                    let from = &lent[done as usize..][..room.len()];
+                    digest.update(from);
+                    room.copy_from_slice(from);
+                }
                 None => {
                     read_host(device, from, room)?;
                     digest.update(room);
@@ -195,12 +201,9 @@ fn job_bytes_most(device: &Device) -> u64 {
     (1u64 << config.log_memory_bytes).max(32 << config.ntt_log_max)
 }
 
-fn copy(device: &Device, d: &Descriptor, streams: Option<u64>) -> Result<Done, Failure> {
+fn copy(device: &Device, d: &Descriptor, generation: u64) -> Result<Done, Failure> {
     let mut done = Done { counters: cycles::copy(d.count / BEAT_BYTES), ..Done::default() };
-    if let Some(generation) = streams
-        && d.flags & layout::FLAG_SRC0_DEV == 0
-        && d.flags & layout::FLAG_DST_DEV != 0
-    {
+    if d.flags & layout::FLAG_SRC0_DEV == 0 && d.flags & layout::FLAG_DST_DEV != 0 {
         done.streamed = Some(done.stream(device, d, generation)?);
         return Ok(done);
     }

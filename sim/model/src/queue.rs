@@ -19,8 +19,10 @@ use crate::{
 const ENTRY_BYTES: u64 = 64;
 /// How long the dispatcher looks at the doorbells without pause after it had something to do: hardware would not sleep at all.
 const AWAKE: Duration = Duration::from_micros(20);
-/// A transform or copy of at most so many bytes is done by the dispatcher itself: handing it to another thread takes longer.
+/// A transform of at most so many bytes is done by the dispatcher itself: handing it to another thread takes longer.
 const SHORT_BYTES: u64 = 4096;
+/// So is a copy of at most so many, which takes some ten microseconds, as waking a thread does on a virtual machine.
+const SHORT_COPY_BYTES: u64 = 1 << 20;
 
 /// What the host rang last, as one word: both indices arrive together.
 #[derive(Default)]
@@ -400,7 +402,7 @@ impl Device {
 /// Whether a job is so short that handing it to another thread would take longer.
 fn is_short(d: &Descriptor) -> bool {
     match d.opcode {
-        layout::OPCODE_COPY => d.count <= SHORT_BYTES,
+        layout::OPCODE_COPY => d.count <= SHORT_COPY_BYTES,
         layout::OPCODE_NTT => d.count <= SHORT_BYTES / 32,
         _ => false,
     }
