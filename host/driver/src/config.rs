@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// To sleep and to be woken takes about as long.
+const SPIN: Duration = Duration::from_micros(50);
+
 /// Sizes and bounds of a [`crate::DeviceEngine`].
 #[derive(Clone, Debug)]
 pub struct DriverConfig {
@@ -17,7 +20,8 @@ pub struct DriverConfig {
     pub upload_chunk_points: usize,
     /// Let the device read bases where they lie, where begin of the memory and the machine allow it; else, and without this, they are copied first.
     pub lend_bases: bool,
-    /// How long a thread that waits looks at the ring without pause before it sleeps. For short jobs, where a core is to spare.
+    /// How long a thread that begins to wait looks at the ring, letting others run between two looks, before it sleeps: short jobs end meanwhile, and
+    /// nobody has to be woken. Zero where the process has one core, which the device's interrupt handler or its model needs.
     pub spin: Duration,
     /// How long the driver sleeps at most between two looks at the completion ring when no interrupt comes.
     pub poll_interval: Duration,
@@ -37,6 +41,7 @@ pub struct DriverConfig {
 
 impl Default for DriverConfig {
     fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             allow_behavioural: false,
             queues: 15,
@@ -44,7 +49,7 @@ impl Default for DriverConfig {
             max_points_per_job: 1 << 22,
             upload_chunk_points: 1 << 13,
             lend_bases: true,
-            spin: Duration::ZERO,
+            spin: if cores > 1 { SPIN } else { Duration::ZERO },
             poll_interval: Duration::from_millis(1),
             progress_interval: Duration::from_millis(100),
             stall_time: Duration::from_secs(10),

@@ -192,6 +192,8 @@ impl Shared {
         let Some(lock) = self.device.queues.get(number) else { return Err(self.unknown_ticket(ticket)) };
         let ended = &self.ended[number];
         let mut queue = lock.lock();
+        // Once: a job that is not over by then is no short one, and whoever waits for it sleeps between two looks.
+        let mut spin = Some(self.device.common.config.spin).filter(|spin| !spin.is_zero());
         loop {
             let need = queue.service();
             if !matches!(need, Need::Nothing) || self.device.common.lost.get().is_some() {
@@ -219,7 +221,10 @@ impl Shared {
                 continue;
             }
             let lead = Lead::take(&mut queue);
-            self.look_out(number, lead.queue, nap);
+            match spin.take() {
+                Some(spin) => look_without_sleep(lead.queue, spin.min(left.unwrap_or(spin))),
+                None => self.sleep(number, lead.queue, nap),
+            }
             drop(lead);
             let need = queue.watch();
             if !matches!(need, Need::Nothing) {
@@ -231,26 +236,30 @@ impl Shared {
         }
     }
 
-    /// Waits for news with nothing locked: looks without pause for as long as is configured, then sleeps until the interrupt or for `nap`.
-    fn look_out(&self, number: usize, queue: &mut MutexGuard<'_, Queue>, nap: Duration) {
-        let spin = self.device.common.config.spin;
-        if !spin.is_zero() {
-            let until = Instant::now() + spin.min(nap);
-            while Instant::now() < until {
-                for _ in 0..SPINS {
-                    if queue.cq.has_news(queue.epoch) {
-                        return;
-                    }
-                    hint::spin_loop();
-                }
-                MutexGuard::unlocked(queue, thread::yield_now);
-            }
-        }
+    /// Sleeps until the interrupt or for `nap`, with nothing locked.
+    fn sleep(&self, number: usize, queue: &mut MutexGuard<'_, Queue>, nap: Duration) {
         MutexGuard::unlocked(queue, || match self.device.function.irqs.get(number) {
             Some(irq) => {
                 irq.wait(nap);
             }
             None => thread::sleep(nap),
         });
+    }
+}
+
+/// Looks for news for at most so long. The queue is not locked between two rounds of looks, nor is the core held from others.
+fn look_without_sleep(queue: &mut MutexGuard<'_, Queue>, at_most: Duration) {
+    let until = Instant::now() + at_most;
+    loop {
+        for _ in 0..SPINS {
+            if queue.cq.has_news(queue.epoch) {
+                return;
+            }
+            hint::spin_loop();
+        }
+        if Instant::now() >= until {
+            return;
+        }
+        MutexGuard::unlocked(queue, thread::yield_now);
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Chunks on their way at once: some move while the next is looked at, and what was looked at is still in a cache when the device reads it.
-const CHUNKS_IN_FLIGHT: usize = 4;
+const CHUNKS_IN_FLIGHT: usize = 3;
 /// Points looked at and copied at a time: what one pass read is still in the cache for the next.
 const BLOCK_POINTS: usize = 64;
 /// Highest word of the modulus, below 2^63.
