@@ -167,11 +167,15 @@ impl Device {
 }
 
 impl World<'_> {
-    /// Puts the device aside for ever. It may still write somewhere, so all its memory is unmapped.
+    /// Puts the device aside for ever. It may still write somewhere, so all its memory is unmapped. Then the function is let go: the kernel may be waiting
+    /// for it, and somebody else may want it.
     pub(crate) fn lose(&mut self, reason: String) {
         let _ = self.device.common.lost.set(reason);
         self.queues.iter_mut().for_each(|queue| queue.lose());
         self.device.pool.drain();
+        if let Some(function) = &self.device.function.reset {
+            function.let_go();
+        }
     }
 
     fn cancel(&mut self, number: usize, ticket: u64) -> Result<(), LinkDown> {

@@ -83,13 +83,41 @@ impl DeviceEngine {
         &self.shared.device.identity
     }
 
-    /// The device's counters.
+    /// The device's counters. While another thread brings the device back this waits until that has ended, which is bounded: registers are not
+    /// touched then.
     ///
     /// # Errors
     /// [`EngineError::DeviceLost`] if nothing answers.
     pub fn statistics(&self) -> Result<DeviceStatistics, EngineError> {
-        DeviceStatistics::read(&self.shared.device.registers)
-            .map_err(|LinkDown(reason)| self.shared.lost(reason))
+        let device = &self.shared.device;
+        let _nobody_resets = device.queues[0].lock();
+        if let Some(reason) = device.common.lost.get() {
+            return Err(self.shared.lost(reason.clone()));
+        }
+        DeviceStatistics::read(&device.registers).map_err(|LinkDown(reason)| self.shared.lost(reason))
+    }
+
+    /// Looks whether the device still answers, as no job tells of one that has none. Waits for nobody: one that is being brought back is left alone, and
+    /// who brings it back tells.
+    ///
+    /// # Errors
+    /// [`EngineError::DeviceLost`] if it is lost.
+    pub fn look(&self) -> Result<(), EngineError> {
+        let device = &self.shared.device;
+        if device.common.lost.get().is_none()
+            && let Some(nobody_resets) = device.queues[0].try_lock()
+        {
+            let answers = device.registers.check_link();
+            drop(nobody_resets);
+            if let Err(LinkDown(reason)) = answers {
+                device.world().lose(reason);
+                self.shared.wake_all();
+            }
+        }
+        match device.common.lost.get() {
+            Some(reason) => Err(self.shared.lost(reason.clone())),
+            None => Ok(()),
+        }
     }
 
     /// What went wrong so far, and was survived.

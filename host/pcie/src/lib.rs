@@ -8,6 +8,7 @@
 //! | `vfio`, `sysfs` | a card, through the kernel |
 //! | [`vfio_user`] | a device in another process, through a socket |
 //! | `mapping`, `near`, `iova`, `mapped`, `event` | what these two are made of |
+//! | `gate` | registers that nobody touches while their function is reset from outside |
 //! | `memory`, `irq`, `fake`, `fault`, `layer`, `observe` | devices inside the process, and their faults |
 //!
 //! Beside the traits stand what devices inside the process need ([`HostMemory`], [`IrqLine`]), a fake register file
@@ -19,6 +20,7 @@ mod address;
 mod event;
 mod fake;
 mod fault;
+mod gate;
 mod iova;
 mod irq;
 mod layer;
@@ -37,6 +39,7 @@ pub use address::{AddressError, PciAddress};
 pub use event::{EventIrq, raise};
 pub use fake::FakeMmio;
 pub use fault::{CallCount, FaultyDma, FaultyMmio, MmioFault};
+pub use gate::Gate;
 pub use irq::IrqLine;
 pub use layer::DmaLayer;
 pub use mapping::Mapping;

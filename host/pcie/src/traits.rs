@@ -130,6 +130,10 @@ pub trait FunctionReset: Send + Sync {
     /// # Errors
     /// [`ResetError`]; bounded in time.
     fn reset(&self) -> Result<(), ResetError>;
+
+    /// Lets go of the function for good, once its driver has given it up: others can have it then, however long the driver lives. From here on
+    /// registers answer all-ones, and it reaches no memory. Nothing to do for a function that nobody else can have.
+    fn let_go(&self) {}
 }
 
 /// Host memory as a device reaches it. [`crate::DeviceDma`] is the one inside the process.

@@ -18,11 +18,11 @@ use std::{io, ops::RangeInclusive, sync::Arc};
 
 use millrace_pcie_sys as sys;
 
-use self::device::Device;
 pub use self::{
     access::{AccessError, VfioAccess},
     error::VfioError,
 };
+use self::{address_space::AddressSpace, device::Device};
 use crate::{
     EventIrq, Function, FunctionReset, Irq, Mmio, PciAddress, ResetError, iova::IovaAllocator,
     mapped::MappedSpace, mapping::Mapping,
@@ -68,8 +68,8 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
         expected: expected.into(),
         got,
     };
-    let bar =
-        ioctl::region_info(&device.file, sys::VFIO_PCI_BAR0_REGION_INDEX).map_err(step("asking for BAR0"))?;
+    let file = device.file().map_err(step("taking the device"))?;
+    let bar = ioctl::region_info(&file, sys::VFIO_PCI_BAR0_REGION_INDEX).map_err(step("asking for BAR0"))?;
     if bar.size < options.bar0_bytes {
         let expected = format!("at least {} bytes", options.bar0_bytes);
         return Err(unfit("length of BAR0", &expected, bar.size.to_string()));
@@ -82,15 +82,16 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
         Ok(()) | Err(ResetError::Unsupported) => {}
         Err(source) => return Err(VfioError::Reset { address, source }),
     }
-    let windows = device.space.windows().map_err(step("asking the IOMMU for its addresses"))?;
+    let windows = device.space(AddressSpace::windows).map_err(step("asking the IOMMU for its addresses"))?;
     let windows = within_bits(windows, options.address_bits);
     if windows.is_empty() {
         let expected = format!("some of {} bits that the IOMMU can map", options.address_bits);
         return Err(unfit("addresses", &expected, "none".into()));
     }
-    let snooped = device.space.forces_snooping().map_err(step("asking the IOMMU"))?;
+    let snooped = device.space(AddressSpace::forces_snooping).map_err(step("asking the IOMMU"))?;
     let is_coherent = snooped || options.known_coherent;
-    if !is_coherent && !device.config().forbid_no_snoop().map_err(step("switching No Snoop off"))? {
+    let forbid_no_snoop = || device.config(|config| config.forbid_no_snoop());
+    if !is_coherent && !forbid_no_snoop().map_err(step("switching No Snoop off"))? {
         let got = match device.access {
             VfioAccess::Group => "an IOMMU that does not force it",
             // Only Intel's says so by this way.
@@ -100,8 +101,7 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
         };
         return Err(unfit("DMA", "coherent with the CPU's caches", got.into()));
     }
-    let irq =
-        ioctl::irq_info(&device.file, sys::VFIO_PCI_MSIX_IRQ_INDEX).map_err(step("asking for MSI-X"))?;
+    let irq = ioctl::irq_info(&file, sys::VFIO_PCI_MSIX_IRQ_INDEX).map_err(step("asking for MSI-X"))?;
     if irq.count < options.vectors_least || (irq.count > 0 && irq.flags & sys::VFIO_IRQ_INFO_EVENTFD == 0) {
         let expected = format!("at least {} vector(s)", options.vectors_least);
         return Err(unfit("MSI-X", &expected, irq.count.to_string()));
@@ -112,11 +112,11 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
         .map_err(step("making an eventfd"))?;
     let fds: Vec<_> = irqs.iter().map(|irq| irq.fd()).collect();
     if !fds.is_empty() {
-        ioctl::set_irqs(&device.file, sys::VFIO_PCI_MSIX_IRQ_INDEX, &fds)
-            .map_err(step("switching MSI-X on"))?;
+        ioctl::set_irqs(&file, sys::VFIO_PCI_MSIX_IRQ_INDEX, &fds).map_err(step("switching MSI-X on"))?;
     }
     device.watch_for_removal().map_err(step("watching for its removal"))?;
-    if !device.config().set_bus_master(true).map_err(step("enabling the bus master"))? {
+    let set_bus_master = || device.config(|config| config.set_bus_master(true));
+    if !set_bus_master().map_err(step("enabling the bus master"))? {
         return Err(unfit(
             "PCI command register",
             "memory and bus master",
@@ -124,12 +124,13 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
         ));
     }
     let len_bytes = usize::try_from(bar.size).map_err(|e| step("mapping BAR0")(io::Error::other(e)))?;
-    let mapping = Mapping::of_region(&device.file, bar.offset, len_bytes).map_err(step("mapping BAR0"))?;
+    let mapping = Mapping::of_region(&file, bar.offset, len_bytes).map_err(step("mapping BAR0"))?;
+    device.gate.open(Box::new(Bar(mapping)));
     let iovas = IovaAllocator::new(&windows);
     tracing::debug!(%address, access = %device.access, snooped, "addresses for the device: {iovas}");
     Ok(Function {
         name: format!("vfio:{address}"),
-        bar0: Arc::new(Bar { mapping, device: device.clone() }),
+        bar0: device.clone(),
         dma: Arc::new(MappedSpace::new(device.clone(), iovas)),
         irqs: irqs.into_iter().map(|irq| irq as Arc<dyn Irq>).collect(),
         reset: Some(device),
@@ -152,27 +153,35 @@ pub fn reset_vfio(address: PciAddress, access: Option<VfioAccess>) -> Result<(),
     Device::open(address, access)?.reset().map_err(|source| VfioError::Reset { address, source })
 }
 
-struct Bar {
-    mapping: Mapping,
-    device: Arc<Device>,
-}
+/// BAR0, mapped.
+struct Bar(Mapping);
 
 impl Bar {
-    fn answers(&self, offset: u32) -> bool {
-        let inside = offset as usize <= self.mapping.len_bytes() - 4;
-        inside && !self.device.is_lost()
+    fn is_inside(&self, offset: u32) -> bool {
+        offset as usize <= self.0.len_bytes() - 4
     }
 }
 
 impl Mmio for Bar {
     fn read32(&self, offset: u32) -> u32 {
-        if self.answers(offset) { self.mapping.read_register(offset as usize) } else { u32::MAX }
+        if self.is_inside(offset) { self.0.read_register(offset as usize) } else { u32::MAX }
     }
 
     fn write32(&self, offset: u32, value: u32) {
-        if self.answers(offset) {
-            self.mapping.write_register(offset as usize, value);
+        if self.is_inside(offset) {
+            self.0.write_register(offset as usize, value);
         }
+    }
+}
+
+/// Whoever has the registers has the device.
+impl Mmio for Device {
+    fn read32(&self, offset: u32) -> u32 {
+        self.gate.read32(offset)
+    }
+
+    fn write32(&self, offset: u32, value: u32) {
+        self.gate.write32(offset, value);
     }
 }
 

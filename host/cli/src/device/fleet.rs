@@ -8,13 +8,16 @@ use std::{
 };
 
 use millrace_driver::DeviceEngine;
-use millrace_job::{EngineError, Fleet};
+use millrace_job::Fleet;
 
 use super::{Behind, DeviceName, OpenOptions, Opened, open};
 use crate::exit::{Code, Failure};
 
 /// Between two attempts to open a device that was lost.
 const REOPEN_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long the end of a command waits for a device that is opened just then: the reset of a card takes 10 s where it hangs.
+const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// Devices behind a fleet, and the thread that opens again what was lost.
 pub(crate) struct Crew {
@@ -24,6 +27,8 @@ pub(crate) struct Crew {
     first_is_behavioural: bool,
     /// Dropped to end the thread.
     stop: Option<mpsc::Sender<()>>,
+    /// Nothing is sent there: it closes when the thread has ended.
+    ended: mpsc::Receiver<()>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,9 +45,12 @@ impl Crew {
 }
 
 impl Drop for Crew {
+    /// A device that is opened just now has its time; one that hangs in the kernel does not hold the command up.
     fn drop(&mut self) {
         self.stop.take();
-        if let Some(thread) = self.thread.take() {
+        if self.ended.recv_timeout(END_LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::warn!("a device that is opened again hangs, and is left to itself");
+        } else if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
@@ -76,15 +84,17 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
     }
     let elsewhere: Vec<DeviceName> = names.into_iter().filter(|n| !n.is_in_process()).cloned().collect();
     let (stop, stopped) = mpsc::channel();
+    let (alive, ended) = mpsc::channel();
     let thread = {
         let fleet = fleet.clone();
         thread::spawn(move || {
+            let _alive: mpsc::Sender<()> = alive;
             while stopped.recv_timeout(REOPEN_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
                 elsewhere.iter().for_each(|name| reopen(&fleet, &mut drivers, name));
             }
         })
     };
-    let crew = Crew { behind, first_is_behavioural, stop: Some(stop), thread: Some(thread) };
+    let crew = Crew { behind, first_is_behavioural, stop: Some(stop), ended, thread: Some(thread) };
     Ok(Opened { engine: fleet, driver: None, behind: Behind::Fleet(crew), trigger })
 }
 
@@ -94,10 +104,7 @@ type Drivers = HashMap<String, Weak<DeviceEngine>>;
 /// Why a device that has no jobs, so that no job tells, is lost all the same: the kernel waits until a card that it wants back is let go.
 fn lost_idle(drivers: &Drivers, known: &str) -> Option<String> {
     let driver = drivers.get(known)?.upgrade()?;
-    match driver.statistics() {
-        Err(error @ EngineError::DeviceLost { .. }) => Some(error.to_string()),
-        _ => None,
-    }
+    driver.look().err().map(|error| error.to_string())
 }
 
 /// Opens a device again that the fleet has no more use of.

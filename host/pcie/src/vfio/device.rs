@@ -3,15 +3,12 @@
 use std::{
     fs::{File, OpenOptions},
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::Arc,
     time::Duration,
 };
 
 use millrace_pcie_sys as sys;
+use parking_lot::RwLock;
 
 use super::{
     CONTAINER, VfioAccess, VfioError,
@@ -21,7 +18,7 @@ use super::{
     ioctl, iommufd,
 };
 use crate::{
-    EventIrq, FunctionReset, Iova, Irq, PciAddress, PciFunction, PciTree, ResetError, mapped::Mapper,
+    EventIrq, FunctionReset, Gate, Iova, Irq, PciAddress, PciFunction, PciTree, ResetError, mapped::Mapper,
     mapping::Mapping, near::NearMemory,
 };
 
@@ -30,17 +27,23 @@ const RESET_LIMIT: Duration = Duration::from_secs(10);
 /// How long a function that is not used any more may go unnoticed by the thread that watches for its removal.
 const REMOVAL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What was set up with the open files ends when the last one who holds this lets go.
+/// Open files. What was set up with them ends when they close.
+struct Files {
+    device: Arc<File>,
+    space: AddressSpace,
+}
+
+/// A function while it is held, and after it was let go.
 pub(super) struct Device {
-    pub(super) file: Arc<File>,
-    pub(super) space: AddressSpace,
+    /// `None` once it was let go.
+    files: RwLock<Option<Files>>,
     /// By which way it was opened.
     pub(super) access: VfioAccess,
     near: NearMemory,
     config_offset: u64,
     can_reset: bool,
-    /// A reset hung, or the kernel wants the function back: touching it could hang, or end this process.
-    lost: AtomicBool,
+    /// The way to BAR0.
+    pub(super) gate: Gate,
 }
 
 impl Device {
@@ -64,35 +67,50 @@ impl Device {
             .map_err(step("asking for the configuration space"))?;
         tracing::info!(%address, %access, "opened: {}", access.paths(&function).join(" and "));
         Ok(Self {
-            file: Arc::new(file),
-            space,
+            files: RwLock::new(Some(Files { device: Arc::new(file), space })),
             access,
             near: NearMemory::new(function.numa_node),
             config_offset: config.offset,
             can_reset: info.flags & sys::VFIO_DEVICE_FLAGS_RESET != 0,
-            lost: AtomicBool::new(false),
+            gate: Gate::default(),
         })
     }
 
-    pub(super) fn config(&self) -> ConfigSpace<'_> {
-        ConfigSpace { device: &self.file, offset: self.config_offset }
+    /// The device file.
+    pub(super) fn file(&self) -> io::Result<Arc<File>> {
+        self.with(|files| Ok(files.device.clone()))
     }
 
-    /// Whether nothing of it may be touched any more.
-    pub(super) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
+    /// Does something with the open files, which stay open meanwhile.
+    fn with<T>(&self, act: impl FnOnce(&Files) -> io::Result<T>) -> io::Result<T> {
+        match &*self.files.read() {
+            Some(files) => act(files),
+            None => Err(io::Error::new(io::ErrorKind::NotConnected, "the function was let go")),
+        }
     }
 
-    /// The kernel asks for a function back when it is unbound or taken out, and waits until it is let go. From then on it answers all-ones here, so
-    /// that its driver gives it up.
+    /// Does something with the function's address space.
+    pub(super) fn space<T>(&self, act: impl FnOnce(&AddressSpace) -> io::Result<T>) -> io::Result<T> {
+        self.with(|files| act(&files.space))
+    }
+
+    /// Does something with its configuration space.
+    pub(super) fn config<T>(&self, act: impl FnOnce(ConfigSpace<'_>) -> io::Result<T>) -> io::Result<T> {
+        self.with(|files| act(ConfigSpace { device: &files.device, offset: self.config_offset }))
+    }
+
+    /// The kernel asks for a function back when it is unbound or taken out, and waits until it is let go. That is done here, whether or not anybody
+    /// uses it: from then on it answers all-ones, so that its driver gives it up.
     pub(super) fn watch_for_removal(self: &Arc<Self>) -> io::Result<()> {
         const REQUEST: u32 = sys::VFIO_PCI_REQ_IRQ_INDEX;
         // A kernel that does not tell is none to wait for.
-        if !ioctl::irq_info(&self.file, REQUEST).is_ok_and(|info| info.count > 0) {
+        let file = self.file()?;
+        if !ioctl::irq_info(&file, REQUEST).is_ok_and(|info| info.count > 0) {
             return Ok(());
         }
         let asked = EventIrq::new()?;
-        ioctl::set_irqs(&self.file, REQUEST, &[asked.fd()])?;
+        ioctl::set_irqs(&file, REQUEST, &[asked.fd()])?;
+        drop(file);
         let device = Arc::downgrade(self);
         let watch = move || {
             while device.strong_count() > 0 {
@@ -100,7 +118,7 @@ impl Device {
                     && let Some(device) = device.upgrade()
                 {
                     tracing::warn!("the kernel asks for the device back: it is given up");
-                    device.lost.store(true, Ordering::Release);
+                    device.let_go();
                     return;
                 }
             }
@@ -152,33 +170,20 @@ fn by_cdev(function: &PciFunction) -> Result<(File, AddressSpace), VfioError> {
 }
 
 impl FunctionReset for Device {
-    /// The kernel's reset of the function. It cannot be given up once it hangs, so a thread of its own is sacrificed to it.
+    /// The kernel's reset of the function.
     fn reset(&self) -> Result<(), ResetError> {
         if !self.can_reset {
             return Err(ResetError::Unsupported);
         }
-        if self.is_lost() {
-            return Err(ResetError::Hung { after: Duration::ZERO });
-        }
-        let file = self.file.clone();
-        let result = within(RESET_LIMIT, move || ioctl::reset(&file));
-        result.unwrap_or_else(|| {
-            self.lost.store(true, Ordering::Release);
-            Err(ResetError::Hung { after: RESET_LIMIT })
-        })
+        let Ok(file) = self.file() else { return Err(ResetError::Hung { after: Duration::ZERO }) };
+        self.gate.reset_within(RESET_LIMIT, move || ioctl::reset(&file))
     }
-}
 
-/// What `call` gives, unless it takes too long; then its thread is left to itself.
-fn within(
-    limit: Duration,
-    call: impl FnOnce() -> io::Result<()> + Send + 'static,
-) -> Option<Result<(), ResetError>> {
-    let (tell, told) = mpsc::sync_channel(1);
-    let thread = std::thread::Builder::new().name("millrace-reset".into());
-    match thread.spawn(move || tell.send(call())) {
-        Ok(_) => told.recv_timeout(limit).ok().map(|result| result.map_err(ResetError::from)),
-        Err(error) => Some(Err(error.into())),
+    /// Unmaps BAR0 and closes the files. The kernel stops the function as it closes, before its addresses go. A reset that hangs keeps the device's file, and
+    /// with it the pages that are pinned: nothing else comes to lie where the function may still write.
+    fn let_go(&self) {
+        self.gate.close();
+        drop(self.files.write().take());
     }
 }
 
@@ -198,45 +203,35 @@ impl Mapper for Device {
     /// The kernel pins the pages here, so that from here on they lie somewhere.
     fn map(&self, iova: Iova, memory: &Mapping, (): &()) -> io::Result<()> {
         let reach = Reach { address: memory.address(), len_bytes: memory.len_bytes(), writes: true };
-        self.space.map(iova, reach)?;
+        self.space(|space| space.map(iova, reach))?;
         self.near.look(memory);
         Ok(())
     }
 
     fn lend(&self, iova: Iova, memory: &[u8]) -> Option<io::Result<()>> {
         let (address, len_bytes) = (memory.as_ptr().addr() as u64, memory.len());
-        Some(self.space.map(iova, Reach { address, len_bytes, writes: false }))
+        Some(self.space(|space| space.map(iova, Reach { address, len_bytes, writes: false })))
     }
 
+    /// What a function could reach that was let go, it reaches no more. One whose memory cannot be taken away is let go: nothing of it is believed then.
     fn unmap(&self, iova: Iova, len_bytes: usize) -> io::Result<()> {
-        self.space.unmap(iova, len_bytes)
+        let unmapped = match &*self.files.read() {
+            Some(files) => files.space.unmap(iova, len_bytes),
+            None => Ok(()),
+        };
+        if let Err(error) = &unmapped {
+            tracing::warn!("the device is given up: memory cannot be unmapped: {error}");
+            self.let_go();
+        }
+        unmapped
     }
 }
 
 impl Drop for Device {
     /// The function sends nothing afterwards; the kernel undoes the rest when the files close.
     fn drop(&mut self) {
-        if !self.is_lost() {
-            let _ = self.config().set_bus_master(false);
+        if !self.gate.is_lost() {
+            let _ = self.config(|config| config.set_bus_master(false));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_that_hangs_is_left_behind() {
-        let (go, stay) = mpsc::channel::<()>();
-        let hung = within(Duration::from_millis(20), move || {
-            let _ = stay.recv();
-            Ok(())
-        });
-        assert!(hung.is_none());
-        drop(go);
-        assert!(matches!(within(RESET_LIMIT, || Ok(())), Some(Ok(()))));
-        let refused = within(RESET_LIMIT, || Err(io::Error::from_raw_os_error(libc::ENOTTY)));
-        assert!(matches!(refused, Some(Err(ResetError::Failed(_)))));
     }
 }

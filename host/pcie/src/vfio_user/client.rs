@@ -174,6 +174,7 @@ impl Link {
             },
             Err(error) => {
                 self.down.store(true, Ordering::Release);
+                state.connection.hang_up();
                 tracing::warn!("the served device is gone: {error}");
                 Err(match error {
                     ReceiveError::Io(error) => error,
@@ -259,6 +260,12 @@ impl FunctionReset for Link {
         self.ask(Command::Reset, &[], &[])?;
         Ok(self.set_bus_master(true)?)
     }
+
+    /// Hangs up, so that the server takes another client.
+    fn let_go(&self) {
+        self.down.store(true, Ordering::Release);
+        self.state.lock().connection.hang_up();
+    }
 }
 
 impl Mapper for Link {
@@ -274,16 +281,19 @@ impl Mapper for Link {
         self.ask(Command::DmaMap, &order.0, &[file.as_fd()]).map(drop)
     }
 
+    /// A server that keeps what it is told to let go of is hung up on, and nothing that it maps is believed any more. The pages are of this process
+    /// alone then: whoever served them is gone, or has a mapping of his own that ends with him.
     fn unmap(&self, iova: Iova, len_bytes: usize) -> io::Result<()> {
         let order = Payload::new().u32(24).u32(0).u64(iova.0).u64(len_bytes as u64);
-        match self.ask(Command::DmaUnmap, &order.0, &[]) {
-            // The pages are of this process alone now: whoever served them is gone, or has a mapping of his own that ends with him.
-            Err(error) if self.down.load(Ordering::Acquire) => {
+        if let Err(error) = self.ask(Command::DmaUnmap, &order.0, &[]) {
+            if self.down.load(Ordering::Acquire) {
                 tracing::debug!("unmapped after the server was gone: {error}");
-                Ok(())
+            } else {
+                tracing::warn!("the served device is given up: it does not let go of memory: {error}");
+                self.let_go();
             }
-            other => other.map(drop),
         }
+        Ok(())
     }
 }
 
