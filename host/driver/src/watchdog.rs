@@ -9,6 +9,10 @@ use crate::DriverConfig;
 const WORK_FACTOR: u64 = 64;
 /// ... and this much besides.
 const WORK_FLOOR: u64 = 1 << 24;
+/// A device that works does at least so many operations and beats of its jobs a second; a simulation on a busy machine some times more.
+const LEAST_RATE: u64 = 1_000;
+/// So many stall times besides: a counter that only creeps holds nobody up for ever.
+const CREEP_STALLS: u32 = 60;
 
 /// What a reading of the counter says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +37,8 @@ pub(crate) struct Watchdog {
     readings: u32,
     next: Instant,
     moved: u64,
+    /// Readings since the bounds began, whatever they said.
+    looks: u32,
     halfway_told: bool,
     /// Something right came since the last look at the clock, when so much work had ended.
     touched: bool,
@@ -52,6 +58,7 @@ impl Watchdog {
             readings: 0,
             next: now + config.progress_interval,
             moved: 0,
+            looks: 0,
             halfway_told: false,
             touched: false,
             ended_before: 0,
@@ -81,7 +88,7 @@ impl Watchdog {
     pub(crate) fn restart(&mut self, work_ended: u64) {
         let now = Instant::now();
         (self.touched, self.ended_before) = (false, work_ended);
-        (self.last, self.since, self.readings, self.moved) = (None, now, 0, 0);
+        (self.last, self.since, self.readings, self.moved, self.looks) = (None, now, 0, 0, 0);
         self.next = now + self.interval;
         self.halfway_told = false;
     }
@@ -98,12 +105,14 @@ impl Watchdog {
         let expected_work = work_sent.saturating_sub(self.ended_before);
         let now = Instant::now();
         self.next = now + self.interval;
+        self.looks = self.looks.saturating_add(1);
         let delta = self.last.map_or(0, |last| progress.wrapping_sub(last));
         if self.last.replace(progress).is_none() || delta != 0 {
             (self.since, self.readings, self.halfway_told) = (now, 0, false);
             self.moved = self.moved.saturating_add(delta);
             let bound = expected_work.saturating_mul(WORK_FACTOR).saturating_add(WORK_FLOOR);
-            return if self.moved > bound { Verdict::Stuck } else { Verdict::Moving };
+            let is_stuck = self.moved > bound || self.creeps(expected_work);
+            return if is_stuck { Verdict::Stuck } else { Verdict::Moving };
         }
         self.readings += 1;
         let still = now - self.since;
@@ -117,10 +126,17 @@ impl Watchdog {
         }
     }
 
+    /// Whether so much work should long have been done. Time is counted by readings, each of which stands for the interval between two: a process that was not
+    /// scheduled must not blame the device.
+    fn creeps(&self, expected_work: u64) -> bool {
+        let allowed = Duration::from_secs(expected_work / LEAST_RATE) + self.stall_time * CREEP_STALLS;
+        self.interval.saturating_mul(self.looks) > allowed
+    }
+
     /// What was waited for, for an error.
     pub(crate) fn waited(&self) -> String {
         if self.readings == 0 {
-            format!("{} operations without a completion", self.moved)
+            format!("{} operations in {} readings without a completion", self.moved, self.looks)
         } else {
             format!("{:.1} s without a move of its engine", self.since.elapsed().as_secs_f64())
         }
@@ -166,5 +182,25 @@ mod tests {
         assert!(!dog.is_touched());
         assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR, 8), Verdict::Moving);
         assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR + 1, 8), Verdict::Stuck);
+    }
+
+    #[test]
+    fn a_counter_that_creeps_holds_nobody_up_for_ever() {
+        let config = DriverConfig {
+            stall_time: Duration::from_secs(1),
+            progress_interval: Duration::from_secs(1),
+            ..DriverConfig::default()
+        };
+        // The same readings at each work: what it needs at the least rate is granted besides.
+        for seconds in [0, 5, 500] {
+            let mut dog = Watchdog::new(&config);
+            let verdicts = (1..).map(|reading| dog.observe(reading, seconds * LEAST_RATE));
+            let moving = verdicts.take_while(|&verdict| verdict == Verdict::Moving).count() as u64;
+            assert_eq!(moving, u64::from(CREEP_STALLS) + seconds);
+            assert_eq!(
+                dog.waited(),
+                format!("{moving} operations in {} readings without a completion", moving + 1)
+            );
+        }
     }
 }

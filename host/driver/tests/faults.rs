@@ -206,6 +206,25 @@ fn stuck_engines_are_reset_as_deep_as_it_takes() {
 }
 
 #[test]
+fn an_engine_that_creeps_is_stuck() {
+    // A step of its counter for each reading, for a day.
+    let creeps = Fault::Slow(std::time::Duration::from_secs(86_400));
+    let stall_time = std::time::Duration::from_millis(50);
+    let (device, engine) = start(small(), DriverConfig { stall_time, ..quick() });
+    let mut rng = rng();
+    let (bases, factors) = (points(4, &mut rng), scalars(4, &mut rng));
+    let id = load(&engine, &bases).unwrap();
+    device.inject(JobClass::Msm, 0, creeps);
+    let end = run(&engine, msm_job(id, 0, &factors));
+    assert!(
+        matches!(&end, Err(EngineError::Timeout { waited, .. }) if waited.contains(" operations in ")),
+        "{end:?}"
+    );
+    assert_eq!(engine.anomalies().engine_resets, 1);
+    assert_eq!(run(&engine, msm_job(id, 0, &factors)).unwrap().value, msm_answer(&bases, &factors));
+}
+
+#[test]
 fn innocent_jobs_survive_anothers_reset() {
     for until in [Until::EngineReset, Until::QueueReset] {
         let (device, engine) = start(small(), quick());

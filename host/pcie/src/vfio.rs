@@ -114,7 +114,7 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
     if !fds.is_empty() {
         ioctl::set_irqs(&file, sys::VFIO_PCI_MSIX_IRQ_INDEX, &fds).map_err(step("switching MSI-X on"))?;
     }
-    device.watch_for_removal().map_err(step("watching for its removal"))?;
+    device.watch().map_err(step("watching what the kernel tells of it"))?;
     let set_bus_master = || device.config(|config| config.set_bus_master(true));
     if !set_bus_master().map_err(step("enabling the bus master"))? {
         return Err(unfit(

@@ -24,8 +24,8 @@ use crate::{
 
 /// A reset that takes longer hangs in the kernel; PCIe gives a function 100 ms, and the kernel waits up to 60 s for a dead one.
 const RESET_LIMIT: Duration = Duration::from_secs(10);
-/// How long a function that is not used any more may go unnoticed by the thread that watches for its removal.
-const REMOVAL_INTERVAL: Duration = Duration::from_millis(200);
+/// How long what the kernel tells of a function, or that nobody uses it any more, may go unnoticed by the thread that watches.
+const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Open files. What was set up with them ends when they close.
 struct Files {
@@ -99,31 +99,44 @@ impl Device {
         self.with(|files| act(ConfigSpace { device: &files.device, offset: self.config_offset }))
     }
 
-    /// The kernel asks for a function back when it is unbound or taken out, and waits until it is let go. That is done here, whether or not anybody
+    /// The kernel asks for a function back when it is unbound or taken out, and waits until it is let go; and it tells of errors that the link's hardware
+    /// could not correct, such as poisoned data, after which nothing of the function is believed. Either way it is let go here, whether or not anybody
     /// uses it: from then on it answers all-ones, so that its driver gives it up.
-    pub(super) fn watch_for_removal(self: &Arc<Self>) -> io::Result<()> {
-        const REQUEST: u32 = sys::VFIO_PCI_REQ_IRQ_INDEX;
-        // A kernel that does not tell is none to wait for.
+    pub(super) fn watch(self: &Arc<Self>) -> io::Result<()> {
         let file = self.file()?;
-        if !ioctl::irq_info(&file, REQUEST).is_ok_and(|info| info.count > 0) {
+        let mut events = Vec::new();
+        for (index, what) in [
+            (sys::VFIO_PCI_REQ_IRQ_INDEX, "the kernel asks for the device back"),
+            (
+                sys::VFIO_PCI_ERR_IRQ_INDEX,
+                "the kernel reports an uncorrectable PCIe error of the device (AER)",
+            ),
+        ] {
+            // A kernel, or a slot, that does not tell is none to wait for.
+            if ioctl::irq_info(&file, index).is_ok_and(|info| info.count > 0) {
+                let event = EventIrq::new()?;
+                ioctl::set_irqs(&file, index, &[event.fd()])?;
+                events.push((event, what));
+            }
+        }
+        drop(file);
+        if events.is_empty() {
             return Ok(());
         }
-        let asked = EventIrq::new()?;
-        ioctl::set_irqs(&file, REQUEST, &[asked.fd()])?;
-        drop(file);
         let device = Arc::downgrade(self);
         let watch = move || {
             while device.strong_count() > 0 {
-                if asked.wait(REMOVAL_INTERVAL)
-                    && let Some(device) = device.upgrade()
-                {
-                    tracing::warn!("the kernel asks for the device back: it is given up");
-                    device.let_go();
-                    return;
+                for (event, what) in &events {
+                    if event.wait(WATCH_INTERVAL / events.len() as u32)
+                        && let Some(device) = device.upgrade()
+                    {
+                        tracing::warn!("{what}: it is given up");
+                        return device.let_go();
+                    }
                 }
             }
         };
-        std::thread::Builder::new().name("millrace-removal".into()).spawn(watch).map(drop)
+        std::thread::Builder::new().name("millrace-watch".into()).spawn(watch).map(drop)
     }
 }
 
