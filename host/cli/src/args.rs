@@ -129,7 +129,7 @@ pub(crate) struct ProveArgs {
     /// Where the jobs are done.
     #[arg(long, value_name = DEVICES, default_value = "cpu")]
     pub(crate) device: DeviceName,
-    /// More devices to share the jobs with, by measured rates; may be given several times. One that goes away is taken in again when it is back.
+    /// More devices to share the jobs with, by measured rates; may be given several times. One that is not there, or goes away, is taken in when it comes.
     #[arg(long, value_name = "DEVICE", conflicts_with_all = ["trace", "inject"])]
     pub(crate) with: Vec<DeviceName>,
     /// Prove so often, one proof after the other, with key and devices kept open; the last one is written, or none if one fails. With --seed all must be
@@ -404,6 +404,9 @@ pub(crate) struct DeviceBenchArgs {
     /// Which. Nobody else may use it meanwhile.
     #[arg(long, value_name = DEVICES, default_value = "sim")]
     pub(crate) device: DeviceName,
+    /// More devices; may be given several times. Each is measured alone, then all together.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) with: Vec<DeviceName>,
     /// How long each line is measured, in seconds; the larger sizes of jobs end where one takes longer.
     #[arg(long, value_name = "S", default_value = "1", value_parser = parse_seconds)]
     pub(crate) seconds: f64,

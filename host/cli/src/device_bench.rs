@@ -1,13 +1,15 @@
 //! `millrace device bench`: how quick a device is, from an empty job to MSMs, as its operator meets it.
 //!
 //! Each line is measured for a while and stops; nothing is compared here: whether answers are right is the business of `validate`, and engines are
-//! compared by `bench`.
+//! compared by `bench`. Of several devices each is measured alone, then all of them together.
+
+mod together;
 
 use std::{
     cell::Cell,
     collections::VecDeque,
     path::Path,
-    sync::Barrier,
+    sync::{Arc, Barrier},
     thread,
     time::{Duration, Instant},
 };
@@ -22,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::{
     args::DeviceBenchArgs,
-    device,
+    device::{self, Behind, DeviceName},
     exit::{Code, Failure, OrFail},
     output::{Outputs, say},
 };
@@ -54,13 +56,52 @@ struct Line {
     cycles: Option<u64>,
 }
 
+/// A device that was measured alone.
+struct Measured {
+    engine: Arc<DeviceEngine>,
+    lines: Vec<Line>,
+    /// Dropped after the engine.
+    _behind: Behind,
+}
+
 pub(crate) fn run(args: &DeviceBenchArgs) -> Result<(), Failure> {
-    let (function, _behind) = device::function(&args.device)?;
+    let names = device::fleet::distinct(&args.device, &args.with)?;
     let at_most = Duration::from_secs_f64(args.seconds);
     let mut outputs = Outputs::default();
     if let Some(path) = &args.json {
         outputs.probe(path)?;
     }
+    let devices = names.into_iter().map(|name| alone(name, at_most)).collect::<Result<Vec<_>, _>>()?;
+    let together = match &devices[..] {
+        [_] => None,
+        several => Some(together::measure(several, at_most).or_fail(Code::DeviceFailed)?),
+    };
+    let on_screen = Path::new("/dev/stdout");
+    let report = match (&devices[..], &together) {
+        ([one], None) => one.to_json(),
+        (several, together) => json!({
+            "devices": several.iter().map(Measured::to_json).collect::<Vec<_>>(),
+            "together": lines_to_json(together.as_deref().unwrap_or_default()),
+        }),
+    };
+    let json = args.json.as_deref().map(|path| (path, format!("{report:#}\n")));
+    match json {
+        Some((path, text)) if path == on_screen => say!("{}", text.trim_end()),
+        other => {
+            if let Some((path, text)) = other {
+                outputs.add(path, text.as_bytes())?;
+            }
+            let of_each = devices.iter().map(|device| table(device.engine.name(), &device.lines));
+            let of_all = together.map(|lines| table("together", &lines));
+            outputs.announce(of_each.chain(of_all).collect::<Vec<_>>().join("\n"));
+        }
+    }
+    outputs.commit()
+}
+
+/// Opens a device and measures it.
+fn alone(name: &DeviceName, at_most: Duration) -> Result<Measured, Failure> {
+    let (function, behind) = device::function(name)?;
     let plan = ProbePlan { at_most, ..ProbePlan::default() };
     let report = probe(&function, &plan).map_err(|error| {
         let code =
@@ -84,20 +125,9 @@ pub(crate) fn run(args: &DeviceBenchArgs) -> Result<(), Failure> {
         let line = plain(name, what.into(), rate / 1e9, "GB/s");
         lines.push(Line { size: Some(report.copy_bytes), ..line });
     }
-    let engine = DeviceEngine::open(function, DriverConfig::default()).or_fail(Code::DeviceOpen)?;
+    let engine = Arc::new(DeviceEngine::open(function, DriverConfig::default()).or_fail(Code::DeviceOpen)?);
     measure(&engine, at_most, &mut lines).or_fail(Code::DeviceFailed)?;
-    let on_screen = Path::new("/dev/stdout");
-    let json = args.json.as_deref().map(|path| (path, format!("{:#}\n", to_json(&engine, &lines))));
-    match json {
-        Some((path, text)) if path == on_screen => say!("{}", text.trim_end()),
-        other => {
-            if let Some((path, text)) = other {
-                outputs.add(path, text.as_bytes())?;
-            }
-            outputs.announce(table(&engine, &lines));
-        }
-    }
-    outputs.commit()
+    Ok(Measured { engine, lines, _behind: behind })
 }
 
 fn plain(name: &'static str, what: String, value: f64, unit: &'static str) -> Line {
@@ -224,34 +254,48 @@ fn upload(engine: &DeviceEngine, at_most: Duration) -> Result<Line, EngineError>
     Ok(Line { size: Some(n * BASE_BYTES), ..line })
 }
 
-/// Transforms of two values, a thread for each queue, many in flight: jobs a second of all together.
-fn short_jobs(engine: &DeviceEngine, queues: usize, at_most: Duration) -> Result<f64, EngineError> {
-    let barrier = Barrier::new(queues);
+/// Transforms of two values, so many threads, many in flight: jobs a second of all together.
+fn short_jobs(engine: &dyn Engine, threads: usize, at_most: Duration) -> Result<f64, EngineError> {
+    let values = scalars(2);
+    at_once(
+        threads,
+        IN_FLIGHT,
+        at_most,
+        || engine.submit(Job::Ntt { direction: NttDirection::Forward, coset: false, values: values.clone() }),
+        |ticket| engine.wait(ticket),
+    )
+}
+
+/// Jobs a second of so many threads together, each of which keeps some in flight.
+fn at_once<T>(
+    threads: usize,
+    in_flight: usize,
+    at_most: Duration,
+    submit: impl Fn() -> Result<T, EngineError> + Sync,
+    wait: impl Fn(T) -> Result<JobOutput, EngineError> + Sync,
+) -> Result<f64, EngineError> {
+    let barrier = Barrier::new(threads);
     let work = || {
-        let values = scalars(2);
-        let submit = || {
-            engine.submit(Job::Ntt { direction: NttDirection::Forward, coset: false, values: values.clone() })
-        };
         barrier.wait();
         let started = Instant::now();
         let (mut flying, mut done) = (VecDeque::new(), 0u64);
         while started.elapsed() < at_most {
-            while flying.len() < IN_FLIGHT {
+            while flying.len() < in_flight {
                 flying.push_back(submit()?);
             }
             if let Some(oldest) = flying.pop_front() {
-                engine.wait(oldest)?;
+                wait(oldest)?;
                 done += 1;
             }
         }
         for ticket in flying {
-            engine.wait(ticket)?;
+            wait(ticket)?;
             done += 1;
         }
         Ok::<_, EngineError>(done as f64 / started.elapsed().as_secs_f64())
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..queues).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let rates = threads.into_iter().map(|thread| match thread.join() {
             Ok(rate) => rate,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -260,7 +304,7 @@ fn short_jobs(engine: &DeviceEngine, queues: usize, at_most: Duration) -> Result
     })
 }
 
-fn table(engine: &DeviceEngine, lines: &[Line]) -> String {
+fn table(name: &str, lines: &[Line]) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_FULL_CONDENSED);
     table.set_header(["measured", "size", "value", "unit", "device cycles a job"]);
@@ -270,23 +314,34 @@ fn table(engine: &DeviceEngine, lines: &[Line]) -> String {
         let value = format!("{:.digits$}", line.value);
         table.add_row([line.what.clone(), number(line.size), value, line.unit.into(), number(line.cycles)]);
     }
-    format!("{}\n{table}", engine.name())
+    format!("{name}\n{table}")
 }
 
-fn to_json(engine: &DeviceEngine, lines: &[Line]) -> Value {
-    let identity = engine.identity();
-    let measured = lines.iter().map(|line| {
+fn lines_to_json(lines: &[Line]) -> Value {
+    let line = |line: &Line| {
         json!({
             "name": line.name, "size": line.size, "value": line.value, "unit": line.unit, "cycles": line.cycles,
         })
-    });
-    json!({
-        "device": engine.name(),
-        "layout_hash": format!("{:#018x}", identity.layout_hash),
-        "queues": engine.queues(),
-        "memory_bytes": identity.memory_bytes,
-        "measured": measured.collect::<Vec<_>>(),
-    })
+    };
+    lines.iter().map(line).collect()
+}
+
+impl Measured {
+    fn to_json(&self) -> Value {
+        let identity = self.engine.identity();
+        json!({
+            "device": self.engine.name(),
+            "layout_hash": format!("{:#018x}", identity.layout_hash),
+            "queues": self.engine.queues(),
+            "memory_bytes": identity.memory_bytes,
+            "measured": lines_to_json(&self.lines),
+        })
+    }
+
+    /// The largest size of a kind of job that was measured.
+    fn largest(&self, name: &str) -> Option<&Line> {
+        self.lines.iter().rfind(|line| line.name == name)
+    }
 }
 
 #[cfg(test)]

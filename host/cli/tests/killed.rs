@@ -290,3 +290,26 @@ fn a_device_that_is_gone_for_good_costs_no_proof() {
         assert!(!jobs.is_empty() && jobs.iter().all(|job| job["engine"] != device.as_str()), "{report:#}");
     }
 }
+
+/// A device that is plugged in while proofs run: it was named and not there when they began.
+#[test]
+fn a_device_that_comes_later_does_its_part() {
+    let Some((key, witness)) = semaphore() else { return };
+    let by_cpu = Job::new();
+    ok(&by_cpu.prove_args(&key, &witness, &["--seed", SEED]));
+    let (job, there) = (Job::new(), Job::new());
+    let socket = there.path("socket");
+    let device = format!("vfio-user:{socket}");
+    let more = ["--device", "model", "--with", &device, "--no-fallback", "--seed", SEED, "--repeat", "24"];
+    let mut proving = Proving::start(&job, &job.prove_args(&key, &witness, &more));
+    let alone = |p: &Proving| p.proofs(0).into_iter().next();
+    let line = proving.until("proofs are made without it", alone).expect("23 more are to be made");
+    assert!(!line.engines.contains(&device) && proving.said("is not there yet", 0).is_some());
+    let server = serve(&socket, "model");
+    let taken_in = |p: &Proving| p.said(&format!("{device} is here"), 0);
+    let from = proving.until("it is taken in", taken_in).expect("more proofs are to be made");
+    let at_work = |p: &Proving| p.proofs(from).into_iter().find(|line| line.engines.contains(&device));
+    proving.until("it does its part", at_work).expect("more proofs are to be made");
+    proving.ends_well(&job, &by_cpu);
+    kill(server);
+}

@@ -11,7 +11,10 @@ use millrace_driver::DeviceEngine;
 use millrace_job::Fleet;
 
 use super::{Behind, DeviceName, OpenOptions, Opened, open};
-use crate::exit::{Code, Failure};
+use crate::{
+    exit::{Code, Failure},
+    output::tell,
+};
 
 /// Between two attempts to open a device that was lost.
 const REOPEN_INTERVAL: Duration = Duration::from_millis(500);
@@ -56,10 +59,13 @@ impl Drop for Crew {
     }
 }
 
-/// Opens `more` devices and makes one engine of them and the first.
-pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Result<Opened, Failure> {
-    let names: Vec<&DeviceName> = std::iter::once(name).chain(more).collect();
-    for (i, name) in names.iter().enumerate() {
+/// All names, each of another device.
+pub(crate) fn distinct<'a>(
+    first: &'a DeviceName,
+    more: &'a [DeviceName],
+) -> Result<Vec<&'a DeviceName>, Failure> {
+    let names: Vec<&DeviceName> = std::iter::once(first).chain(more).collect();
+    for (i, name) in names.iter().enumerate().skip(1) {
         if !name.is_accelerator() || names[..i].contains(name) {
             return Err(Failure::new(
                 Code::Usage,
@@ -67,6 +73,18 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
             ));
         }
     }
+    if !more.is_empty() && !first.is_accelerator() {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("--with expects a device beside it, got --device {first}"),
+        ));
+    }
+    Ok(names)
+}
+
+/// Opens `more` devices and makes one engine of them and the first. Those that cannot be opened are tried again until they can.
+pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Result<Opened, Failure> {
+    let names = distinct(name, more)?;
     let first_is_behavioural = first.is_behavioural();
     let Opened { engine, driver, behind, trigger } = first;
     // A card is opened once: only the fleet may hold on to its driver, or it could not be opened again.
@@ -77,7 +95,15 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
     fleet.add(engine);
     let mut behind = vec![behind];
     for name in more {
-        let opened = open(name, OpenOptions::default())?;
+        let opened = match open(name, OpenOptions::default()) {
+            Ok(opened) => opened,
+            // It is taken in when it comes: nothing waits for it.
+            Err(failure) if failure.code == Code::DeviceOpen && !name.is_in_process() => {
+                tell!("{name} is not there yet: {failure}");
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         fleet.add(opened.engine);
         drivers.extend(opened.driver.as_ref().map(|driver| (name.to_string(), Arc::downgrade(driver))));
         behind.push(opened.behind);
@@ -121,7 +147,8 @@ fn reopen(fleet: &Fleet, drivers: &mut Drivers, name: &DeviceName) {
         }
         None => match open(name, OpenOptions::default()) {
             Ok(opened) => {
-                tracing::info!("{known} is back");
+                let word = if drivers.contains_key(&known) { "back" } else { "here" };
+                tracing::info!("{known} is {word}");
                 drivers.extend(opened.driver.as_ref().map(|driver| (known, Arc::downgrade(driver))));
                 fleet.add(opened.engine);
             }
