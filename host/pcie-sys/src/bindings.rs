@@ -67,7 +67,6 @@ pub const PCI_EXP_LNKSTA: u32 = 18;
 pub const PCI_EXP_DEVCTL2: u32 = 40;
 pub const PCI_EXP_LNKCAP2: u32 = 44;
 pub const PCI_EXP_LNKCTL2: u32 = 48;
-pub type __u8 = ::core::ffi::c_uchar;
 pub type __u16 = ::core::ffi::c_ushort;
 pub type __s32 = ::core::ffi::c_int;
 pub type __u32 = ::core::ffi::c_uint;
@@ -233,27 +232,15 @@ pub struct iommu_ioas_unmap {
     pub iova: __u64,
     pub length: __u64,
 }
+pub const IOMMU_VFIO_IOAS_GET: iommufd_vfio_ioas_op = 0;
+pub const IOMMU_VFIO_IOAS_SET: iommufd_vfio_ioas_op = 1;
+pub const IOMMU_VFIO_IOAS_CLEAR: iommufd_vfio_ioas_op = 2;
+pub type iommufd_vfio_ioas_op = ::core::ffi::c_uint;
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
-pub struct iommu_hw_info_vtd {
-    pub flags: __u32,
-    pub __reserved: __u32,
-    pub cap_reg: __u64,
-    pub ecap_reg: __u64,
-}
-pub const IOMMU_HW_INFO_TYPE_NONE: iommu_hw_info_type = 0;
-pub const IOMMU_HW_INFO_TYPE_INTEL_VTD: iommu_hw_info_type = 1;
-pub type iommu_hw_info_type = ::core::ffi::c_uint;
-#[repr(C)]
-#[derive(Debug, Default, Copy, Clone)]
-pub struct iommu_hw_info {
+pub struct iommu_vfio_ioas {
     pub size: __u32,
-    pub flags: __u32,
-    pub dev_id: __u32,
-    pub data_len: __u32,
-    pub data_uptr: __u64,
-    pub out_data_type: __u32,
-    pub out_max_pasid_log2: __u8,
-    pub __reserved: [__u8; 3usize],
-    pub out_capabilities: __u64,
+    pub ioas_id: __u32,
+    pub op: __u16,
+    pub __reserved: __u16,
 }

@@ -15,10 +15,10 @@ const COMMITTED: &str = "src/bindings.rs";
 /// Structures and constants that `host/pcie` uses.
 const TYPES: &str = "vfio_(group_status|device_info|region_info|irq_info|info_cap_header|iommu_type1_info|iova_range|\
     iommu_type1_dma_map|device_bind_iommufd|device_attach_iommufd_pt)|\
-    iommu_(ioas_alloc|ioas_iova_ranges|iova_range|ioas_map|ioas_unmap|hw_info|hw_info_vtd|hw_info_type)|iommufd_ioas_map_flags";
+    iommu_(ioas_alloc|ioas_iova_ranges|iova_range|ioas_map|ioas_unmap|vfio_ioas)|iommufd_(ioas_map_flags|vfio_ioas_op)";
 /// Structures that end in an array of no fixed length, whose heads stand in `src/heads.rs`.
 const HEADED: &str = "vfio_(irq_set|iommu_type1_info_cap_iova_range|iommu_type1_dma_unmap)";
-const VALUES: &str = "IOMMUFD_(TYPE|CMD_(IOAS_ALLOC|IOAS_IOVA_RANGES|IOAS_MAP|IOAS_UNMAP|GET_HW_INFO))|\
+const VALUES: &str = "IOMMUFD_(TYPE|CMD_(IOAS_ALLOC|IOAS_IOVA_RANGES|IOAS_MAP|IOAS_UNMAP|VFIO_IOAS))|\
     VFIO_(TYPE|BASE|API_VERSION|TYPE1v2_IOMMU|DMA_CC_IOMMU|GROUP_FLAGS_.*|DEVICE_FLAGS_(RESET|PCI)|\
     REGION_INFO_FLAG_(READ|WRITE|MMAP)|IRQ_INFO_EVENTFD|IRQ_SET_.*|PCI_(BAR0|CONFIG|MSIX|REQ|ERR|NUM|INTX|MSI)_?.*|\
     IOMMU_INFO_(PGSIZES|CAPS)|IOMMU_TYPE1_INFO_CAP_IOVA_RANGE|DMA_MAP_FLAG_(READ|WRITE))|\

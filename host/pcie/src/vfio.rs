@@ -89,16 +89,16 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
         return Err(unfit("addresses", &expected, "none".into()));
     }
     let snooped = device.space(AddressSpace::forces_snooping).map_err(step("asking the IOMMU"))?;
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    if !snooped && !cfg!(target_arch = "x86_64") && !refuses_incoherent(&release) {
+        let expected = "one that gives out no device whose DMA is not coherent (5.19)";
+        return Err(unfit("kernel", expected, release.trim().into()));
+    }
     let is_coherent = snooped || options.known_coherent;
     let forbid_no_snoop = || device.config(|config| config.forbid_no_snoop());
     if !is_coherent && !forbid_no_snoop().map_err(step("switching No Snoop off"))? {
-        let got = match device.access {
-            VfioAccess::Group => "an IOMMU that does not force it",
-            // Only Intel's says so by this way.
-            VfioAccess::Cdev => {
-                "an IOMMU that does not say that it forces it (MILLRACE_VFIO=group asks otherwise)"
-            }
-        };
+        let got =
+            "an IOMMU that does not force it, and a function that keeps its right to skip them (No Snoop)";
         return Err(unfit("DMA", "coherent with the CPU's caches", got.into()));
     }
     let irq = ioctl::irq_info(&file, sys::VFIO_PCI_MSIX_IRQ_INDEX).map_err(step("asking for MSI-X"))?;
@@ -185,10 +185,34 @@ impl Mmio for Device {
     }
 }
 
+/// Whether a kernel of this release gives out no function behind an IOMMU that keeps its DMA from being coherent at all, as there are on other
+/// machines than x86: since 5.19, for both ways.
+fn refuses_incoherent(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|text| text.parse::<u32>().ok());
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 19)
+}
+
 #[cfg(test)]
 #[allow(clippy::single_range_in_vec_init)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn releases_are_compared_as_numbers() {
+        for (release, refuses) in [
+            ("6.1.0-42-amd64", true),
+            ("5.19\n", true),
+            ("5.19-rc1", true),
+            ("10.2.3+", true),
+            ("5.4.0-1", false),
+            ("5.9", false),
+            ("5", false),
+            ("", false),
+            ("unknown", false),
+        ] {
+            assert_eq!(refuses_incoherent(release), refuses, "{release}");
+        }
+    }
 
     #[test]
     fn what_is_not_there_is_named() {

@@ -8,9 +8,6 @@ use millrace_pcie_sys as sys;
 use super::{ioctl, iommufd, windows::iova_windows};
 use crate::{Iova, PAGE_BYTES};
 
-/// Bit 7 of VT-d's extended capabilities (Intel's specification, 11.4.3): the IOMMU can force snooping, and the kernel makes it do so.
-const VTD_SNOOP_CONTROL: u64 = 1 << 7;
-
 /// Memory of this process, and what the device may do there.
 #[derive(Clone, Copy)]
 pub(super) struct Reach {
@@ -25,7 +22,7 @@ pub(super) enum AddressSpace {
     /// The group is held, as its device is only as long as it is.
     Container { container: File, _group: File },
     /// By the numbers that IOMMUFD gave.
-    Ioas { iommufd: File, ioas: u32, device: u32 },
+    Ioas { iommufd: File, ioas: u32 },
 }
 
 impl AddressSpace {
@@ -34,7 +31,7 @@ impl AddressSpace {
     pub(super) fn windows(&self) -> io::Result<Vec<RangeInclusive<u64>>> {
         match self {
             Self::Container { container, .. } => Ok(iova_windows(&ioctl::iommu_info(container)?)),
-            Self::Ioas { iommufd, ioas, .. } => {
+            Self::Ioas { iommufd, ioas } => {
                 let (windows, alignment) = iommufd::iova_ranges(iommufd, *ioas)?;
                 if alignment > PAGE_BYTES as u64 {
                     let what = format!("expected mappings of {PAGE_BYTES} bytes, got {alignment} at least");
@@ -45,13 +42,12 @@ impl AddressSpace {
         }
     }
 
-    /// Whether the IOMMU makes every access of the device coherent with the CPU's caches, whatever the device asks for. Where the kernel does not
-    /// tell, `false`: then the device must give its right up.
+    /// Whether the IOMMU makes every access of the device coherent with the CPU's caches, whatever the device asks for: the kernel's own word for all
+    /// IOMMUs, by either way. Where it does not tell, `false`: then the device must give its right up.
     pub(super) fn forces_snooping(&self) -> io::Result<bool> {
         match self {
             Self::Container { container, .. } => ioctl::has_extension(container, sys::VFIO_DMA_CC_IOMMU),
-            Self::Ioas { iommufd, device, .. } => Ok(iommufd::vtd_extended_capabilities(iommufd, *device)?
-                .is_some_and(|capabilities| capabilities & VTD_SNOOP_CONTROL != 0)),
+            Self::Ioas { iommufd, ioas } => iommufd::forces_snooping(iommufd, *ioas),
         }
     }
 
@@ -59,14 +55,14 @@ impl AddressSpace {
     pub(super) fn map(&self, iova: Iova, memory: Reach) -> io::Result<()> {
         match self {
             Self::Container { container, .. } => ioctl::map(container, iova, memory),
-            Self::Ioas { iommufd, ioas, .. } => iommufd::map(iommufd, *ioas, iova, memory),
+            Self::Ioas { iommufd, ioas } => iommufd::map(iommufd, *ioas, iova, memory),
         }
     }
 
     pub(super) fn unmap(&self, iova: Iova, len_bytes: usize) -> io::Result<()> {
         match self {
             Self::Container { container, .. } => ioctl::unmap(container, iova, len_bytes),
-            Self::Ioas { iommufd, ioas, .. } => iommufd::unmap(iommufd, *ioas, iova, len_bytes),
+            Self::Ioas { iommufd, ioas } => iommufd::unmap(iommufd, *ioas, iova, len_bytes),
         }
     }
 }

@@ -172,14 +172,14 @@ fn by_cdev(function: &PciFunction) -> Result<(File, AddressSpace), VfioError> {
     let path = function.cdev_path().ok_or(VfioError::NoCdev { address })?;
     let file = open(address, &path)?;
     let iommufd = open(address, IOMMUFD)?;
-    let device = iommufd::bind(&file, &iommufd).map_err(|source| match source.raw_os_error() {
+    iommufd::bind(&file, &iommufd).map_err(|source| match source.raw_os_error() {
         // A device that another process took by this way is refused with EINVAL, one taken by its group with EBUSY.
         Some(libc::EINVAL | libc::EBUSY) => VfioError::InUse { address, path, source },
         _ => step("taking the device for IOMMUFD")(source),
     })?;
     let ioas = iommufd::alloc_ioas(&iommufd).map_err(step("making an address space"))?;
     iommufd::attach(&file, ioas).map_err(step("putting the device into its address space"))?;
-    Ok((file, AddressSpace::Ioas { iommufd, ioas, device }))
+    Ok((file, AddressSpace::Ioas { iommufd, ioas }))
 }
 
 impl FunctionReset for Device {

@@ -6,23 +6,22 @@ use millrace_pcie_sys::{self as sys, requests};
 
 use super::{
     address_space::Reach,
-    ioctl::{argsz, ioctl, with},
+    ioctl::{argsz, has_extension, ioctl, with},
 };
 use crate::Iova;
 
 /// Ranges that are asked for; an IOMMU has a handful.
 const RANGES_MOST: u32 = 1 << 12;
 
-/// Takes a device for this IOMMUFD; its number there.
-pub(super) fn bind(device: &File, iommufd: &File) -> io::Result<u32> {
+/// Takes a device for this IOMMUFD.
+pub(super) fn bind(device: &File, iommufd: &File) -> io::Result<()> {
     let mut bind = sys::vfio_device_bind_iommufd {
         argsz: argsz::<sys::vfio_device_bind_iommufd>(),
         flags: 0,
         iommufd: iommufd.as_raw_fd(),
         out_devid: 0,
     };
-    with(device, requests::VFIO_DEVICE_BIND_IOMMUFD, &mut bind)?;
-    Ok(bind.out_devid)
+    with(device, requests::VFIO_DEVICE_BIND_IOMMUFD, &mut bind).map(drop)
 }
 
 /// A new address space; its number.
@@ -73,27 +72,22 @@ pub(super) fn iova_ranges(iommufd: &File, ioas: u32) -> io::Result<(Vec<RangeInc
     }
 }
 
-/// VT-d's register of extended capabilities, as the IOMMU of a device has it; `None` for another maker's IOMMU.
-pub(super) fn vtd_extended_capabilities(iommufd: &File, device: u32) -> io::Result<Option<u64>> {
-    let mut vtd = sys::iommu_hw_info_vtd::default();
-    let mut ask = sys::iommu_hw_info {
-        size: argsz::<sys::iommu_hw_info>(),
-        dev_id: device,
-        data_len: argsz::<sys::iommu_hw_info_vtd>(),
-        data_uptr: std::ptr::from_mut(&mut vtd) as u64,
+/// Whether the IOMMUs of all devices of an address space make DMA coherent that need not be. IOMMUFD has no request for that, but answers VFIO's for the
+/// address space that is said to be the one of containers; the numbers of VFIO's requests are not IOMMUFD's.
+pub(super) fn forces_snooping(iommufd: &File, ioas: u32) -> io::Result<bool> {
+    let mut compatible = sys::iommu_vfio_ioas {
+        size: argsz::<sys::iommu_vfio_ioas>(),
+        ioas_id: ioas,
+        op: sys::IOMMU_VFIO_IOAS_SET as u16,
         ..Default::default()
     };
-    // SAFETY: 1. `ask` is the structure of the request with its own size, and points to `vtd`, whose length it says, alive over the call; 2. both are lent
-    // mutably, whole; whatever the kernel writes into plain integers is a value of theirs.
-    match unsafe { ioctl(iommufd, requests::IOMMU_GET_HW_INFO, std::ptr::from_mut(&mut ask) as u64) } {
-        Ok(_) => {}
-        // A kernel, or a driver of an IOMMU, that does not tell.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOTTY)) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(error),
+    let asked = with(iommufd, requests::IOMMU_VFIO_IOAS, &mut compatible)
+        .and_then(|_| has_extension(iommufd, sys::VFIO_DMA_CC_IOMMU));
+    match asked {
+        // A kernel that does not tell.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOTTY)) => Ok(false),
+        other => other,
     }
-    Ok((ask.out_data_type == sys::IOMMU_HW_INFO_TYPE_INTEL_VTD).then_some(vtd.ecap_reg))
 }
 
 pub(super) fn map(iommufd: &File, ioas: u32, iova: Iova, memory: Reach) -> io::Result<()> {
