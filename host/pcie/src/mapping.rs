@@ -7,7 +7,7 @@ use std::{
     sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
 
-use memmap2::{MmapMut, MmapOptions, MmapRaw};
+use memmap2::{Advice, MmapMut, MmapOptions, MmapRaw};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 /// 2 MiB: one entry of an IOMMU's second level, and one request to map instead of 512.
@@ -17,6 +17,13 @@ pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
 const MPOL_F_NODE: libc::c_ulong = 1 << 0;
 /// `linux/mempolicy.h`: that of an address.
 const MPOL_F_ADDR: libc::c_ulong = 1 << 1;
+
+/// Memory that a witness goes through: in no core dump, and in no child process, whose copies would keep it.
+fn kept(map: MmapRaw) -> io::Result<MmapRaw> {
+    map.advise(Advice::DontDump)?;
+    map.advise(Advice::DontFork)?;
+    Ok(map)
+}
 
 /// A mapped range. Words are atomics, as in `memory.rs`: both sides may touch the same bytes at once.
 pub struct Mapping {
@@ -32,8 +39,8 @@ impl Mapping {
     pub(crate) fn anonymous(len_bytes: usize) -> io::Result<Self> {
         let map = MmapMut::map_anon(len_bytes)?;
         // Advice: without huge pages everything works, only slower.
-        let _ = map.advise(memmap2::Advice::HugePage);
-        Ok(Self { map: map.into(), is_huge: false })
+        let _ = map.advise(Advice::HugePage);
+        Ok(Self { map: kept(map.into())?, is_huge: false })
     }
 
     /// Zeroed memory of this process in reserved huge pages; the length is a multiple of theirs.
@@ -42,7 +49,7 @@ impl Mapping {
     /// ENOMEM where none is left.
     pub(crate) fn huge(len_bytes: usize) -> io::Result<Self> {
         let map = MmapOptions::new().len(len_bytes).huge(Some(21)).map_anon()?;
-        Ok(Self { map: map.into(), is_huge: true })
+        Ok(Self { map: kept(map.into())?, is_huge: true })
     }
 
     /// Whether it lies in reserved huge pages.
@@ -111,7 +118,7 @@ impl Mapping {
         rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW)?;
         let file = File::from(fd);
         let map = MmapOptions::new().len(len_bytes).map_raw(&file)?;
-        Ok((Self { map, is_huge: false }, file))
+        Ok((Self { map: kept(map)?, is_huge: false }, file))
     }
 
     /// All of a file that another process shares. A touch of memory that its owner took away by truncating the file would end this process, so
@@ -126,7 +133,7 @@ impl Mapping {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let map = MmapOptions::new().len(len).map_raw(file.as_fd().as_raw_fd())?;
-        Ok(Self { map, is_huge: false })
+        Ok(Self { map: kept(map)?, is_huge: false })
     }
 
     /// A part of a device file: a BAR.
@@ -313,6 +320,39 @@ fn after_register_read() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `VmFlags` of the mapping that holds an address.
+    fn flags_of(address: u64) -> String {
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut inside = false;
+        for line in maps.lines() {
+            let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+            let ends = range.and_then(|(from, to)| {
+                Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
+            });
+            if let Some((from, to)) = ends {
+                inside = (from..to).contains(&address);
+            }
+            if let Some(flags) = line.strip_prefix("VmFlags:").filter(|_| inside) {
+                return flags.to_owned();
+            }
+        }
+        panic!("no mapping at {address:#x}");
+    }
+
+    #[test]
+    fn memory_is_in_no_core_dump_and_in_no_child() {
+        let (shared, file) = Mapping::shared("test", 8192).unwrap();
+        let others = Mapping::of_file(&file).unwrap();
+        let anonymous = Mapping::anonymous(8192).unwrap();
+        for mapping in [&shared, &others, &anonymous] {
+            let flags = flags_of(mapping.address());
+            // Don't dump, don't copy.
+            for flag in ["dd", "dc"] {
+                assert!(flags.split_whitespace().any(|f| f == flag), "{flag}: {flags}");
+            }
+        }
+    }
 
     #[test]
     fn odd_offsets_and_lengths() {
