@@ -12,11 +12,13 @@
 //! |---|---|---|
 //! | `add` | A + B ≤ 84 | A + B |
 //! | `sub::<K>` | B ≤ K, A + K ≤ 84 | A + K |
-//! | `mul`, `square` | A, B ≤ 84 | AB/84.6 + 2 |
+//! | `sub_signed::<K>` | A + B ≤ K, A + K ≤ 84 | A + K |
+//! | `mul`, `square` | A, B ≤ 84, AB ≤ 6,900 | AB/84.6 + 2 |
 //! | `settle::<S>` | 2^S ≤ value/m or S = 0, A ≤ 84 | 2 + 2^S − 1, and a multiple of 2^S |
+//! | `mul_sub_settle::<K, S>` | as `mul`; `less` together ≤ K − 2^S, AB/84.6 + 2 + K ≤ 84 | as `settle::<S>` |
 //! | `load`, `gather` with shift S | integers below 2m | 2·2^S |
 //!
-//! A backend that reduces more is free to. Integers out of range on loading give wrong elements, and nothing worse.
+//! AB is bounded because a product must stay below R' itself: 6,900/84.6 + 2 < 84, where 84·84 would come out at 85.4. A backend that reduces more is free to. Integers out of range on loading give wrong elements, and nothing worse.
 //!
 //! # Shifts
 //!
@@ -71,6 +73,10 @@ pub struct Line(pub(crate) [u64; LANES]);
 #[derive(Clone, Copy, Debug)]
 pub struct Factor(pub(crate) [u64; 5]);
 
+/// An integer as a backend holds it, in 64-bit limbs.
+#[cfg(test)]
+pub(crate) type Integer = [u64; 5];
+
 /// Eight elements of a field.
 pub trait Lanes: Copy + Send + Sync + 'static {
     /// One element, outside a vector.
@@ -94,7 +100,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn square(self) -> Self;
     /// (−a where `negative` is set, else a) − b, for A + B ≤ K; below A + K.
     fn sub_signed<const K: usize>(self, negative: u8, other: Self) -> Self;
-    /// a·b − Σ `less`, settled: the sum of their bounds is at most K − 2^S.
+    /// a·b − Σ `less`, settled: the sum of the bounds of `less` is at most K − 2^S, and AB/84.6 + 2 + K at most 84.
     fn mul_sub_settle<const K: usize, const S: u32, const N: usize>(
         self,
         other: Self,
@@ -104,7 +110,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn square_sub_settle<const K: usize, const S: u32, const N: usize>(self, less: [Self; N]) -> Self;
     /// The same element, small, and as an integer a multiple of 2^S.
     fn settle<const S: u32>(self) -> Self;
-    /// Lanes of a product that are 0.
+    /// Lanes of a product that are 0; asks that it is below 4.
     fn zeros_of_product(self) -> u8;
     /// Lanes of a loaded coordinate that may be 0; never misses an integer 0.
     fn may_be_zero(self) -> u8;
@@ -138,7 +144,7 @@ pub trait PrimeLanes: Lanes<Scalar = Lazy<Self::Modulus>> {
     fn scatter<const A: u32, const B: u32>(pair: [Self; 2], rows: &mut [[u8; 64]], places: [usize; LANES]);
     /// (a0 + a1·u)(b0 + b1·u) with u² = −1. Asks A, B ≤ 42 and A·B ≤ 84 for both; gives AB/84.6 + 3 and 2AB/84.6 + 2.
     fn mul_fq2(a: [Self; 2], b: [Self; 2]) -> [Self; 2];
-    /// The same less the elements of `less`, settled as by [`Lanes::mul_sub_settle`].
+    /// The same less the elements of `less`, settled as by [`Lanes::mul_sub_settle`]; what is given and K together are at most 84.
     fn mul_fq2_sub_settle<const K: usize, const S: u32, const N: usize>(
         a: [Self; 2],
         b: [Self; 2],
@@ -163,6 +169,19 @@ pub trait PrimeLanes: Lanes<Scalar = Lazy<Self::Modulus>> {
     fn broadcast(factor: &Factor) -> Self;
     /// Transposes 8 vectors of 8.
     fn transpose(rows: [Self; LANES]) -> [Self; LANES];
+
+    /// R' is 2 to this power.
+    #[cfg(test)]
+    const RADIX_BITS: u32;
+    /// Integers may be any below so many m, at most 84.
+    #[cfg(test)]
+    const ROOM: u64;
+    /// The vector of these integers, below [`PrimeLanes::ROOM`]: for tests at the exact ends of ranges.
+    #[cfg(test)]
+    fn from_integers(integers: &[Integer; LANES]) -> Self;
+    /// The integers.
+    #[cfg(test)]
+    fn integers(self) -> [Integer; LANES];
 }
 
 /// A set of vector types.

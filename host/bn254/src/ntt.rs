@@ -20,6 +20,8 @@
 
 mod passes;
 mod quotient;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     Fr,

@@ -243,7 +243,7 @@ fn limbs_of<M: Modulus, const N: usize>(elements: &[Ifma<M>; N]) -> [[__m512i; 5
 }
 
 /// Karatsuba on unreduced products: c0 = a0·b0 − a1·b1 + m·2^260, c1 = (a0 + a1)(b0 + b1) − a0·b0 − a1·b1. As
-/// a1·b1 ≤ 84 m² < m·2^260, c0 is not negative; columns may be, and reduction takes signed ones.
+/// a1·b1 ≤ 84 m² < m·2^260 (84.6 m²), c0 is not negative; columns may be, and reduction takes signed ones.
 #[inline(always)]
 fn wide_product_fq2<M: Modulus>(a: [Ifma<M>; 2], b: [Ifma<M>; 2]) -> [Wide; 2] {
     let low = Wide::product(&a[0].0, &b[0].0);
@@ -315,5 +315,37 @@ impl<M: Modulus> PrimeLanes for Ifma<M> {
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
         let limbs: [[__m512i; 8]; 5] = five!(L => layout::transpose(eight!(I => rows[I].0[L])));
         eight!(I => Self::new(five!(L => limbs[L][I])))
+    }
+
+    #[cfg(test)]
+    const RADIX_BITS: u32 = 260;
+    #[cfg(test)]
+    const ROOM: u64 = 84;
+    #[cfg(test)]
+    fn from_integers(integers: &[super::Integer; LANES]) -> Self {
+        let limb = |x: &super::Integer, i: usize| {
+            let (at, shift) = (52 * i / 64, 52 * i % 64);
+            let next = x.get(at + 1).map_or(0, |next| u128::from(*next));
+            ((u128::from(x[at]) | next << 64) >> shift) as u64 & ((1 << 52) - 1)
+        };
+        Self::restore(&core::array::from_fn::<_, 5, _>(|i| Line(integers.each_ref().map(|x| limb(x, i)))))
+    }
+    #[cfg(test)]
+    fn integers(self) -> [super::Integer; LANES] {
+        let mut lines = [Line([0; LANES]); 5];
+        self.save(&mut lines);
+        core::array::from_fn(|lane| {
+            let mut integer = [0; 5];
+            for (i, line) in lines.iter().enumerate() {
+                assert!(line.0[lane] >> 52 == 0, "limb {i} has more than 52 bits");
+                let (at, shift) = (52 * i / 64, 52 * i % 64);
+                let part = u128::from(line.0[lane]) << shift;
+                integer[at] |= part as u64;
+                if at < 4 {
+                    integer[at + 1] |= (part >> 64) as u64;
+                }
+            }
+            integer
+        })
     }
 }

@@ -294,4 +294,17 @@ impl<M: Modulus, P: Products> PrimeLanes for Array<M, P> {
     fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
         from_fn(|i| Self::of(|j| rows[j].0[i]))
     }
+
+    #[cfg(test)]
+    const RADIX_BITS: u32 = 256;
+    #[cfg(test)]
+    const ROOM: u64 = 2;
+    #[cfg(test)]
+    fn from_integers(integers: &[super::Integer; LANES]) -> Self {
+        Self::new(integers.map(|[a, b, c, d, _]| [a, b, c, d]))
+    }
+    #[cfg(test)]
+    fn integers(self) -> [super::Integer; LANES] {
+        self.0.map(|[a, b, c, d]| [a, b, c, d, 0])
+    }
 }

@@ -1,5 +1,7 @@
-//! One suite for every set of instructions and both prime fields: each operation on lanes against the scalar one, at the ends
-//! of the ranges that it promises to take.
+//! One suite for every set of instructions and both prime fields: each operation on lanes against the scalar one; and [`ranges`], at the exact ends of what
+//! each promises to take.
+
+mod ranges;
 
 use core::array::from_fn;
 
@@ -119,6 +121,7 @@ fn prime_suite<V: PrimeLanes>() {
             let chosen = V::select(mask, x, y);
             each(chosen, &|i| if mask >> i & 1 == 1 { a[i] } else { b[i] }, "select");
             for lane in 0..LANES {
+                // Samples are such that others may look like zeros; `ranges` says when.
                 assert!(zeros >> lane & 1 == 1 || !same(a[lane], b[lane]), "a zero is missed");
             }
         }
@@ -189,7 +192,6 @@ impl Kernel for RowSuite {
         for (i, a0) in vectors.iter().enumerate() {
             for b1 in &vectors {
                 let (a1, b0) = (&vectors[(i + 3) % vectors.len()], &vectors[(i + 11) % vectors.len()]);
-                // 8·8 > 62, near the 84 that a product may have.
                 for k in [1, 4] {
                     let lanes = |x: &[FqLazy; LANES]| grown(B::Fq::from_scalars(*x), k);
                     let [c0, c1] = B::Fq::mul_fq2([lanes(a0), lanes(a1)], [lanes(b0), lanes(b1)]);

@@ -276,7 +276,7 @@ impl Wide {
         self
     }
 
-    /// t/2^260 mod m, for a value t in \[0, 82·m·2^260): below t/2^260 + 2m, limbs below 2^52.
+    /// t/2^260 mod m, for a value t in \[0, 82·m·2^260), which is A·B ≤ 6,940 m² for a product: below t/2^260 + 2m ≤ 84 m, limbs below 2^52.
     ///
     /// Four steps add t₀·c·m < 2^104·m at their place (see [`Reduction::MC`]) and drop a limb, the fifth adds k·m with k < 2^52: in all
     /// less than (2^104·2^156·(1 + 2^-51) + 2^52·2^208)·m·… ≤ 2·2^260·m. A column gains ten terms below 2^52 and a carry, so it
