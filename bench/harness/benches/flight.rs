@@ -1,8 +1,8 @@
 //! Where a proof's time goes, and what two in flight gain: wall and processor time, the system's part of it and page faults of one proof at a
-//! time and of two, in turns; then when each job began and ended, of the fastest proof.
+//! time, of two on shared threads, and of two with a lane each, in turns; then when each job began and ended, of the fastest proof.
 //!
-//! `cargo bench -p millrace-harness --bench flight -- KEY WITNESS`. Prints JSON lines. Processor time over wall, of all processors, bounds what more
-//! proofs in flight can gain: u of it leaves a factor of 1/u.
+//! `cargo bench -p millrace-harness --bench flight -- KEY WITNESS [KEY WITNESS …]`. Prints JSON lines. Processor time over wall, of all processors, bounds what
+//! more proofs in flight can gain: u of it leaves a factor of 1/u, unless a proof takes less work beside another.
 
 use std::{
     env,
@@ -12,15 +12,41 @@ use std::{
     time::Instant,
 };
 
+use millrace_bn254::backend::Instructions;
 use millrace_groth16::{ProvingKey, Witness};
 use millrace_harness::processor_time;
 use millrace_job::{CancelToken, Event, Observer};
-use millrace_kernels::CpuEngine;
+use millrace_kernels::{CpuEngine, Limits};
 use millrace_prover::{LoadedKey, Prover, Randomness};
 
 const SEED: Randomness = Randomness::Seed([7; 32]);
-const PROOFS: usize = 4;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
+/// A round makes so many proofs that it lasts about this long, and at least [`PROOFS_LEAST`].
+const ROUND_SECONDS: f64 = 0.4;
+const PROOFS_LEAST: usize = 4;
+
+/// How proofs share the threads.
+#[derive(Clone, Copy)]
+enum Flight {
+    /// One after the other, each on all threads.
+    One,
+    /// Two at a time on the threads of one engine.
+    Shared,
+    /// Two at a time, each in a lane of half of the threads.
+    Lanes,
+}
+
+impl Flight {
+    const ALL: [Self; 3] = [Self::One, Self::Shared, Self::Lanes];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Shared => "two, shared threads",
+            Self::Lanes => "two, a lane each",
+        }
+    }
+}
 
 /// When jobs and steps began and ended.
 struct Timeline {
@@ -43,25 +69,46 @@ impl Observer for Timeline {
     }
 }
 
-struct Bench {
+/// A key on an engine.
+struct Line {
     prover: Prover,
     key: LoadedKey,
+}
+
+impl Line {
+    fn new(key: &Path, lanes: usize) -> Self {
+        let (threads, instructions) = (threads(), Instructions::from_env().expect("instructions"));
+        let engines = CpuEngine::lanes(threads, lanes, instructions, Limits::NONE);
+        let prover = Prover::lanes(engines.into_iter().map(|engine| Arc::new(engine) as _).collect());
+        let key = prover.load(ProvingKey::open(key).expect("a good key")).expect("a good key").in_memory();
+        Self { prover, key }
+    }
+
+    fn prove(&self, witness: &Witness, observer: &dyn Observer) {
+        self.prover
+            .prove(&self.key, witness, None, &SEED, observer, &CancelToken::default())
+            .expect("a good witness");
+    }
+}
+
+struct Bench {
+    one_lane: Line,
+    two_lanes: Line,
     witness: Witness,
 }
 
 impl Bench {
-    fn prove(&self, observer: &dyn Observer) {
-        self.prover
-            .prove(&self.key, &self.witness, None, &SEED, observer, &CancelToken::default())
-            .expect("a good witness");
-    }
-
-    /// Seconds of [`PROOFS`] proofs, so many at a time, and what they used.
-    fn flight(&self, lanes: usize) -> (f64, Usage, Usage) {
+    /// Seconds of so many proofs, and what they used.
+    fn flight(&self, flight: Flight, proofs: usize) -> (f64, Usage, Usage) {
+        let (line, in_flight) = match flight {
+            Flight::One => (&self.one_lane, 1),
+            Flight::Shared => (&self.one_lane, 2),
+            Flight::Lanes => (&self.two_lanes, 2),
+        };
         let (before, started) = (usage(), Instant::now());
         thread::scope(|scope| {
-            for _ in 0..lanes {
-                scope.spawn(|| (0..PROOFS / lanes).for_each(|_| self.prove(&())));
+            for _ in 0..in_flight {
+                scope.spawn(|| (0..proofs / in_flight).for_each(|_| line.prove(&self.witness, &())));
             }
         });
         (started.elapsed().as_secs_f64(), before, usage())
@@ -97,44 +144,77 @@ fn usage() -> Usage {
     }
 }
 
-fn main() {
-    let mut files = env::args().skip(1).filter(|arg| !arg.starts_with("--"));
-    let (Some(key), Some(witness)) = (files.next(), files.next()) else {
-        println!("skipped: no key and witness were named");
-        return;
-    };
-    let prover = Prover::alone(Arc::new(CpuEngine::new()));
-    let key = prover.load(ProvingKey::open(Path::new(&key)).expect("a good key")).expect("a good key");
-    let witness = Witness::open(Path::new(&witness)).expect("a good witness");
-    let bench = Bench { prover, key, witness };
-    bench.prove(&());
-    let threads = thread::available_parallelism().map_or(1, usize::from) as f64;
-    let rounds = if env::args().any(|arg| arg == "--test") { 1 } else { ROUNDS };
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn of(key: &Path, witness: &Path, rounds: usize) {
+    let witness = Witness::open(witness).expect("a good witness");
+    let bench = Bench { one_lane: Line::new(key, 1), two_lanes: Line::new(key, 2), witness };
+    let took = Flight::ALL.map(|flight| bench.flight(flight, PROOFS_LEAST).0);
+    let proofs = (ROUND_SECONDS / took[0] * PROOFS_LEAST as f64) as usize / 2 * 2;
+    let proofs = if rounds > 1 { proofs.max(PROOFS_LEAST) } else { 2 };
+    let name = key.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let mut walls = Flight::ALL.map(|_| Vec::new());
+    let mut processors = Flight::ALL.map(|_| Vec::new());
     for _ in 0..rounds {
-        for lanes in [1, 2] {
-            let (wall, before, after) = bench.flight(lanes);
-            let each = |x: f64| x / PROOFS as f64;
+        for (i, flight) in Flight::ALL.into_iter().enumerate() {
+            let (wall, before, after) = bench.flight(flight, proofs);
+            let each = |x: f64| x / proofs as f64;
             let processor = after.processor_ms - before.processor_ms;
             let (user, system) = (after.user - before.user, after.system - before.system);
             println!(
-                r#"{{"in_flight":{lanes},"wall_ms":{:.1},"cpu_ms":{:.1},"system":{:.3},"faults":{:.0},"used":{:.3}}}"#,
+                r#"{{"key":"{name}","flight":"{}","wall_ms":{:.2},"cpu_ms":{:.2},"system":{:.3},"faults":{:.0},"used":{:.3}}}"#,
+                flight.name(),
                 each(wall * 1e3),
                 each(processor),
                 system / (user + system).max(1.0),
                 each(after.faults - before.faults),
-                processor / (wall * 1e3 * threads),
+                processor / (wall * 1e3 * threads() as f64),
             );
+            walls[i].push(each(wall * 1e3));
+            processors[i].push(each(processor));
         }
+    }
+    for (i, flight) in Flight::ALL.into_iter().enumerate() {
+        let over =
+            |of: &[Vec<f64>; 3]| median(of[0].iter().zip(&of[i]).map(|(one, this)| one / this).collect());
+        println!(
+            r#"{{"key":"{name}","flight":"{}","median_wall_ms":{:.2},"median_cpu_ms":{:.2},"one_over_it_wall":{:.3},"one_over_it_cpu":{:.3}}}"#,
+            flight.name(),
+            median(walls[i].clone()),
+            median(processors[i].clone()),
+            over(&walls),
+            over(&processors),
+        );
     }
     let runs = (0..rounds).map(|_| {
         let timeline = Timeline { began: Instant::now(), lines: Mutex::default() };
-        bench.prove(&timeline);
+        bench.one_lane.prove(&bench.witness, &timeline);
         let took = timeline.began.elapsed();
         (took, timeline.lines.into_inner().expect("no panic"))
     });
     let (took, lines) = runs.min_by_key(|run| run.0).expect("a round");
     for (at, what) in lines {
-        println!(r#"{{"at_ms":{at:.2},"what":"{what}"}}"#);
+        println!(r#"{{"key":"{name}","at_ms":{at:.2},"what":"{what}"}}"#);
     }
-    println!(r#"{{"at_ms":{:.2},"what":"proof"}}"#, took.as_secs_f64() * 1e3);
+    println!(r#"{{"key":"{name}","at_ms":{:.2},"what":"proof"}}"#, took.as_secs_f64() * 1e3);
+}
+
+fn main() {
+    let files: Vec<_> = env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    if files.is_empty() {
+        println!("skipped: no key and witness were named");
+        return;
+    }
+    let rounds = if env::args().any(|arg| arg == "--test") { 1 } else { ROUNDS };
+    for pair in files.chunks(2) {
+        let [key, witness] = pair else { panic!("expected a witness for {}", pair[0]) };
+        of(Path::new(key), Path::new(witness), rounds);
+    }
 }

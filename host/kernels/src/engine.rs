@@ -22,10 +22,11 @@ use millrace_job::{
     BufferId, CancelToken, Engine, EngineError, Group, Job, JobKind, JobOutput, JobReport, JobValue, Lent,
     Resident, Ticket, wipe_values,
 };
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{
-    Limits, msm, ntt,
+    Limits,
+    lanes::Threads,
+    msm, ntt,
     quotient::Quotient,
     rows::{MAX_ROWS, Matrices, Matrix},
     store::{Kept, Store},
@@ -40,9 +41,9 @@ enum Held {
     Matrix(Matrices),
 }
 
-/// Does every kind of job on a pool of threads of its own; jobs in flight share the pool.
+/// Does every kind of job on threads of its own; jobs in flight share them.
 pub struct CpuEngine {
-    pool: ThreadPool,
+    threads: Threads,
     instructions: Instructions,
     limits: Limits,
     next_buffer: AtomicU64,
@@ -95,22 +96,28 @@ impl CpuEngine {
     /// # Panics
     /// If the system does not give that many threads.
     pub fn with_limits(threads: usize, instructions: Instructions, limits: Limits) -> Self {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads.max(1))
-            .thread_name(|i| format!("millrace-cpu-{i}"))
-            .build()
-            .expect("the system gives threads");
-        Self {
-            pool,
+        Self::lanes(threads, 1, instructions, limits).pop().expect("one at least")
+    }
+
+    /// As [`CpuEngine::with_limits`], for several proofs in flight: so many engines, though no more than threads, of which each does the jobs of one proof at a time. They share the threads:
+    /// a job runs on its engine's share, or on all while no other has a job. They also share tables, and memory that jobs leave.
+    ///
+    /// # Panics
+    /// If the system does not give that many threads, twice as many for more than one engine.
+    pub fn lanes(threads: usize, lanes: usize, instructions: Instructions, limits: Limits) -> Vec<Self> {
+        let (plans, store) = (Arc::<ntt::Plans>::default(), Arc::<Store>::default());
+        let engine = |threads| Self {
+            threads,
             instructions,
             limits,
             next_buffer: AtomicU64::new(0),
             held: RwLock::default(),
             tickets: Tickets::default(),
-            plans: Arc::default(),
-            store: Arc::default(),
+            plans: plans.clone(),
+            store: store.clone(),
             window_bits: None,
-        }
+        };
+        Threads::new(threads, lanes).into_iter().map(engine).collect()
     }
 
     /// The same with windows of so many bits, 2 to 16, in all sums of 160 points or more: for measuring which are the best.
@@ -122,9 +129,9 @@ impl CpuEngine {
         Self { window_bits: Some(bits), ..self }
     }
 
-    /// Number of threads.
+    /// Number of threads that a job gets at most.
     pub fn threads(&self) -> usize {
-        self.pool.current_num_threads()
+        self.threads.count()
     }
 
     /// The instructions that its kernels use.
@@ -355,7 +362,7 @@ impl Engine for CpuEngine {
         }
         let work = self.prepare(job)?;
         let (ticket, slot) = self.tickets.open();
-        self.pool.spawn(move || {
+        self.threads.spawn(move || {
             // A panic is a bug of ours; it must not take the process or the waiting thread with it.
             let value = catch_unwind(AssertUnwindSafe(|| match slot.cancel.is_cancelled() {
                 true => Err(EngineError::Cancelled),

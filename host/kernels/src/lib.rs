@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod engine;
+mod lanes;
 mod limits;
 mod msm;
 mod ntt;

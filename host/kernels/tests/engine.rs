@@ -129,3 +129,29 @@ fn limits_change_no_answer() {
         }
     }
 }
+
+/// Of two lanes each is fed by two threads: jobs run on one thread of two or on both, with memory and tables that both lanes share.
+#[test]
+fn lanes_give_the_same_answers_side_by_side() {
+    let case = large_msm();
+    let lanes = CpuEngine::lanes(2, 2, Instructions::best(), Limits::NONE);
+    assert_eq!(lanes.len(), 2);
+    let sum = |engine: &dyn Engine| {
+        let bases = engine.load(case.resident.clone()).unwrap();
+        let scalars = case.scalars.clone().into();
+        run(engine, Job::Msm { group: Group::G1, bases, range: 0..1 << 16, scalars }).unwrap()
+    };
+    let expected = sum(&OracleEngine::new());
+    thread::scope(|scope| {
+        for lane in &lanes {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    for _ in 0..3 {
+                        assert_eq!(sum(lane), expected);
+                        assert!(run(lane, small()).is_ok());
+                    }
+                });
+            }
+        }
+    });
+}

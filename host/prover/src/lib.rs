@@ -17,11 +17,13 @@ mod blinding;
 mod error;
 mod load;
 mod memory;
+mod pages;
 mod placement;
 mod plan;
 mod prove;
 mod quotient;
 mod report;
+mod seats;
 
 pub use blame::{Blame, BucketFn, FaultPlace};
 pub use blinding::{Blinding, Randomness};

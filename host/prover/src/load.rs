@@ -3,46 +3,12 @@
 use std::sync::Arc;
 
 use millrace_groth16::{KeyPart, PreparedKey, ProvingKey};
-use millrace_job::{
-    CancelToken, EngineSet, EngineSlot, Event, Group, JobKind, Lent, Observer, Placed, Resident, SparseRows,
+use millrace_job::{CancelToken, EngineSet, EngineSlot, Group, JobKind, Lent, Placed, Resident, SparseRows};
+
+use crate::{
+    LoadError, Placement,
+    pages::{self, Pages},
 };
-
-use crate::{LoadError, Placement};
-
-/// The key's parts, and how the labels begin of the jobs that read them.
-const PARTS: [(KeyPart, &str); 9] = [
-    (KeyPart::Coefficients, "rows"),
-    (KeyPart::RowEnds, "rows"),
-    (KeyPart::Terms, "rows"),
-    (KeyPart::Values, "rows"),
-    (KeyPart::A, "msm A"),
-    (KeyPart::B1, "msm B1"),
-    (KeyPart::B2, "msm B2"),
-    (KeyPart::L, "msm L"),
-    (KeyPart::H, "msm H"),
-];
-
-/// Has the pages of a key in memory from when the job begins that reads them until it has ended, so that a proof does not have all of it in memory at a time.
-pub(crate) struct Releasing<'a> {
-    pub(crate) key: &'a ProvingKey,
-    pub(crate) told: &'a dyn Observer,
-}
-
-/// The parts that a job reads.
-fn parts_of(label: &str) -> impl Iterator<Item = KeyPart> {
-    PARTS.into_iter().filter(move |(_, job)| label.starts_with(job)).map(|(part, _)| part)
-}
-
-impl Observer for Releasing<'_> {
-    fn event(&self, event: &Event<'_>) {
-        match event {
-            Event::JobStarted { label, .. } => parts_of(label).for_each(|part| self.key.populate(part)),
-            Event::JobDone { label, .. } => parts_of(label).for_each(|part| self.key.release(part)),
-            _ => {}
-        }
-        self.told.event(event);
-    }
-}
 
 /// A key that was checked (point by point, or by its digests if it was imported) and whose bases are on the engines that will need them.
 ///
@@ -57,12 +23,21 @@ pub struct LoadedKey {
     pub(crate) b2: Arc<Placed>,
     pub(crate) l: Arc<Placed>,
     pub(crate) h: Arc<Placed>,
+    /// Who reads its pages.
+    pub(crate) pages: Pages,
 }
 
 impl LoadedKey {
     /// The key.
     pub fn key(&self) -> &ProvingKey {
         &self.key
+    }
+
+    /// The same, of which pages stay in memory between the jobs that read them: for who proves again and again, and has memory for all of the key.
+    #[must_use]
+    pub fn in_memory(mut self) -> Self {
+        self.pages.stay = true;
+        self
     }
 
     /// Checks the key ([`ProvingKey::check`]) and sends its bases to engines meanwhile.
@@ -82,6 +57,7 @@ impl LoadedKey {
             b2: placed(Resident::G2(lent(&key, KeyPart::B2))),
             l: placed(Resident::G1(lent(&key, KeyPart::L))),
             h: placed(Resident::G1(lent(&key, KeyPart::H))),
+            pages: Pages::default(),
             verifying: key.verifying_key().prepare().map_err(LoadError::Verifying)?,
             key,
         };
@@ -90,7 +66,7 @@ impl LoadedKey {
         // A bad point may also have made an engine refuse; the key's own error says more.
         checked?;
         sent?;
-        PARTS.into_iter().for_each(|(part, _)| loaded.key.release(part));
+        pages::release_all(&loaded.key);
         Ok(loaded)
     }
 

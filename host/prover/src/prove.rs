@@ -17,8 +17,9 @@ use crate::{
     Randomness, Share,
     assemble::assemble,
     blame,
-    load::Releasing,
+    pages::Reading,
     plan::{Assembly, Planner},
+    seats::Seats,
 };
 
 /// How a prover uses its engines.
@@ -53,6 +54,9 @@ pub struct Prover {
     set: Arc<EngineSet>,
     options: ProverOptions,
     rates: Rates,
+    /// The same for each other engine of the set that does whole proofs as well as the first, and how many proofs each has.
+    lanes: Vec<Prover>,
+    seats: Seats,
 }
 
 impl Prover {
@@ -64,15 +68,28 @@ impl Prover {
         for slot in [options.trusted, options.placement.device()] {
             assert!(slot.0 < set.len(), "no engine in slot {}", slot.0);
         }
-        Self { set, options, rates: Rates::default() }
+        Self { set, options, rates: Rates::default(), lanes: Vec::new(), seats: Seats::new(1) }
     }
 
     /// A prover with one engine, which does every kind of job and is believed: nothing is tried again or judged by another.
     pub fn alone(engine: Arc<dyn Engine>) -> Self {
-        let trusted = EngineSlot(0);
-        let placement = Placement::On(trusted);
-        let options = ProverOptions { placement, trusted, fallback: false, retries: 0, buckets: None };
-        Self::new(EngineSet::new(vec![engine]), options)
+        Self::lanes(vec![engine])
+    }
+
+    /// A prover for as many proofs in flight as there are engines, which are alike: each does every kind of job and is believed, and a proof is made by the one that has the fewest.
+    ///
+    /// # Panics
+    /// Without an engine.
+    pub fn lanes(engines: Vec<Arc<dyn Engine>>) -> Self {
+        let set = EngineSet::new(engines);
+        let on = |slot| {
+            let placement = Placement::On(slot);
+            let options =
+                ProverOptions { placement, trusted: slot, fallback: false, retries: 0, buckets: None };
+            Self::new(set.clone(), options)
+        };
+        let lanes = set.slots().skip(1).map(on).collect();
+        Self { lanes, seats: Seats::new(set.len()), ..on(EngineSlot(0)) }
     }
 
     /// The engines.
@@ -111,8 +128,22 @@ impl Prover {
         observer: &dyn Observer,
         cancel: &CancelToken,
     ) -> Result<Proved, ProveError> {
+        let seat = self.seats.take();
+        let lane = seat.index.checked_sub(1).map_or(self, |other| &self.lanes[other]);
+        lane.prove_here(key, witness, r1cs, randomness, observer, cancel)
+    }
+
+    fn prove_here(
+        &self,
+        key: &LoadedKey,
+        witness: &Witness,
+        r1cs: Option<&R1cs>,
+        randomness: &Randomness,
+        observer: &dyn Observer,
+        cancel: &CancelToken,
+    ) -> Result<Proved, ProveError> {
         let began = Instant::now();
-        let observer: &dyn Observer = &Releasing { key: &key.key, told: observer };
+        let observer: &dyn Observer = &Reading::new(key, observer);
         let header = key.key.header();
         let (expected, got) = (header.n_vars as usize, witness.len());
         let publics = witness.publics(header.n_public as usize).filter(|_| expected == got);

@@ -8,10 +8,11 @@ use common::{
     CIRCUITS, Circuit, DEVICE, Device, Fault, TRUSTED, assert_equal, chain, expected, options, prove, prover,
     vectors,
 };
+use millrace_bn254::backend::Instructions;
 use millrace_job::{CancelToken, Engine, Fleet, JobKind};
-use millrace_kernels::CpuEngine;
+use millrace_kernels::{CpuEngine, Limits};
 use millrace_oracle::OracleEngine;
-use millrace_prover::{Placement, ProveError, Proved, Randomness, Share};
+use millrace_prover::{LoadedKey, Placement, ProveError, Proved, Prover, Randomness, Share};
 
 fn all_equal(placement: Placement, device: impl Fn() -> Arc<dyn Engine>, check: impl Fn(&str, &Proved)) {
     let Some(folder) = vectors() else { return };
@@ -38,6 +39,42 @@ fn the_cpu_gives_the_oracles_proof() {
             assert_eq!((sums, quotients, proved.report.jobs.len()), (5, 1, 7), "{name}");
         },
     );
+}
+
+/// Three proofs of each of three witnesses at a time on two lanes, which share tables and memory; jobs run on two threads or on four, as it comes.
+#[test]
+fn proofs_in_flight_are_the_same_as_alone() {
+    let circuits: Vec<_> = [9, 10, 11].map(chain).into();
+    let alone = Prover::alone(Arc::new(OracleEngine::new()));
+    let lanes = CpuEngine::lanes(4, 2, Instructions::best(), Limits::NONE).into_iter();
+    let flying = Prover::lanes(lanes.map(|lane| Arc::new(lane) as Arc<dyn Engine>).collect());
+    let prove = |prover: &Prover, key: &LoadedKey, witness| {
+        let seed = Randomness::Seed(common::SEED);
+        prover.prove(key, witness, None, &seed, &(), &CancelToken::default()).unwrap()
+    };
+    for stays in [false, true] {
+        std::thread::scope(|scope| {
+            for (key, witness) in &circuits {
+                let (alone, flying, prove) = (&alone, &flying, &prove);
+                scope.spawn(move || {
+                    let expected = prove(alone, &alone.load(key.clone()).unwrap(), witness);
+                    let loaded = flying.load(key.clone()).unwrap();
+                    let loaded = if stays { loaded.in_memory() } else { loaded };
+                    std::thread::scope(|scope| {
+                        let proofs: Vec<_> =
+                            (0..3).map(|_| scope.spawn(|| prove(flying, &loaded, witness))).collect();
+                        for proof in proofs {
+                            let proved = proof.join().unwrap();
+                            assert_eq!(
+                                (proved.proof, proved.publics),
+                                (expected.proof, expected.publics.clone())
+                            );
+                        }
+                    });
+                });
+            }
+        });
+    }
 }
 
 #[test]

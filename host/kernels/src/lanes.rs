@@ -1,0 +1,136 @@
+//! Threads, and how proofs in flight share them.
+//!
+//! Where several proofs are in flight, each has a lane: a share of the threads, on which its jobs run. A thread that waits for its part of a job then takes up work of the
+//! same proof, and a job is cut for as many threads as it gets. Jobs of a lane beside which no other has any run on all threads, so that one proof alone
+//! is as fast as on an engine without lanes, and the end of the last one of several too.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+/// The threads of all lanes.
+struct Lanes {
+    all: ThreadPool,
+    /// None where there is one lane.
+    shares: Vec<ThreadPool>,
+}
+
+/// Jobs in flight of each lane.
+type InFlight = Arc<Mutex<Vec<usize>>>;
+
+/// One lane's way to the threads.
+pub(crate) struct Threads {
+    lanes: Arc<Lanes>,
+    in_flight: InFlight,
+    lane: usize,
+}
+
+fn lock(in_flight: &InFlight) -> MutexGuard<'_, Vec<usize>> {
+    in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn pool(threads: usize, name: &'static str) -> ThreadPool {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(move |i| format!("{name}-{i}"))
+        .build()
+        .expect("the system gives threads")
+}
+
+impl Threads {
+    /// So many threads, at least one, for `lanes` lanes: of these no more than threads, and at least one.
+    ///
+    /// # Panics
+    /// If the system does not give that many threads.
+    pub(crate) fn new(threads: usize, lanes: usize) -> Vec<Self> {
+        let threads = threads.max(1);
+        let count = lanes.clamp(1, threads);
+        let share = |lane| threads / count + usize::from(lane < threads % count);
+        let shares = match count {
+            1 => Vec::new(),
+            _ => (0..count).map(|lane| pool(share(lane), "millrace-lane")).collect(),
+        };
+        let lanes = Arc::new(Lanes { all: pool(threads, "millrace-cpu"), shares });
+        let in_flight = InFlight::new(Mutex::new(vec![0; count]));
+        (0..count).map(|lane| Self { lanes: lanes.clone(), in_flight: in_flight.clone(), lane }).collect()
+    }
+
+    /// Threads that a job gets at most.
+    pub(crate) fn count(&self) -> usize {
+        self.lanes.all.current_num_threads()
+    }
+
+    /// Begins a job: on all threads, or on the lane's own while another lane has one.
+    pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
+        let (pool, here) = self.enter();
+        pool.spawn(move || {
+            job();
+            drop(here);
+        });
+    }
+
+    fn enter(&self) -> (&ThreadPool, Here) {
+        let mut in_flight = lock(&self.in_flight);
+        let alone = in_flight.iter().enumerate().all(|(lane, jobs)| lane == self.lane || *jobs == 0);
+        in_flight[self.lane] += 1;
+        let own = self.lanes.shares.get(self.lane).filter(|_| !alone);
+        let here = Here { in_flight: self.in_flight.clone(), lane: self.lane };
+        (own.unwrap_or(&self.lanes.all), here)
+    }
+}
+
+/// A job in flight of a lane.
+struct Here {
+    in_flight: InFlight,
+    lane: usize,
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        lock(&self.in_flight)[self.lane] -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Threads;
+
+    fn threads_of_a_job(lane: &Threads) -> (usize, super::Here) {
+        let (pool, here) = lane.enter();
+        (pool.current_num_threads(), here)
+    }
+
+    #[test]
+    fn a_lane_has_all_threads_while_it_is_alone_and_its_share_beside_another() {
+        let lanes = Threads::new(5, 2);
+        assert_eq!(lanes.iter().map(Threads::count).collect::<Vec<_>>(), [5, 5]);
+        let (first, of_first) = threads_of_a_job(&lanes[0]);
+        let (second, of_second) = threads_of_a_job(&lanes[1]);
+        let (third, of_third) = threads_of_a_job(&lanes[0]);
+        assert_eq!([first, second, third], [5, 2, 3]);
+        drop((of_first, of_third));
+        let (fourth, of_fourth) = threads_of_a_job(&lanes[1]);
+        assert_eq!(fourth, 5, "the other lane is empty again");
+        drop((of_second, of_fourth));
+        assert_eq!(threads_of_a_job(&lanes[0]).0, 5);
+    }
+
+    #[test]
+    fn there_are_no_more_lanes_than_threads_and_at_least_one() {
+        for (threads, wanted, lanes) in [(0, 0, 1), (1, 4, 1), (2, 4, 2), (64, 3, 3), (4, 1, 1)] {
+            assert_eq!(Threads::new(threads, wanted).len(), lanes, "{threads} threads, {wanted} lanes");
+        }
+    }
+
+    #[test]
+    fn a_job_that_panics_leaves_its_lane() {
+        let lanes = Threads::new(2, 2);
+        let (_, here) = lanes[0].enter();
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _here = here;
+            panic!("on purpose");
+        }));
+        assert!(caught.is_err());
+        assert_eq!(threads_of_a_job(&lanes[1]).0, 2);
+    }
+}

@@ -1,0 +1,54 @@
+//! Which engine a proof gets, where each of several does whole proofs.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Proofs in flight on each of several engines.
+pub(crate) struct Seats(Mutex<Vec<usize>>);
+
+/// A proof in flight; it ends when this goes.
+pub(crate) struct Seat<'a> {
+    all: &'a Seats,
+    /// The engine.
+    pub(crate) index: usize,
+}
+
+impl Seats {
+    /// So many engines, at least one, without proofs.
+    pub(crate) fn new(engines: usize) -> Self {
+        Self(Mutex::new(vec![0; engines.max(1)]))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a proof where there are fewest.
+    pub(crate) fn take(&self) -> Seat<'_> {
+        let mut proofs = self.lock();
+        let index = (0..proofs.len()).min_by_key(|index| proofs[*index]).unwrap_or(0);
+        proofs[index] += 1;
+        Seat { all: self, index }
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        self.all.lock()[self.index] -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seats;
+
+    #[test]
+    fn proofs_go_where_there_are_fewest() {
+        let seats = Seats::new(2);
+        let (first, second, third) = (seats.take(), seats.take(), seats.take());
+        assert_eq!([first.index, second.index, third.index], [0, 1, 0]);
+        drop(second);
+        assert_eq!(seats.take().index, 1);
+        drop((first, third));
+        assert_eq!(seats.take().index, 0);
+    }
+}
