@@ -340,7 +340,7 @@ pub(crate) struct BenchArgs {
     /// Proofs in flight for `--throughput` (2 unless told).
     #[arg(long, value_name = "N", requires = "throughput")]
     pub(crate) in_flight: Option<usize>,
-    /// Most memory that the CPU engine may take for a proof, like 300MiB (needs `--proof`).
+    /// Most memory that the CPU engine may take for a proof, or with `--throughput` for all that are in flight, like 300MiB (needs `--proof`).
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes, requires = "proof")]
     pub(crate) max_memory: Option<u64>,
     /// log₂ of the sizes of MSMs and transforms.
@@ -458,6 +458,8 @@ pub(crate) enum CpuPart {
     Scalar,
     /// Two proofs in flight.
     Flight,
+    /// Whole processes, arkworks' and snarkjs' beside ours.
+    Processes,
     /// Key and memory.
     Memory,
 }
@@ -477,6 +479,9 @@ pub(crate) struct FiguresArgs {
     /// A key and its witness for whole proofs.
     #[arg(long, num_args = 2, value_names = ["ZKEY", "WTNS"])]
     pub(crate) proof: Vec<PathBuf>,
+    /// What `processes` runs as arkworks' process: reads both files, proves once, prints the seconds of the proof.
+    #[arg(long, num_args = 2, value_names = ["ZKEY", "WTNS"], hide = true)]
+    pub(crate) arkworks_once: Vec<PathBuf>,
 }
 
 #[cfg(test)]

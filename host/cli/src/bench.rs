@@ -8,9 +8,10 @@ use millrace_kernels::CpuEngine;
 
 use crate::{
     args::BenchArgs,
-    device::{self, OpenOptions, Opened},
+    device::{self, DeviceName, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
-    input, memory,
+    input,
+    memory::{self, Flight, Watch},
     output::say,
 };
 
@@ -24,17 +25,24 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     if args.runs == 0 || args.sizes.iter().any(|log_n| !(1..=24).contains(log_n)) {
         return Err(Failure::new(Code::Usage, "expected at least one run and sizes of 2^1..2^24"));
     }
-    let budget = match (&args.proof, args.max_memory) {
-        (Some(files), Some(most)) => Some(memory::budget(&input::key(&files[0])?, Some(most), true)?),
+    let in_flight = args.throughput.then(|| args.in_flight.unwrap_or(DEFAULT_IN_FLIGHT));
+    let flight = Flight { in_flight: in_flight.unwrap_or(1), again: true };
+    let budget = match &args.proof {
+        Some(files) if args.devices.contains(&DeviceName::Cpu) => {
+            Some(memory::budget(&input::key(&files[0])?, args.max_memory, flight)?)
+        }
+        _ if args.max_memory.is_some() => {
+            return Err(Failure::new(Code::Usage, "--max-memory expects cpu among --devices"));
+        }
         _ => None,
     };
     if let Some(budget) = &budget {
-        say!("memory of a proof on cpu: {budget}");
+        say!("memory of {} on cpu: {budget}", proofs::in_words(flight.in_flight));
     }
     let opened: Vec<Opened> = args
         .devices
         .iter()
-        .map(|name| device::open(name, OpenOptions { budget, ..OpenOptions::default() }))
+        .map(|name| device::open(name, OpenOptions { budget, in_flight, ..OpenOptions::default() }))
         .collect::<Result<_, _>>()?;
     let engines: Vec<_> = opened.iter().map(|o| o.engine.clone()).collect();
     let told = |s: &measure::Sample| {
@@ -46,10 +54,16 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     if let Some(files) = &args.proof {
         let (key, witnesses) = (&files[0], &files[1..]);
         samples.extend(proofs::time(&opened, key, &witnesses[0], args.runs, &told)?);
-        let lanes = args.in_flight.unwrap_or(DEFAULT_IN_FLIGHT);
-        for device in opened.iter().filter(|_| args.throughput) {
+        let flights =
+            in_flight.into_iter().flat_map(|lanes| opened.iter().map(move |device| (device, lanes)));
+        for (device, lanes) in flights {
+            // What others leave behind is none of the proofs'.
+            let watch = (device.is_cpu() && opened.len() == 1).then(Watch::begin);
             let new = proofs::throughput(device, key, witnesses, lanes, args.runs, &told)?;
             say!("{}", report::throughput_line(&new));
+            if let Some(taken) = watch.and_then(Watch::end) {
+                say!("memory taken meanwhile: {taken} bytes");
+            }
             samples.extend(new);
         }
     }

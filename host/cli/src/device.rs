@@ -8,7 +8,7 @@ use std::sync::Arc;
 use millrace_bn254::backend::{self, Instructions};
 use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
 use millrace_job::Engine;
-use millrace_kernels::CpuEngine;
+use millrace_kernels::{CpuEngine, Limits};
 use millrace_model::{Drill, Fault, JobClass, ModelConfig, ModelDevice, Trigger, drilled};
 use millrace_oracle::OracleEngine;
 use millrace_pcie::{Function, VfioAccess, VfioOptions, open_vfio, vfio_user::open_vfio_user};
@@ -40,6 +40,11 @@ impl Opened {
         !matches!(self.behind, Behind::Cpu)
     }
 
+    /// Whether it is the CPU engine, or one that stands for it.
+    pub(crate) fn is_cpu(&self) -> bool {
+        !self.is_device() && self.engine.name() == DeviceName::Cpu.to_string()
+    }
+
     /// Whether the (first) device says that its multiplier is a behavioural one.
     pub(crate) fn is_behavioural(&self) -> bool {
         match &self.behind {
@@ -64,6 +69,8 @@ impl Behind {
 pub(crate) struct Opened {
     /// The engine. Dropped before what is behind it.
     pub(crate) engine: Arc<dyn Engine>,
+    /// For further proofs in flight: engines like it, which share its threads. None where proofs share the engine.
+    pub(crate) lanes: Vec<Arc<dyn Engine>>,
     /// The same, where it is one driver; a fleet alone holds its drivers, so that it can let go of them.
     pub(crate) driver: Option<Arc<DeviceEngine>>,
     /// The device.
@@ -88,6 +95,8 @@ pub(crate) struct OpenOptions {
     pub(crate) drill: Option<Drill>,
     /// What the CPU engine may take; else as much as makes it fast.
     pub(crate) budget: Option<Budget>,
+    /// Proofs in flight, where there are several: the CPU's threads are shared among them.
+    pub(crate) in_flight: Option<usize>,
 }
 
 fn with_driver(mut function: Function, behind: Behind, options: OpenOptions) -> Result<Opened, Failure> {
@@ -101,11 +110,11 @@ fn with_driver(mut function: Function, behind: Behind, options: OpenOptions) -> 
         (function, trigger) = (other, Some(begins));
     }
     let driver = Arc::new(DeviceEngine::open(function, config).or_fail(Code::DeviceOpen)?);
-    Ok(Opened { engine: driver.clone(), driver: Some(driver), behind, trigger })
+    Ok(Opened { engine: driver.clone(), lanes: Vec::new(), driver: Some(driver), behind, trigger })
 }
 
 fn without_driver(engine: Arc<dyn Engine>) -> Opened {
-    Opened { engine, driver: None, behind: Behind::Cpu, trigger: None }
+    Opened { engine, lanes: Vec::new(), driver: None, behind: Behind::Cpu, trigger: None }
 }
 
 /// The PCIe function of a device, and what is behind it.
@@ -147,10 +156,12 @@ pub(crate) fn open(name: &DeviceName, options: OpenOptions) -> Result<Opened, Fa
             let instructions = Instructions::from_env()
                 .map_err(|e| Failure::new(Code::Usage, format!("{}: {e}", backend::VARIABLE)))?;
             tracing::info!(backend = instructions.name(), "CPU kernels");
-            Ok(without_driver(Arc::new(match options.budget {
-                Some(budget) => memory::engine(&budget, instructions),
-                None => CpuEngine::default(),
-            })))
+            let limits = options.budget.map_or(Limits::NONE, |budget| budget.limits);
+            let threads = options.budget.map_or_else(memory::threads, |budget| budget.threads);
+            let lanes = CpuEngine::lanes(threads, options.in_flight.unwrap_or(1), instructions, limits);
+            let mut engines = lanes.into_iter().map(|lane| Arc::new(lane) as Arc<dyn Engine>);
+            let first = engines.next().expect("one lane at least");
+            Ok(Opened { lanes: engines.collect(), ..without_driver(first) })
         }
         DeviceName::CpuOracle => Ok(without_driver(Arc::new(OracleEngine::new()))),
         DeviceName::Model => {

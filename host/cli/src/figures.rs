@@ -9,6 +9,7 @@ mod kernels;
 mod key;
 mod memory;
 mod pcie;
+mod processes;
 mod rollup;
 mod scalar;
 
@@ -84,6 +85,9 @@ impl Sheet {
 }
 
 pub(crate) fn run(args: &FiguresArgs) -> Result<(), Failure> {
+    if let [key, witness] = args.arkworks_once.as_slice() {
+        return processes::arkworks_once(key, witness);
+    }
     let mut sheet = Sheet { missed: 0 };
     if args.part.is_some() && args.group != FigureGroup::Cpu {
         return Err(Failure::new(Code::Usage, "--part is of the group cpu alone"));

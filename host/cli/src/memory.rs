@@ -1,10 +1,12 @@
-//! What a proof on the CPU takes of memory: told before it begins, and kept within what the user allows.
+//! What proofs on the CPU take of memory: told before they begin, and kept within what the user allows.
 
-use millrace_bn254::backend::Instructions;
+mod watch;
+
 use millrace_groth16::ProvingKey;
 use millrace_kernels::Limits;
 use millrace_prover::{WorkingMemory, proof_bytes};
 
+pub(crate) use self::watch::{Watch, kilobytes};
 use crate::exit::{Code, Failure};
 
 /// What the process has before and beside a proof: code's own data, pools, the verifying key prepared for pairings.
@@ -12,11 +14,22 @@ const PROCESS_BYTES: u64 = 6 << 20;
 /// Stack and the allocator's share of a thread.
 const THREAD_BYTES: u64 = 1 << 20;
 
-/// What a proof may take, and how the CPU engine keeps within it.
+/// What proofs are made for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flight {
+    /// Proofs at a time, at least one.
+    pub(crate) in_flight: usize,
+    /// Whether others may follow: only then is memory left to them, and tables.
+    pub(crate) again: bool,
+}
+
+/// What proofs may take together, and how the CPU engine keeps within it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     /// For the engine.
     pub(crate) limits: Limits,
+    /// Threads of the engine: fewer than there are where their buckets would be too much.
+    pub(crate) threads: usize,
     /// Upper bound of the memory that no file stands behind.
     pub(crate) anonymous_bytes: u64,
     /// The mapped key, of which pages are in memory only while they are used.
@@ -31,46 +44,64 @@ impl std::fmt::Display for Budget {
             "at most {} MiB, beside the mapped key's {} MiB",
             mib(self.anonymous_bytes),
             mib(self.key_bytes)
-        )
+        )?;
+        if self.threads < threads() { write!(f, ", on {} threads", self.threads) } else { Ok(()) }
     }
 }
 
-/// Threads of the CPU engine.
-fn threads() -> usize {
+/// Threads of the CPU engine, where memory does not limit them.
+pub(crate) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, Into::into)
 }
 
-fn bytes(key: &ProvingKey, limits: Limits) -> u64 {
-    let threads = threads();
-    let of_job = |kind: &_| limits.working_bytes(kind, threads);
+/// One proof has all threads, and each beside it a share of them.
+fn bytes(key: &ProvingKey, limits: Limits, in_flight: usize, threads: usize) -> u64 {
+    let lanes = in_flight.clamp(1, threads);
     let log_n = key.header().domain_size.ilog2();
     // A proof needs two tables, one after the other.
     let table = Limits::table_bytes(log_n);
     let (tables, tables_kept) = if limits.keep_tables { (2 * table, 2 * table) } else { (table, 0) };
     let kept = key.header().n_vars.min(key.header().domain_size) as usize <= limits.kept_values;
-    let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, kept, tables, tables_kept };
-    proof_bytes(key, &engine) + PROCESS_BYTES + threads as u64 * THREAD_BYTES
+    let proof = |threads, tables, tables_kept| {
+        let of_job = |kind: &_| limits.working_bytes(kind, threads);
+        let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, kept, tables, tables_kept };
+        proof_bytes(key, &engine)
+    };
+    let first = proof(threads, tables, tables_kept);
+    // Tables that stay serve all.
+    let beside = proof(threads.div_ceil(lanes), if limits.keep_tables { 0 } else { table }, 0);
+    let pools = if lanes > 1 { 2 * threads } else { threads };
+    first + (in_flight - 1) as u64 * (beside + THREAD_BYTES) + PROCESS_BYTES + pools as u64 * THREAD_BYTES
 }
 
-/// The fastest way to prove with `key` that takes no more than `most_bytes`. Only where another proof may follow (`again`) is memory left to it, and tables.
-pub(crate) fn budget(key: &ProvingKey, most_bytes: Option<u64>, again: bool) -> Result<Budget, Failure> {
+/// The fastest way to prove with `key` that takes no more than `most_bytes`, all proofs in flight together.
+pub(crate) fn budget(key: &ProvingKey, most_bytes: Option<u64>, flight: Flight) -> Result<Budget, Failure> {
+    let Flight { in_flight, again } = flight;
     let most = most_bytes.unwrap_or(u64::MAX);
     let key_bytes = (**key.bytes()).as_ref().len() as u64;
     let ladder = || {
         let once = |limits| Limits { kept_values: 0, keep_tables: false, ..limits };
         Limits::ladder().map(move |limits| if again { limits } else { once(limits) })
     };
-    let budgets = || ladder().map(|limits| Budget { limits, anonymous_bytes: bytes(key, limits), key_bytes });
+    // All ways with all threads, then with half of them, and so on.
+    let threads =
+        std::iter::successors(Some(threads()), |threads| Some(threads / 2).filter(|half| *half > 0));
+    let budgets = || {
+        threads.clone().flat_map(|threads| {
+            ladder().map(move |limits| {
+                let anonymous_bytes = bytes(key, limits, in_flight, threads);
+                Budget { limits, threads, anonymous_bytes, key_bytes }
+            })
+        })
+    };
     budgets().find(|budget| budget.anonymous_bytes <= most).ok_or_else(|| {
         let least = budgets().map(|budget| budget.anonymous_bytes).min().unwrap_or(0);
-        let message = format!("--max-memory: a proof with this key takes at least {least} bytes, got {most}");
-        Failure::new(Code::Usage, message)
+        let what = match in_flight {
+            1 => "a proof with this key takes".to_owned(),
+            many => format!("{many} proofs at a time with this key take"),
+        };
+        Failure::new(Code::Usage, format!("--max-memory: {what} at least {least} bytes, got {most}"))
     })
-}
-
-/// The CPU engine within the budget.
-pub(crate) fn engine(budget: &Budget, instructions: Instructions) -> millrace_kernels::CpuEngine {
-    millrace_kernels::CpuEngine::with_limits(threads(), instructions, budget.limits)
 }
 
 /// A number of bytes as people write it: 300MiB, 2GiB, 500MB, 1000000.

@@ -16,7 +16,8 @@ use crate::{
     args::{ProveArgs, Split},
     device::{self, DeviceName, OpenOptions, Opened},
     exit::{Code, Failure},
-    input, memory,
+    input,
+    memory::{self, Flight},
     output::{Outputs, tell},
     progress::Progress,
     report::{self, DeviceFacts},
@@ -53,11 +54,12 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     }
     let budget = match args.device {
         DeviceName::Cpu if args.with.is_empty() => {
-            Some(memory::budget(&key, args.max_memory, args.repeat > 1)?)
+            Some(memory::budget(&key, args.max_memory, Flight { in_flight: 1, again: args.repeat > 1 })?)
         }
         _ if args.max_memory.is_none() => None,
         _ => {
-            let message = format!("--max-memory expects --device cpu, got {}", args.device);
+            let with = args.with.iter().map(|device| format!(" --with {device}")).collect::<String>();
+            let message = format!("--max-memory expects --device cpu alone, got {}{with}", args.device);
             return Err(Failure::new(Code::Usage, message));
         }
     };
@@ -84,7 +86,10 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     let progress = progress(args, &opened, traced.clone());
     let started = Instant::now();
     progress.step("loading the key");
-    let loaded = prover.load_or_cancel(key, cancel).map_err(load_failure)?;
+    let mut loaded = prover.load_or_cancel(key, cancel).map_err(load_failure)?;
+    if args.repeat > 1 && args.max_memory.is_none() {
+        loaded = loaded.in_memory();
+    }
     let load_seconds = started.elapsed().as_secs_f64();
     let once = || prover.prove(&loaded, &witness, r1cs.as_ref(), &randomness, &progress, cancel);
     let mut proved = once();
@@ -157,6 +162,10 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
 
 /// A prover whose trusted engine is the CPU, or the device itself where that is one.
 pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> Prover {
+    if !opened.lanes.is_empty() {
+        let engines = [&opened.engine].into_iter().chain(&opened.lanes).cloned();
+        return Prover::lanes(engines.collect());
+    }
     let (engines, device, trusted): (Vec<Arc<dyn Engine>>, _, _) = match opened.is_device() {
         true => (vec![opened.engine.clone(), Arc::new(CpuEngine::default())], EngineSlot(0), EngineSlot(1)),
         false => (vec![opened.engine.clone()], EngineSlot(0), EngineSlot(0)),

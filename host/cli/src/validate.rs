@@ -186,7 +186,7 @@ fn record(args: &ValidateArgs, case: &Case, folder: &Path) -> Result<String, Fai
     let inject_wrong = args.inject_wrong.map(|_| 0);
     let device = device::open(
         &args.device,
-        OpenOptions { record: true, inject_wrong, one_at_a_time: true, drill, budget: None },
+        OpenOptions { record: true, inject_wrong, one_at_a_time: true, drill, ..OpenOptions::default() },
     )?;
     let verdict = judge::judge(&subject(&device, inject_wrong), &case.input);
     let recording = device.behind.simulation().and_then(|simulation| simulation.recording());

@@ -33,6 +33,59 @@ fn proof(key: &Path, witness: &Path, most: Option<u64>, times: u32) -> (u64, u64
     (report["memory_bytes_at_most"].as_u64().expect("announced"), taken, out.read("proof.json"))
 }
 
+/// Proofs in flight by `bench` and returns (announced, taken), as it says, in bytes; what is announced is told in MiB, rounded up.
+fn flight(key: &Path, witness: &Path, in_flight: &str, most: Option<u64>) -> (u64, u64) {
+    let job = Job::new();
+    let (out, most) = (job.path("report"), most.map(|most| most.to_string()));
+    let mut args = vec!["bench", "--devices", "cpu", "--sizes", "2", "--runs", "2", "--throughput"];
+    args.extend(["--in-flight", in_flight, "--out", &out]);
+    args.extend(most.iter().flat_map(|most| ["--max-memory", most]));
+    args.extend(["--proof", key.to_str().expect("UTF-8"), witness.to_str().expect("UTF-8")]);
+    let said = ok(&args);
+    let number = |line: &str, before: &str| {
+        let line = said.lines().find(|l| l.starts_with(line)).unwrap_or_else(|| panic!("{line} in {said}"));
+        let words: Vec<_> = line.split_ascii_whitespace().collect();
+        let at = words.iter().position(|word| *word == before).expect("its unit");
+        words[at - 1].parse::<u64>().expect("a number")
+    };
+    let announced = number(&format!("memory of {in_flight} proofs in flight on cpu: at most"), "MiB,") << 20;
+    (announced, number("memory taken meanwhile:", "bytes"))
+}
+
+#[test]
+fn proofs_in_flight_take_together_no_more_than_is_said() {
+    let job = Job::new();
+    let [zkey, _, witness] = circuit(&job);
+    for in_flight in ["2", "5"] {
+        let (announced, taken) = flight(&zkey, &witness, in_flight, None);
+        println!("{in_flight} in flight: {announced} announced, {taken} taken");
+        assert!(taken <= announced, "{taken} bytes, {announced} announced");
+        let most = announced * 3 / 4;
+        let (less, taken) = flight(&zkey, &witness, in_flight, Some(most));
+        println!("{in_flight} in flight, at most {most}: {less} announced, {taken} taken");
+        assert!(less <= most.next_multiple_of(1 << 20) && taken <= most, "{taken} bytes, {most} allowed");
+    }
+    let out = job.path("report");
+    let [key, witness] = [&zkey, &witness].map(|path| path.to_str().expect("UTF-8"));
+    let line = fails(
+        2,
+        &[
+            "bench",
+            "--throughput",
+            "--in-flight",
+            "9",
+            "--max-memory",
+            "20MiB",
+            "--out",
+            &out,
+            "--proof",
+            key,
+            witness,
+        ],
+    );
+    assert!(line.contains("9 proofs at a time"), "{line}");
+}
+
 #[test]
 fn a_proof_takes_no_more_than_it_says_and_says_no_more_than_it_may() {
     let job = Job::new();

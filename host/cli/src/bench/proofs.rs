@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use millrace_groth16::Witness;
+use millrace_groth16::{Witness, proof_to_json, public_to_json};
 use millrace_job::CancelToken;
 use millrace_prover::{LoadedKey, Prover, Randomness};
 use millrace_rivals::ArkworksKey;
@@ -18,12 +18,30 @@ use crate::{
     prove::{load_failure, prove_failure, prover},
 };
 
+/// So many proofs at a time.
+pub(super) fn in_words(in_flight: usize) -> String {
+    match in_flight {
+        1 => "a proof".to_owned(),
+        many => format!("{many} proofs in flight"),
+    }
+}
+
 const SEED: [u8; 32] = [7; 32];
 
 pub(crate) fn once(prover: &Prover, key: &LoadedKey, witness: &Witness) -> Result<f64, Failure> {
     let started = Instant::now();
     let cancel = CancelToken::default();
     prover.prove(key, witness, None, &Randomness::Seed(SEED), &(), &cancel).map_err(prove_failure)?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// As [`once`], with the witness read from its file and checked, and the proof written as JSON (to memory).
+pub(crate) fn once_from(prover: &Prover, key: &LoadedKey, witness: &Path) -> Result<f64, Failure> {
+    let started = Instant::now();
+    let witness = input::witness(witness)?;
+    let (randomness, cancel) = (Randomness::Seed(SEED), CancelToken::default());
+    let made = prover.prove(key, &witness, None, &randomness, &(), &cancel).map_err(prove_failure)?;
+    std::hint::black_box((proof_to_json(&made.proof), public_to_json(&made.publics)));
     Ok(started.elapsed().as_secs_f64())
 }
 
@@ -43,10 +61,22 @@ impl Rival {
 
     /// Seconds of one proof; the blinding is the one of our runs.
     pub(crate) fn once(&self) -> Result<f64, Failure> {
-        let blinding = Randomness::Seed(SEED).draw().map_err(prove_failure)?;
         let started = Instant::now();
-        self.key.prove(&self.witness, blinding.r, blinding.s).or_fail(Code::BadFile)?;
+        self.prove(&self.witness)?;
         Ok(started.elapsed().as_secs_f64())
+    }
+
+    /// As [`Rival::once`], with the witness read from its file.
+    pub(crate) fn once_from(&self, witness: &Path) -> Result<f64, Failure> {
+        let started = Instant::now();
+        let bytes = std::fs::read(witness).or_fail(Code::BadFile)?;
+        self.prove(&millrace_oracle::Witness::read(&bytes).or_fail(Code::BadFile)?)?;
+        Ok(started.elapsed().as_secs_f64())
+    }
+
+    fn prove(&self, witness: &millrace_oracle::Witness) -> Result<(), Failure> {
+        let blinding = Randomness::Seed(SEED).draw().map_err(prove_failure)?;
+        self.key.prove(witness, blinding.r, blinding.s).or_fail(Code::BadFile).map(drop)
     }
 }
 
@@ -98,7 +128,7 @@ pub(crate) fn throughput(
 ) -> Result<Vec<Sample>, Failure> {
     const PROOFS_A_LANE: usize = 2;
     let prover = prover(opened, None, false);
-    let key = prover.load(input::key(key)?).map_err(load_failure)?;
+    let key = prover.load(input::key(key)?).map_err(load_failure)?.in_memory();
     let witnesses = witnesses.iter().map(|w| input::witness(w)).collect::<Result<Vec<_>, _>>()?;
     let proofs = PROOFS_A_LANE * lanes;
     let flight = |lanes: usize| -> Result<f64, Failure> {

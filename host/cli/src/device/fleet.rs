@@ -86,7 +86,7 @@ pub(crate) fn distinct<'a>(
 pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Result<Opened, Failure> {
     let names = distinct(name, more)?;
     let first_is_behavioural = first.is_behavioural();
-    let Opened { engine, driver, behind, trigger } = first;
+    let Opened { engine, lanes: _, driver, behind, trigger } = first;
     // A card is opened once: only the fleet may hold on to its driver, or it could not be opened again.
     let mut drivers = Drivers::new();
     drivers.extend(driver.as_ref().map(|driver| (name.to_string(), Arc::downgrade(driver))));
@@ -121,7 +121,7 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
         })
     };
     let crew = Crew { behind, first_is_behavioural, stop: Some(stop), ended, thread: Some(thread) };
-    Ok(Opened { engine: fleet, driver: None, behind: Behind::Fleet(crew), trigger })
+    Ok(Opened { engine: fleet, lanes: Vec::new(), driver: None, behind: Behind::Fleet(crew), trigger })
 }
 
 /// The fleet's drivers by name, without holding on to them.

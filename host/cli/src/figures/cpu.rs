@@ -7,14 +7,15 @@ use millrace_prover::Prover;
 use super::{
     Bar, Sheet,
     circuit::{self, Files, Kind},
-    flight, kernels, key, memory, scalar,
+    flight, kernels, key, memory, processes, scalar,
 };
 use crate::{
     args::{CpuPart, FiguresArgs},
-    bench::proofs::{Rival, once},
+    bench::proofs::{Rival, once, once_from},
     device::{self, DeviceName, OpenOptions},
     exit::{Code, Failure, OrFail},
     input,
+    memory::{Flight, budget},
     prove::{load_failure, prover},
 };
 
@@ -24,6 +25,7 @@ const FULL_WIDTH: [(u32, usize); 3] = [(LOG_LARGE, RUNS), (18, 5), (20, 3)];
 const BITS: [(u32, usize); 2] = [(LOG_LARGE, RUNS), (18, 5)];
 /// Of proofs from files: arkworks reads a key for most of a second.
 const RUNS_FROM_FILES: usize = 5;
+const MIB: f64 = (1 << 20) as f64;
 /// A key beside which a process's own needs are small.
 const LOG_LARGE: u32 = 16;
 
@@ -39,20 +41,25 @@ pub(super) fn measure(
     if wanted(CpuPart::Kernels) {
         kernels::measure(sheet, key)?;
     }
+    let semaphore = Files { key: key.to_owned(), witness: witness.to_owned() };
     if wanted(CpuPart::Proofs) {
-        proofs(sheet, &Files { key: key.to_owned(), witness: witness.to_owned() }, folder)?;
+        proofs(sheet, &semaphore, folder)?;
     }
     let large = circuit::chain(folder, Kind::FullWidth, LOG_LARGE)?;
     if wanted(CpuPart::Scalar) {
         scalar::measure(sheet, &large)?;
     }
     if wanted(CpuPart::Flight) {
-        flight::measure(sheet, folder)?;
+        flight::measure(sheet, folder, &semaphore)?;
+    }
+    if wanted(CpuPart::Processes) {
+        processes::measure(sheet, folder, &semaphore)?;
     }
     if wanted(CpuPart::Memory) {
-        opening(sheet, &large.key, &circuit::chain(folder, Kind::FullWidth, 2)?.key)?;
-        memory(sheet, "the Semaphore key", key, witness)?;
-        memory(sheet, "a key of 2^16", &large.key, &large.witness)?;
+        let smallest = circuit::chain(folder, Kind::FullWidth, 2)?;
+        opening(sheet, &large.key, &smallest.key)?;
+        memory(sheet, "the Semaphore key", &semaphore, &smallest)?;
+        memory(sheet, "a key of 2^16", &large, &smallest)?;
         key::measure(sheet, folder)?;
     }
     Ok(())
@@ -82,6 +89,7 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     (values[low] + values[high]) / 2.0
 }
 
+/// Whole proofs, key ready: the witness is read from its file on both sides; ours is checked and written as JSON too.
 pub(super) fn beside_arkworks(
     sheet: &mut Sheet,
     what: &str,
@@ -91,10 +99,10 @@ pub(super) fn beside_arkworks(
     bar: f64,
 ) -> Result<(), Failure> {
     let loaded = prover.load(input::key(&files.key)?).map_err(load_failure)?;
-    let (rival, witness) = (Rival::read(&files.key, &files.witness)?, input::witness(&files.witness)?);
+    let rival = Rival::read(&files.key, &files.witness)?;
     let (mut ratios, mut seconds) = (Vec::new(), Vec::new());
     for run in 0..=runs {
-        let (theirs, ours) = (rival.once()?, once(prover, &loaded, &witness)?);
+        let (theirs, ours) = (rival.once_from(&files.witness)?, once_from(prover, &loaded, &files.witness)?);
         if run > 0 {
             ratios.push(theirs / ours);
             seconds.push(ours);
@@ -128,16 +136,32 @@ fn from_files(sheet: &mut Sheet, what: &str, key: &Path, witness_file: &Path) ->
 fn opening(sheet: &mut Sheet, key: &Path, smallest: &Path) -> Result<(), Failure> {
     let info = |key: &Path| memory::of(&[OsStr::new("info"), OsStr::new("--json"), key.as_os_str()]);
     let (large, small) = (info(key)?.high_water_bytes, info(smallest)?.high_water_bytes);
-    let share = large.saturating_sub(small) as f64 / bytes(key)?;
-    sheet.line("opening a key of 2^16: memory touched over its bytes", share, "times", Bar::AtMost(0.1));
+    let share = (large as f64 - small as f64) / bytes(key)?;
+    let name = format!(
+        "opening a key of 2^16: memory touched ({:.1} MiB, of the smallest key {:.1}) over its bytes",
+        large as f64 / MIB,
+        small as f64 / MIB
+    );
+    sheet.line(&name, share, "times", Bar::AtMost(0.1));
     Ok(())
 }
 
-fn memory(sheet: &mut Sheet, what: &str, key: &Path, witness: &Path) -> Result<(), Failure> {
-    let peak = memory::of_proof(key, witness)?;
-    let share = peak.anonymous_bytes as f64 / bytes(key)?;
-    let name = format!("{what}: anonymous memory of a proof over its bytes");
-    sheet.line(&name, share, "times", Bar::AtMost(1.0));
+/// A process has some memory whatever it proves (the allocator's, threads' stacks, the verifying key prepared for pairings): what it has for the smallest key is told, and not the key's.
+fn memory(sheet: &mut Sheet, what: &str, files: &Files, smallest: &Files) -> Result<(), Failure> {
+    let taken = |files: &Files| {
+        Ok::<_, Failure>(memory::of_proof(&files.key, &files.witness)?.anonymous_bytes as f64)
+    };
+    let (own, all) = (taken(smallest)?, taken(files)?);
+    let name = format!(
+        "{what}: anonymous memory of a proof ({:.1} MiB, of the smallest key {:.1}), the difference over its bytes",
+        all / MIB,
+        own / MIB
+    );
+    sheet.line(&name, (all - own) / bytes(&files.key)?, "times", Bar::AtMost(1.0));
+    let once = Flight { in_flight: 1, again: false };
+    let announced = budget(&input::key(&files.key)?, None, once)?.anonymous_bytes as f64;
+    let name = format!("{what}: anonymous memory over the {:.1} MiB announced", announced / MIB);
+    sheet.line(&name, all / announced, "times", Bar::AtMost(1.0));
     Ok(())
 }
 

@@ -2,7 +2,12 @@
 //!
 //! What is counted is what an operator runs for each: the witness is read from its file and checked, the proof made, checked and written as JSON.
 
-use std::{path::Path, thread::available_parallelism, time::Instant};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread::available_parallelism,
+    time::Instant,
+};
 
 use millrace_groth16::{proof_to_json, public_to_json};
 use millrace_job::CancelToken;
@@ -10,7 +15,7 @@ use millrace_prover::{LoadedKey, Prover, Randomness};
 
 use super::{
     Bar, Sheet,
-    circuit::{self, Kind},
+    circuit::{self, Files, Kind},
     clock::processor_seconds,
     cpu::median,
 };
@@ -21,16 +26,38 @@ use crate::{
     prove::{load_failure, prove_failure, prover},
 };
 
-/// log₂ of the domain, and proofs of a round.
-const SIZES: [(u32, usize); 4] = [(12, 48), (14, 16), (16, 8), (18, 4)];
+/// Chains, log₂ of the domain, and proofs of a round.
+const CHAINS: [(Kind, u32, usize); 5] = [
+    (Kind::Bits, 16, 16),
+    (Kind::FullWidth, 12, 48),
+    (Kind::FullWidth, 14, 16),
+    (Kind::FullWidth, 16, 8),
+    (Kind::FullWidth, 18, 4),
+];
+/// Proofs of a round with the Semaphore key, which is of 2^13.
+const SEMAPHORE_PROOFS: usize = 32;
 const ROUNDS: usize = 7;
 const IN_FLIGHT: usize = 2;
+const BAR: f64 = 1.1;
 
 /// A key, and the file of a witness for it.
 struct Line<'a> {
     prover: &'a Prover,
     key: &'a LoadedKey,
     witness: &'a Path,
+}
+
+/// What each proof of a round took, in seconds.
+struct Round {
+    wall: f64,
+    processor: f64,
+}
+
+impl Round {
+    /// Processor time over wall and processors.
+    fn used(&self) -> f64 {
+        self.processor / (self.wall * available_parallelism().map_or(1, Into::into) as f64)
+    }
 }
 
 impl Line<'_> {
@@ -43,47 +70,61 @@ impl Line<'_> {
         Ok(())
     }
 
-    /// Seconds that each of so many proofs takes, and processor time over wall and processors.
-    fn round(&self, proofs: usize, in_flight: usize) -> Result<(f64, f64), Failure> {
-        let (cpu, started) = (processor_seconds(), Instant::now());
+    fn round(&self, proofs: usize, in_flight: usize) -> Result<Round, Failure> {
+        let (processor, started) = (processor_seconds(), Instant::now());
+        let left = AtomicUsize::new(proofs);
+        let take =
+            || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..in_flight)
-                .map(|_| scope.spawn(|| (0..proofs / in_flight).try_for_each(|_| self.one())))
-                .collect();
+            let flying = || {
+                while take() {
+                    self.one()?;
+                }
+                Ok(())
+            };
+            let threads: Vec<_> = (0..in_flight).map(|_| scope.spawn(flying)).collect();
             threads.into_iter().try_for_each(|thread| thread.join().expect("a line does not panic"))
         })?;
+        let each = |seconds: f64| seconds / proofs as f64;
         let wall = started.elapsed().as_secs_f64();
-        let processors = available_parallelism().map_or(1, Into::into) as f64;
-        Ok((wall / proofs as f64, (processor_seconds() - cpu) / (wall * processors)))
+        Ok(Round { wall: each(wall), processor: each(processor_seconds() - processor) })
     }
 }
 
-pub(super) fn measure(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
-    SIZES.into_iter().try_for_each(|(log_n, proofs)| of(sheet, folder, log_n, proofs))
+pub(super) fn measure(sheet: &mut Sheet, folder: &Path, semaphore: &Files) -> Result<(), Failure> {
+    of(sheet, "Semaphore", semaphore, SEMAPHORE_PROOFS)?;
+    CHAINS.into_iter().try_for_each(|(kind, log_n, proofs)| {
+        let what = match kind {
+            Kind::FullWidth => "full width",
+            Kind::Bits => "bits",
+        };
+        of(sheet, &format!("{what} 2^{log_n}"), &circuit::chain(folder, kind, log_n)?, proofs)
+    })
 }
 
-/// How much of all processors one at a time uses is told: u of them leaves a gain of 1/u at most, however many are in flight.
-fn of(sheet: &mut Sheet, folder: &Path, log_n: u32, proofs: usize) -> Result<(), Failure> {
-    let files = circuit::chain(folder, Kind::FullWidth, log_n)?;
-    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
+/// One at a time has all threads; of two in flight each has half of them. u of all processors used by one at a time leave a gain of 1/u, times what a proof takes less of
+/// processor time beside another.
+fn of(sheet: &mut Sheet, what: &str, files: &Files, proofs: usize) -> Result<(), Failure> {
+    let options = OpenOptions { in_flight: Some(IN_FLIGHT), ..OpenOptions::default() };
+    let opened = device::open(&DeviceName::Cpu, options)?;
     let prover = prover(&opened, None, false);
-    let key = prover.load(input::key(&files.key)?).map_err(load_failure)?;
+    let key = prover.load(input::key(&files.key)?).map_err(load_failure)?.in_memory();
     let line = Line { prover: &prover, key: &key, witness: &files.witness };
-    let (mut gains, mut used, mut seconds) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rounds = Vec::new();
     for round in 0..=ROUNDS {
-        let (alone, share) = line.round(proofs, 1)?;
-        let (together, _) = line.round(proofs, IN_FLIGHT)?;
+        let pair = (line.round(proofs, 1)?, line.round(proofs, IN_FLIGHT)?);
         if round > 0 {
-            gains.push(alone / together);
-            used.push(share);
-            seconds.push(together);
+            rounds.push(pair);
         }
     }
-    let used = median(used);
-    sheet.told(&format!("full width 2^{log_n}, one at a time: processor time over wall"), used, "of all");
-    let (a_minute, most) = (60.0 / median(seconds), 1.0 / used);
-    let name =
-        format!("full width 2^{log_n}, two in flight ({a_minute:.0} a minute; at most {most:.2}) over one");
-    sheet.line(&name, median(gains), "times", Bar::AtLeast(1.1));
+    let of_all = |value: fn(&(Round, Round)) -> f64| median(rounds.iter().map(value).collect());
+    let (used, used_by_two) = (of_all(|(one, _)| one.used()), of_all(|(_, two)| two.used()));
+    let less = of_all(|(one, two)| one.processor / two.processor);
+    sheet.told(&format!("{what}, one at a time: processor time over wall"), used, "of all");
+    sheet.told(&format!("{what}, two in flight: processor time over wall"), used_by_two, "of all");
+    sheet.told(&format!("{what}, processor time of a proof: alone over in flight"), less, "times");
+    let (a_minute, most) = (60.0 / of_all(|(_, two)| two.wall), less / used);
+    let name = format!("{what}, two in flight ({a_minute:.0} a minute; at most {most:.2}) over one");
+    sheet.line(&name, of_all(|(one, two)| one.wall / two.wall), "times", Bar::AtLeast(BAR));
     Ok(())
 }

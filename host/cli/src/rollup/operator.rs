@@ -34,6 +34,8 @@ use super::place::restore_failure;
 use crate::{
     device::{self, DeviceName, OpenOptions, Opened},
     exit::{Code, Failure, OrFail},
+    memory::{self, Flight},
+    output::tell,
     progress::Progress,
     prove::{load_failure, prove_failure, prover},
     report,
@@ -128,7 +130,14 @@ impl Operator {
         fallback: bool,
         cancel: &CancelToken,
     ) -> Result<Self, Failure> {
-        let device = device::open(name, OpenOptions::default())?;
+        let budget = match name {
+            DeviceName::Cpu => Some(memory::budget(&key, None, Flight { in_flight: 1, again: true })?),
+            _ => None,
+        };
+        if let Some(budget) = &budget {
+            tell!("memory: {budget}");
+        }
+        let device = device::open(name, OpenOptions { budget, ..OpenOptions::default() })?;
         let prover = prover(&device, None, fallback);
         let progress = Progress::new(device.behind.simulation().as_ref().map(Simulation::cycle_count));
         progress.step("loading the key");
