@@ -1,4 +1,5 @@
-//! Instructions of the inner loops, counted by Valgrind's callgrind: a product in Fq, an addition into a bucket, a butterfly; our backends of four limbs beside
+//! Instructions of the inner loops, counted by Valgrind's callgrind: a product in Fq, an addition into a bucket, a butterfly, a
+//! quotient's value; our backends of four limbs beside
 //! arkworks on the same input, checked to give the same answers. Counts do not change with the machine's load.
 //!
 //! Prints CSV. Each case runs once more in a process of its own under Valgrind, which counts what [`counted_work`] does and nothing before or
@@ -15,7 +16,7 @@ use ark_ff::{AdditiveGroup, UniformRand};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use ark_std::rand::Rng;
 use millrace_bn254::{
-    Fq, Fr, Packed,
+    Fq, Fr, FrCanonical, Packed,
     array::FqArray,
     backend::Instructions,
     buckets::Buckets,
@@ -25,8 +26,13 @@ use millrace_bn254::{
 use millrace_harness::{Competitor, Scalars, Setting, points, rng};
 use rayon::ThreadPoolBuilder;
 
-const CASES: [&str; 4] =
-    ["product in Fq", "addition into a bucket, G1", "addition into a bucket, G2", "butterfly"];
+const CASES: [&str; 5] = [
+    "product in Fq",
+    "addition into a bucket, G1",
+    "addition into a bucket, G2",
+    "butterfly",
+    "value of a quotient",
+];
 /// What a copy of this program is called with under Valgrind.
 const COUNT: &str = "--count";
 const ARKWORKS: &str = Competitor::ARKWORKS;
@@ -158,6 +164,81 @@ fn butterflies(engine: Engine) -> usize {
     (LOG_VALUES as usize) << (LOG_VALUES - 1)
 }
 
+/// Six transforms and the loops between them.
+fn six_transforms([a, b]: [&[Fr]; 2]) -> Vec<FrCanonical> {
+    let domain = |log_n: u32| Radix2EvaluationDomain::<Fr>::new(1 << log_n).expect("a power of two");
+    let plain = domain(LOG_VALUES);
+    let coset = plain.get_coset(domain(LOG_VALUES + 1).group_gen).expect("not zero");
+    let c = a.iter().zip(b).map(|(a, b)| *a * b).collect();
+    let [a, b, c] = [a.to_vec(), b.to_vec(), c].map(|mut values| {
+        plain.ifft_in_place(&mut values);
+        coset.fft_in_place(&mut values);
+        values
+    });
+    a.iter().zip(&b).zip(&c).map(|((a, b), c)| FrCanonical::from(*a * b - c)).collect()
+}
+
+/// The three passes of our quotient, as the engine does them, after both tables are made.
+fn three_passes(plans: [&Plan; 2], values: [&[Fr]; 2]) -> Vec<FrCanonical> {
+    let ([inverse, forward], [a, b]) = (plans, values);
+    let mut scratch = Scratch::default();
+    let mut packed = [0; 3].map(|_| vec![Packed::ZERO; inverse.packed_len()]);
+    for (vector, packed) in packed.iter_mut().enumerate() {
+        let tasks = inverse.column_tasks();
+        let chunk = packed.len() / tasks;
+        for (task, out) in packed.chunks_exact_mut(chunk).enumerate() {
+            match vector {
+                0 => inverse.columns(task, a, &mut scratch, out),
+                1 => inverse.columns(task, b, &mut scratch, out),
+                _ => inverse.columns_of_product(task, a, b, &mut scratch, out),
+            }
+        }
+        let mut places: Vec<Vec<&mut [Packed]>> = Vec::new();
+        places.resize_with(tasks, Vec::new);
+        for (index, eight) in packed.chunks_exact_mut(WIDTH).enumerate() {
+            places[index % tasks].push(eight);
+        }
+        for (task, places) in places.iter_mut().enumerate() {
+            forward.rows_to_columns(task, &mut scratch, places);
+        }
+    }
+    let mut scalars = vec![FrCanonical::ZERO; a.len()];
+    let mut places: Vec<Vec<&mut [FrCanonical]>> = Vec::new();
+    places.resize_with(forward.row_tasks(), Vec::new);
+    for (index, eight) in scalars.chunks_exact_mut(WIDTH).enumerate() {
+        places[index % forward.row_tasks()].push(eight);
+    }
+    let [of_a, of_b, of_c] = &packed;
+    for (task, out) in places.iter_mut().enumerate() {
+        forward.rows_of_quotient(task, [of_a, of_b, of_c], &mut scratch, out);
+    }
+    scalars
+}
+
+fn quotients(engine: Engine) -> usize {
+    let a = Scalars::Random.make(1 << LOG_VALUES);
+    let b: Vec<Fr> = a.iter().rev().copied().collect();
+    let expected = six_transforms([&a, &b]);
+    let mut got = Vec::new();
+    match engine {
+        None => counted_work(&mut || got = six_transforms(black_box([&a, &b]))),
+        Some(ours) => {
+            let inverse = Shape { log_n: LOG_VALUES, inverse: true, coset: false };
+            let forward = Shape { log_n: LOG_VALUES, inverse: false, coset: true };
+            let mut plans = [Plan::new(ours, inverse), Plan::following(ours, forward)]
+                .map(|plan| plan.expect("a long transform"));
+            for plan in &mut plans {
+                let (filler, parts) = plan.table_mut();
+                parts.enumerate().for_each(|(task, part)| filler.fill(task, part));
+            }
+            let [inverse, forward] = &plans;
+            counted_work(&mut || got = three_passes([inverse, forward], black_box([&a, &b])));
+        }
+    }
+    assert!(got == expected, "wrong quotient");
+    got.len()
+}
+
 /// Does a case once and returns its number of operations. On a pool of one thread: arkworks would hand its work to others.
 fn case(which: usize, engine: Engine) -> usize {
     let pool = ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
@@ -165,7 +246,8 @@ fn case(which: usize, engine: Engine) -> usize {
         0 => products(engine),
         1 => additions::<G1, g1::Config>(engine),
         2 => additions::<G2, g2::Config>(engine),
-        _ => butterflies(engine),
+        3 => butterflies(engine),
+        _ => quotients(engine),
     })
 }
 
