@@ -19,7 +19,7 @@ use millrace_bn254::{
     Fq, Fr, FrCanonical, Packed,
     array::FqArray,
     backend::Instructions,
-    buckets::Buckets,
+    buckets::{Buckets, Layout},
     ntt::{Plan, Scratch, Shape, WIDTH},
     points::{Curve, G1, G2},
 };
@@ -109,13 +109,15 @@ where
     }
     if let Some(ours) = engine {
         let points: Vec<C::Base> = bases.iter().map(Into::into).collect();
-        let mut buckets = Buckets::<C>::new(ours, count);
+        let mut buckets = Buckets::<C>::new(ours, Layout::one(count));
         assert!(buckets.can_spread(), "too few buckets");
         let zero = count as u16;
         let digits: Vec<u16> = digits.iter().map(|digit| (i32::from(zero) + digit) as u16).collect();
         let ids: Vec<u32> = (0..1 << LOG_POINTS).map(|index| 2 * index).collect();
         counted_work(&mut || {
-            assert!(buckets.spread(&points, &digits, zero, &ids, || true) && buckets.flush(&points, || true));
+            assert!(
+                buckets.spread(&points, 0, &digits, zero, &ids, || true) && buckets.flush(&points, || true)
+            );
         });
         let (mut running, mut weighed) = (Projective::<P>::ZERO, Projective::<P>::ZERO);
         for bucket in sums.iter().rev() {

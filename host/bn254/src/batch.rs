@@ -1,5 +1,6 @@
 //! Points by reference, and sums of many pairs of them ([`kernel`]).
 
+mod images;
 mod kernel;
 
 use zeroize::Zeroize;
@@ -11,6 +12,7 @@ use crate::{
     points::{Curve, Rows},
 };
 
+pub use images::MapPoints;
 pub use kernel::AddPairs;
 use kernel::{CHAINS, Target};
 
@@ -228,6 +230,15 @@ impl<C: Curve> Pool<C> {
     /// If a reference is to no point, or the first of a pair to a base.
     pub(crate) fn add_to_firsts(&mut self, bases: &[C::Base], pairs: &[Pair], fetched: bool, next: &[Pair]) {
         self.add_batch(bases, pairs, Target::Firsts, fetched, next);
+    }
+
+    /// Replaces points of the pool, each named once, by their images under the endomorphism.
+    ///
+    /// # Panics
+    /// If a reference is to no point of the pool.
+    pub(crate) fn map(&mut self, points: &[PointRef]) {
+        let images = MapPoints { own: self.rows.all_mut(), points, of: core::marker::PhantomData };
+        C::map_points(self.instructions, images);
     }
 
     fn add_batch(&mut self, bases: &[C::Base], pairs: &[Pair], target: Target, fetched: bool, next: &[Pair]) {

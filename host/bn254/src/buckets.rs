@@ -1,24 +1,56 @@
-//! Sums of many points into buckets, and what a window of buckets is worth: the inner loops of a multi-scalar multiplication.
+//! Sums of many points into buckets, and what windows of buckets are worth: the inner loops of a multi-scalar multiplication.
 //!
 //! Points of a bucket are added pairwise in rounds. A round of all buckets together is one list of independent additions
 //! ([`batch`](crate::batch)), so every distribution of points over buckets costs the same: k points take k − 1 additions, and none waits
 //! for another of its round.
 //!
 //! That asks for points sorted by bucket. Where buckets are many, [`Buckets::spread`] takes them as they come instead ([`spread`]).
+//!
+//! Several windows are filled and weighed together ([`Layout`]), so that they share batches where one alone is too small for its inversions.
 
 mod spread;
+mod weigh;
+
+pub use spread::MANY_BUCKETS;
 
 use zeroize::Zeroize;
 
 use crate::{
     backend::Instructions,
     batch::{Pair, PointRef, Pool},
-    curve::Xyzz,
     points::Curve,
 };
 
-/// Up to so many buckets are weighed by running sums.
-const FEW_BUCKETS: usize = 16;
+/// Which buckets there are.
+///
+/// All windows have as many. Window w's are those from w·`buckets` on. With `images`, as many again lie behind those of all windows: what is in
+/// them counts for the bucket before by its image under the endomorphism of the group ([`endomorphism`](crate::endomorphism)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Windows, at least one.
+    pub windows: usize,
+    /// Buckets of a window, at least one: of digits 1, 2, ….
+    pub buckets: usize,
+    /// Whether each window has as many buckets again, of images.
+    pub images: bool,
+}
+
+impl Layout {
+    /// One window of so many buckets.
+    pub const fn one(buckets: usize) -> Self {
+        Self { windows: 1, buckets, images: false }
+    }
+
+    /// Buckets of all windows, without those of images.
+    const fn weighed(&self) -> usize {
+        self.windows * self.buckets
+    }
+
+    /// All buckets.
+    pub const fn count(&self) -> usize {
+        self.weighed() << self.images as u32
+    }
+}
 
 /// So many consecutive references belong to one sum.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +65,8 @@ struct Run {
 pub struct Buckets<C: Curve> {
     /// The buckets, then sums in the making.
     pool: Pool<C>,
+    layout: Layout,
+    /// Places of the pool that are kept: the buckets, and sums of them while they are weighed.
     count: usize,
     /// Which buckets hold a point, and which wait for a sum.
     marks: spread::Marks,
@@ -81,15 +115,16 @@ impl<C: Curve> Drop for Buckets<C> {
 }
 
 impl<C: Curve> Buckets<C> {
-    /// So many empty buckets.
+    /// Empty buckets.
     ///
     /// # Panics
-    /// If there are [`PointRef::LIMIT`] or more.
-    pub fn new(instructions: Instructions, count: usize) -> Self {
-        assert!(count < PointRef::LIMIT, "{count} buckets");
+    /// If there are none, or [`PointRef::LIMIT`] or more.
+    pub fn new(instructions: Instructions, layout: Layout) -> Self {
+        let count = layout.count();
+        assert!((1..PointRef::LIMIT).contains(&count), "{layout:?}");
         Self {
-            // All sums of weighing, which need the most.
-            pool: Pool::new(instructions, count, 2 * count),
+            pool: Pool::new(instructions, count, weigh::room(&layout) - count),
+            layout,
             count,
             marks: spread::Marks::new(count),
             waiting: spread::Waiting::new(count),
@@ -100,15 +135,17 @@ impl<C: Curve> Buckets<C> {
         }
     }
 
-    /// Makes the buckets, which are empty, so many. Memory is kept, and grows where need be.
+    /// Makes other buckets of these, which are empty. Memory is kept, and grows where need be.
     ///
     /// # Panics
-    /// If points wait for [`Buckets::flush`], or there are [`PointRef::LIMIT`] buckets or more.
-    pub fn reshape(&mut self, count: usize) {
-        assert!(count < PointRef::LIMIT && self.waiting.is_empty(), "{count} buckets");
-        if count != self.count {
+    /// If points wait for [`Buckets::flush`], and as [`Buckets::new`].
+    pub fn reshape(&mut self, layout: Layout) {
+        let count = layout.count();
+        assert!((1..PointRef::LIMIT).contains(&count) && self.waiting.is_empty(), "{layout:?}");
+        if layout != self.layout {
+            self.layout = layout;
             self.count = count;
-            self.pool.reshape(count, 2 * count);
+            self.pool.reshape(count, weigh::room(&layout) - count);
             self.marks.reshape(count);
             self.waiting.reshape(count);
         }
@@ -130,8 +167,9 @@ impl<C: Curve> Buckets<C> {
         wipe_pairs(&mut self.done);
         self.done.clear();
         self.pool.wipe();
+        self.count = self.layout.count();
         self.pool.reset(self.count);
-        self.marks.wipe();
+        self.marks.wipe(self.count);
         self.waiting.wipe();
     }
 
@@ -232,63 +270,8 @@ impl<C: Curve> Buckets<C> {
         true
     }
 
-    /// Number of buckets.
-    pub fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Σ (i + 1)·bucketᵢ; the buckets are empty afterwards.
-    ///
-    /// # Panics
-    /// If points wait for [`Buckets::flush`].
-    ///
-    /// With i = h·L + l it is L·Σ h·Σ_l B + Σ (l + 1)·Σ_h B: the sums over rows and over columns are runs like any other, and few
-    /// enough remain to be weighed by running sums.
-    pub fn weigh(&mut self) -> Xyzz<C::Field> {
-        assert!(self.waiting.is_empty(), "points wait for their sums");
-        let count = self.count;
-        let sum = if count <= FEW_BUCKETS { self.running_sum(0..count, 1) } else { self.weigh_square() };
-        self.count = count;
-        self.marks.clear();
-        self.pool.reset(count);
-        sum
-    }
-
-    /// By rows and columns.
-    fn weigh_square(&mut self) -> Xyzz<C::Field> {
-        let log_low = self.count.ilog2().div_ceil(2);
-        let low_count = 1usize << log_low;
-        let high_count = self.count.div_ceil(low_count);
-        let sums = self.pool.len();
-        self.pool.extend(low_count + high_count);
-        self.make_room(2 * self.count, high_count + low_count);
-        let filled = |i: usize| i < self.count && self.marks.is_filled(i);
-        let lines = (0..high_count).map(|h| (h, low_count, h * low_count, 1));
-        let columns = (0..low_count).map(|l| (high_count + l, high_count, l, low_count));
-        for (sum, len, first, step) in lines.chain(columns) {
-            let before = self.points.len();
-            self.points.extend((0..len).map(|i| first + i * step).filter(|i| filled(*i)).map(PointRef::own));
-            match self.points.len() - before {
-                0 => {}
-                len => self.runs.push(Run { key: (sums + sum) as u32, len: len as u32 }),
-            }
-        }
-        self.count = sums + low_count + high_count;
-        self.sum_runs(&[], || true);
-        self.settle(&[]);
-        let high = self.running_sum(sums..sums + high_count, 0);
-        let low = self.running_sum(sums + high_count..self.count, 1);
-        high.double_times(log_low).add(&low)
-    }
-
-    /// Σ (first + i)·Pᵢ over a range of the pool; `first` is 0 or 1.
-    fn running_sum(&self, range: std::ops::Range<usize>, first: usize) -> Xyzz<C::Field> {
-        let (mut total, mut sum) = (Xyzz::INFINITY, Xyzz::INFINITY);
-        let start = range.start + 1 - first;
-        for index in (start..range.end).rev() {
-            total = total.add_affine(&self.pool.get(&[], PointRef::own(index)));
-            sum = sum.add(&total);
-        }
-        sum
+    /// Which buckets there are.
+    pub fn layout(&self) -> Layout {
+        self.layout
     }
 }

@@ -10,6 +10,7 @@
 //! | [`mont`] | Fq and Fr, four 64-bit limbs in Montgomery form, reduced only as far as needed |
 //! | [`fq2`] | the quadratic extension under G2 |
 //! | [`curve`] | points: affine, and with two denominators (XYZZ) |
+//! | [`endomorphism`] | (βx, y) = λ·(x, y), and scalars as k₁ + λ·k₂ of half the length |
 //! | [`array`] | pointwise work on arrays in lane layout |
 //! | [`ntt`] | transforms in two passes of vectors |
 //! | [`backend`] | which instructions kernels use |
@@ -30,6 +31,7 @@ pub mod batch;
 pub mod buckets;
 pub mod curve;
 pub mod encoding;
+pub mod endomorphism;
 pub mod field;
 pub mod fq2;
 mod invert;

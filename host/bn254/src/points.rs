@@ -6,8 +6,9 @@ use zeroize::Zeroize;
 use crate::{
     G1Mont, G2Mont,
     backend::Instructions,
-    batch::AddPairs,
+    batch::{AddPairs, MapPoints},
     curve::{Affine, G1Lazy, G2Lazy},
+    endomorphism,
     field::Field,
     fq2::Fq2Lazy,
     lanes::{Backend, Lanes, fq2::Fq2Lanes},
@@ -22,6 +23,8 @@ pub trait Curve: Copy + Send + Sync + 'static {
     type Base: Pod + Send + Sync;
     /// Rows of a point.
     const ROWS: usize;
+    /// The cube root of 1 with λ·(x, y) = (βx, y) in the group of order r, for the λ of [`endomorphism`].
+    const BETA: Self::Field;
     /// Eight coordinates.
     #[doc(hidden)]
     type Lanes<B: Backend>: Lanes<Scalar = Self::Field>;
@@ -29,6 +32,9 @@ pub trait Curve: Copy + Send + Sync + 'static {
     /// Does a batch of additions. Every group says this for itself, so that the kernel is compiled in this crate, whose profile
     /// leaves out checks that would stand between vector instructions.
     fn add_pairs(instructions: Instructions, batch: AddPairs<'_, Self>);
+
+    /// Replaces points by their images under the endomorphism; as [`Curve::add_pairs`].
+    fn map_points(instructions: Instructions, images: MapPoints<'_, Self>);
 
     /// Whether a base is the point at infinity.
     #[inline]
@@ -63,10 +69,14 @@ impl Curve for G1 {
     type Field = FqLazy;
     type Base = G1Mont;
     const ROWS: usize = 1;
+    const BETA: FqLazy = endomorphism::BETA;
     type Lanes<B: Backend> = B::Fq;
 
     fn add_pairs(instructions: Instructions, batch: AddPairs<'_, Self>) {
         instructions.run(batch);
+    }
+    fn map_points(instructions: Instructions, images: MapPoints<'_, Self>) {
+        instructions.run(images);
     }
     #[inline]
     fn read(rows: &[[u8; 64]]) -> G1Lazy {
@@ -81,10 +91,14 @@ impl Curve for G2 {
     type Field = Fq2Lazy;
     type Base = G2Mont;
     const ROWS: usize = 2;
+    const BETA: Fq2Lazy = endomorphism::BETA_OF_TWIST;
     type Lanes<B: Backend> = Fq2Lanes<B::Fq>;
 
     fn add_pairs(instructions: Instructions, batch: AddPairs<'_, Self>) {
         instructions.run(batch);
+    }
+    fn map_points(instructions: Instructions, images: MapPoints<'_, Self>) {
+        instructions.run(images);
     }
     #[inline]
     fn read(rows: &[[u8; 64]]) -> G2Lazy {

@@ -2,13 +2,14 @@
 
 use ark_bn254::{G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup, VariableBaseMSM};
-use ark_ff::UniformRand;
+use ark_ff::{BigInt, UniformRand};
 use ark_std::{rand::Rng, test_rng};
 use millrace_bn254::{
     Fr, G1Mont, G2Mont,
     backend::Instructions,
-    buckets::Buckets,
+    buckets::{Buckets, Layout},
     curve::{Affine, Xyzz},
+    endomorphism::LAMBDA,
     points::{Curve, G1, G2},
 };
 
@@ -81,7 +82,7 @@ fn check<A, C>(
     A::Group: VariableBaseMSM<MulBase = A>,
     C: Curve,
 {
-    let mut buckets = Buckets::<C>::new(instructions, count);
+    let mut buckets = Buckets::<C>::new(instructions, Layout::one(count));
     for piece in filling.chunks(filling.len().div_ceil(pieces).max(1)) {
         let mut sorted = piece.to_vec();
         sorted.sort_by_key(|(bucket, _)| *bucket);
@@ -109,7 +110,7 @@ fn check_spread<A, C>(
     A::Group: VariableBaseMSM<MulBase = A>,
     C: Curve,
 {
-    let mut buckets = Buckets::<C>::new(instructions, count);
+    let mut buckets = Buckets::<C>::new(instructions, Layout::one(count));
     let zero = 1 << 14;
     // Every third id has the sign of its point, all others leave it to the digit; some points have a digit of 0.
     let (mut digits, mut ids) = (vec![], vec![]);
@@ -124,12 +125,70 @@ fn check_spread<A, C>(
     }
     let len = digits.len().div_ceil(pieces).max(1);
     for (digits, ids) in digits.chunks(len).zip(ids.chunks(len)) {
-        assert!(buckets.spread(bases, digits, zero, ids, || true));
+        assert!(buckets.spread(bases, 0, digits, zero, ids, || true));
     }
     assert!(buckets.flush(bases, || true));
     let what = format!("{}: {} points spread over {count} buckets", instructions.name(), filling.len());
     assert_eq!(A::from(buckets.weigh().to_affine()), expected(points, filling), "{what}");
     assert!(buckets.weigh().is_infinity(), "{what}: not empty afterwards");
+}
+
+/// Windows that are filled together, with buckets of images, sorted and not, each against arkworks.
+fn check_windows<A, C>(
+    instructions: Instructions,
+    points: &[A],
+    bases: &[C::Base],
+    layout: Layout,
+    filling: &[(usize, u32)],
+) where
+    A: AffineRepr<ScalarField = Fr> + From<Affine<C::Field>>,
+    A::Group: VariableBaseMSM<MulBase = A>,
+    C: Curve,
+{
+    let weighed = layout.windows * layout.buckets;
+    let lambda = Fr::from(BigInt(LAMBDA));
+    let expected: Vec<A> = (0..layout.windows)
+        .map(|w| {
+            let own = filling.iter().filter(|(bucket, _)| bucket % weighed / layout.buckets == w);
+            let weight = |(bucket, id): &(usize, u32)| {
+                let weight = Fr::from((bucket % layout.buckets) as u64 + 1);
+                let weight = if *bucket < weighed { weight } else { weight * lambda };
+                (points[(id >> 1) as usize], if id & 1 == 1 { -weight } else { weight })
+            };
+            let (bases, weights): (Vec<A>, Vec<Fr>) = own.map(weight).unzip();
+            let sum: A::Group = VariableBaseMSM::msm(&bases, &weights).unwrap();
+            sum.into_affine()
+        })
+        .collect();
+    let mut buckets = Buckets::<C>::new(instructions, layout);
+    let mut sums = vec![Xyzz::INFINITY; layout.windows];
+    for sorted in [true, false] {
+        if sorted {
+            let mut filling = filling.to_vec();
+            filling.sort_by_key(|(bucket, _)| *bucket);
+            let mut counts = vec![0; layout.count()];
+            filling.iter().for_each(|(bucket, _)| counts[*bucket] += 1);
+            let ids: Vec<u32> = filling.iter().map(|(_, id)| *id).collect();
+            assert!(buckets.add(bases, &counts, &ids, || true));
+        } else if buckets.can_spread() {
+            for (bucket, id) in filling {
+                let (set, digit) = (bucket / layout.buckets, bucket % layout.buckets + 1);
+                assert!(buckets.spread(bases, set * layout.buckets, &[digit as u16], 0, &[*id], || true));
+            }
+            assert!(buckets.flush(bases, || true));
+        } else {
+            continue;
+        }
+        buckets.weigh_each(&mut sums);
+        let sums: Vec<A> = sums.iter().map(|sum| A::from(sum.to_affine())).collect();
+        assert_eq!(
+            sums,
+            expected,
+            "{}: {layout:?}, {} points, sorted: {sorted}",
+            instructions.name(),
+            filling.len()
+        );
+    }
 }
 
 fn suite<A, C>(encode: impl Fn(&A) -> C::Base)
@@ -171,9 +230,18 @@ where
             check(5, &filling, 3);
         }
         // Nothing is added after a no.
-        let mut buckets = Buckets::<C>::new(instructions, 1);
+        let mut buckets = Buckets::<C>::new(instructions, Layout::one(1));
         assert!(!buckets.add(&bases, &[2], &[0, 2], || false));
         spread_suite::<A, C>(instructions, &points, &bases);
+        for (windows, buckets, images) in
+            [(1, 1, true), (3, 1, true), (2, 5, false), (5, 16, true), (3, 700, false), (4, 300, true)]
+        {
+            let layout = Layout { windows, buckets, images };
+            // Some buckets are empty, some of images alone filled.
+            let random = |_| (rng.gen_range(0..layout.count()), rng.gen_range(0..800));
+            let filling: Vec<_> = (0..2 * layout.count()).map(random).collect();
+            check_windows::<A, C>(instructions, &points, &bases, layout, &filling);
+        }
     }
 }
 
@@ -188,7 +256,7 @@ where
     let check = |count, filling: &[(usize, u32)], pieces| {
         check_spread::<A, C>(instructions, points, bases, count, filling, pieces);
     };
-    assert!(!Buckets::<C>::new(instructions, 1 << 10).can_spread());
+    assert!(!Buckets::<C>::new(instructions, Layout::one(1 << 10)).can_spread());
     for (count, n, pieces) in
         [(1 << 11, 0, 1), (1 << 11, 1, 1), (1 << 11, 700, 1), (1 << 11, 9000, 3), (5000, 20_000, 9)]
     {
@@ -206,8 +274,8 @@ where
         .map(|i| (i % 560, [3, 4, 4, 5, 9, 8, 6][i / 560 % 7] * 2 + u32::from(i % 3 == 0)))
         .collect();
     check(count, &pairs, 1);
-    let mut buckets = Buckets::<C>::new(instructions, count);
-    assert!(!buckets.spread(bases, &[1; 4096], 0, &[0; 4096], || true) || !buckets.flush(bases, || false));
+    let mut buckets = Buckets::<C>::new(instructions, Layout::one(count));
+    assert!(!buckets.spread(bases, 0, &[1; 4096], 0, &[0; 4096], || true) || !buckets.flush(bases, || false));
 }
 
 #[test]

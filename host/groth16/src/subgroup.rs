@@ -12,7 +12,7 @@
 use millrace_bn254::{
     G2Affine, G2Mont,
     backend::Instructions,
-    buckets::Buckets,
+    buckets::{Buckets, Layout},
     curve::G2Lazy,
     points::{Curve, G2},
 };
@@ -53,7 +53,7 @@ pub(crate) fn all_in_subgroup(points: &[G2Mont]) -> Option<bool> {
 /// Σ dᵢ·Pᵢ with two bytes of `random` a point: 13 bits for |dᵢ| − 1, one for the sign.
 fn combine(instructions: Instructions, points: &[G2Mont], random: &mut blake3::OutputReader) -> G2Lazy {
     const BUCKETS: usize = 1 << DIGIT_BITS;
-    let mut buckets = Buckets::<G2>::new(instructions, BUCKETS);
+    let mut buckets = Buckets::<G2>::new(instructions, Layout::one(BUCKETS));
     let mut bytes = vec![0; 2 * PIECE];
     let (mut counts, mut ends) = (vec![0u32; BUCKETS], vec![0u32; BUCKETS]);
     let mut ids = Vec::with_capacity(PIECE);

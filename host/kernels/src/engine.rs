@@ -51,7 +51,7 @@ pub struct CpuEngine {
     tickets: Tickets,
     plans: Arc<ntt::Plans>,
     store: Arc<Store>,
-    window_bits: Option<u32>,
+    wanted: msm::Wanted,
 }
 
 fn bad(expected: impl Into<String>, got: impl Into<String>) -> EngineError {
@@ -115,18 +115,25 @@ impl CpuEngine {
             tickets: Tickets::default(),
             plans: plans.clone(),
             store: store.clone(),
-            window_bits: None,
+            wanted: msm::Wanted::default(),
         };
         Threads::new(threads, lanes).into_iter().map(engine).collect()
     }
 
-    /// The same with windows of so many bits, 2 to 16, in all sums of 160 points or more: for measuring which are the best.
+    /// The same with windows of so many bits, 2 to 16, in all sums of 16 points or more: for measuring which are the best.
     ///
     /// # Panics
     /// For any other number of bits.
-    pub fn with_window_bits(self, bits: u32) -> Self {
+    pub fn with_window_bits(mut self, bits: u32) -> Self {
         assert!((2..=16).contains(&bits), "windows of {bits} bits");
-        Self { window_bits: Some(bits), ..self }
+        self.wanted.window_bits = Some(bits);
+        self
+    }
+
+    /// The same with longer scalars cut into halves by the endomorphism, or never, in all sums of 16 points or more: for measuring where it pays.
+    pub fn with_halves(mut self, halves: bool) -> Self {
+        self.wanted.halves = Some(halves);
+        self
     }
 
     /// Number of threads that a job gets at most.
@@ -159,7 +166,7 @@ impl CpuEngine {
                     _ => return Err(bad(format!("bases of {group:?}"), "a buffer of another kind")),
                 };
                 check_range(&range, len, scalars.len())?;
-                let how = msm::How { instructions: self.instructions, window_bits: self.window_bits };
+                let how = msm::How { instructions: self.instructions, wanted: self.wanted };
                 let Limits { points, keep_tables, kept_values, .. } = self.limits;
                 let (plans, store) = (self.plans.clone(), self.store.clone());
                 let parts = Parts { how, points, store, keep: scalars.len() <= kept_values };

@@ -18,19 +18,24 @@ pub struct Limits {
     pub kept_values: usize,
 }
 
-/// A scalar's digits, 2 bytes each, and the reference to its point (4 bytes alone where the scalar is 0, 1 or −1): windows are the wider the
+/// A scalar's digits, 2 bytes each, and the reference to its point, with halves twice (4 bytes alone where the scalar is 0, 1 or −1): windows are the wider the
 /// more points there are, which leaves fewer digits.
-const fn bytes_a_point(points: u64) -> u64 {
+pub(crate) const fn bytes_a_point(points: u64) -> u64 {
     if points < 1 << 13 {
-        132
+        144
     } else if points < 1 << 18 {
-        48
+        60
     } else {
-        40
+        44
     }
 }
 /// A thread's buckets and sums in the making, at most, for one row of 64 bytes a point.
-const BUCKETS_BYTES: u64 = 8 << 20;
+const BUCKETS_BYTES: u64 = 9 << 20;
+
+/// The same for few points, which fill few buckets: three rows for each bucket, one for each point of a window while they are sorted, and what a batch needs.
+const fn few_buckets_bytes(points: u64) -> u64 {
+    (256 << 10) + points * (3 << 10)
+}
 
 /// A thread's part of a transform that it works on: the longer side of the square, eight values each, 40 bytes a value in the widest form.
 const fn scratch_bytes(log_n: u32) -> u64 {
@@ -57,8 +62,7 @@ impl Limits {
             JobKind::Msm { group, points } => {
                 let rows = if group == Group::G2 { 2 } else { 1 };
                 let points = points.min(self.points) as u64;
-                // Few points fill few buckets.
-                points * bytes_a_point(points) + threads * rows * BUCKETS_BYTES.min(points * 1024)
+                points * bytes_a_point(points) + threads * rows * BUCKETS_BYTES.min(few_buckets_bytes(points))
             }
             JobKind::Ntt { log_n, .. } => (32 << log_n) + threads * scratch_bytes(log_n),
             // Where nothing is kept, a goes before the third vector between passes comes. Lists of places: 2 bytes a value in the last pass, 3/4 in the one before.

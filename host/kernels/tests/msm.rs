@@ -4,14 +4,14 @@ mod common;
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{Field, One, UniformRand, Zero};
+use ark_ff::{BigInt, Field, One, UniformRand, Zero};
 use ark_std::{rand::Rng, test_rng};
 use common::{MsmCase, engines};
-use millrace_bn254::{FrCanonical, backend::Instructions};
+use millrace_bn254::{FrCanonical, backend::Instructions, endomorphism::LAMBDA};
 use millrace_job::{Engine, EngineError, Group, Job, Resident};
 use millrace_kernels::CpuEngine;
 
-const SIZES: [usize; 13] = [0, 1, 2, 3, 31, 32, 33, 159, 160, 161, 1000, 4096, 4097];
+const SIZES: [usize; 14] = [0, 1, 2, 3, 15, 16, 17, 31, 32, 33, 160, 1000, 4096, 4097];
 
 /// Distinct points, cheaply: P, P + Q, P + 2Q, ….
 fn points<A: AffineRepr>(n: usize) -> Vec<A> {
@@ -71,38 +71,39 @@ fn distributions(n: usize) -> Vec<(&'static str, Vec<Fr>)> {
 
 #[test]
 fn every_size_g1() {
-    for engine in engines() {
-        for n in SIZES {
-            MsmCase::g1(&points(n), &random(n)).check(&engine, &format!("{n} points"));
-        }
+    let engines = engines();
+    for n in SIZES {
+        let case = MsmCase::g1(&points(n), &random(n));
+        engines.iter().for_each(|engine| case.check(engine, &format!("{n} points")));
     }
 }
 
 #[test]
 fn every_size_g2() {
-    for engine in engines() {
-        for n in SIZES.into_iter().filter(|n| *n <= 1000) {
-            MsmCase::g2(&points(n), &random(n)).check(&engine, &format!("{n} points"));
-        }
+    let engines = engines();
+    for n in SIZES.into_iter().filter(|n| *n <= 1000) {
+        let case = MsmCase::g2(&points(n), &random(n));
+        engines.iter().for_each(|engine| case.check(engine, &format!("{n} points")));
     }
 }
 
 #[test]
 fn every_distribution() {
-    for engine in engines() {
-        for n in [7, 150, 300, 2000] {
-            let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (points(n), points(n.min(300)));
-            for (name, scalars) in distributions(n) {
-                MsmCase::g1(&g1, &scalars).check(&engine, &format!("{n} scalars, {name}"));
-                MsmCase::g2(&g2, &scalars[..g2.len()]).check(&engine, &format!("{n} scalars, {name}"));
+    let engines = engines();
+    for n in [7, 150, 300, 2000] {
+        let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (points(n), points(n.min(300)));
+        for (name, scalars) in distributions(n) {
+            for case in [MsmCase::g1(&g1, &scalars), MsmCase::g2(&g2, &scalars[..g2.len()])] {
+                engines.iter().for_each(|engine| case.check(engine, &format!("{n} scalars, {name}")));
             }
         }
     }
 }
 
 /// Engines with windows of so many bits, one for each set of instructions.
-fn with_windows(bits: u32) -> impl Iterator<Item = CpuEngine> {
-    Instructions::all().into_iter().map(move |i| CpuEngine::with_instructions(2, i).with_window_bits(bits))
+fn with_windows(bits: u32, halves: bool) -> impl Iterator<Item = CpuEngine> {
+    let engine = move |i| CpuEngine::with_instructions(2, i).with_window_bits(bits).with_halves(halves);
+    Instructions::all().into_iter().map(engine)
 }
 
 /// Windows so wide, whatever the scalars, that buckets are filled in the order of points; digits of the widest fill the 16 bits that they are kept in.
@@ -113,11 +114,10 @@ fn every_distribution_over_many_buckets() {
     for (i, (name, scalars)) in distributions(n).iter().enumerate() {
         let cases = [MsmCase::g1(&g1, scalars), MsmCase::g2(&g2, &scalars[..g2.len()])];
         for (case, group) in cases.iter().zip(["G1", "G2"]) {
-            let expected = case.expected();
-            for bits in [12 + i as u32 % 3, 15, 16] {
-                for engine in with_windows(bits) {
+            for (bits, halves) in [(12 + i as u32 % 3, i % 2 == 0), (15, i % 2 == 1), (16, i % 2 == 0)] {
+                for engine in with_windows(bits, halves) {
                     let backend = engine.instructions().name();
-                    case.check_with(&expected, &engine, &format!("{group}, {name}, {bits} bits, {backend}"));
+                    case.check(&engine, &format!("{group}, {name}, {bits} bits, halves {halves}, {backend}"));
                 }
             }
         }
@@ -138,13 +138,13 @@ fn mixed(n: usize) -> Vec<Fr> {
 #[test]
 fn sums_of_large_proofs() {
     let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (points(1 << 18), points(1 << 16));
-    let cases =
-        [MsmCase::g1(&g1, &mixed(g1.len())), MsmCase::g2(&g2, &mixed(g2.len()))].map(|c| (c.expected(), c));
+    let cases = [MsmCase::g1(&g1, &mixed(g1.len())), MsmCase::g2(&g2, &mixed(g2.len()))];
     for instructions in Instructions::all() {
         let engine = || CpuEngine::with_instructions(2, instructions);
-        for engine in [engine(), engine().with_window_bits(15), engine().with_window_bits(16)] {
-            for (expected, case) in &cases {
-                case.check_with(expected, &engine, &format!("{} points", case.scalars.len()));
+        let halves = |halves: bool| engine().with_window_bits(16).with_halves(halves);
+        for engine in [engine(), engine().with_window_bits(15), halves(false), halves(true)] {
+            for case in &cases {
+                case.check(&engine, &format!("{} points", case.scalars.len()));
             }
         }
     }
@@ -165,6 +165,45 @@ fn points_that_meet_their_likes() {
     {
         for (scalar_name, scalars) in distributions(n) {
             MsmCase::g1(&bases, &scalars).check(&engine, &format!("{name} points, {scalar_name}"));
+        }
+    }
+}
+
+/// Scalars whose halves are alike, small, opposite or zero: a·λ^i ± b·λ^j.
+fn around_the_eigenvalue(n: usize) -> Vec<(&'static str, Vec<Fr>)> {
+    let (mut rng, lambda) = (test_rng(), Fr::from(BigInt(LAMBDA)));
+    let mut make = |name, of: fn(Fr, Fr) -> Fr| {
+        (name, (0..n).map(|_| of(Fr::from(rng.r#gen::<u128>() >> 2), lambda)).collect())
+    };
+    vec![
+        ("λ", vec![lambda; n]),
+        ("r − λ", vec![-lambda; n]),
+        ("1 + λ, which is −λ²", vec![Fr::one() + lambda; n]),
+        ("1 − λ", vec![Fr::one() - lambda; n]),
+        make("both halves equal", |k, lambda| k + k * lambda),
+        make("halves opposite", |k, lambda| k - k * lambda),
+        make("the first half zero", |k, lambda| k * lambda),
+        make("the second half zero", |k, _| k),
+    ]
+}
+
+/// A point meets its own image, the image's negative and the image's image in a bucket.
+#[test]
+fn points_that_meet_their_images() {
+    let (lambda, n) = (Fr::from(BigInt(LAMBDA)), 300);
+    fn family<A: AffineRepr<ScalarField = Fr>>(n: usize, lambda: Fr) -> Vec<A> {
+        let images = |p: &A| {
+            let image = *p * lambda;
+            let both = [p.into_group(), image, -image, image * lambda, A::Group::zero()];
+            A::Group::normalize_batch(&both)
+        };
+        points::<A>(n / 5).iter().flat_map(images).collect()
+    }
+    let (g1, g2): (Vec<G1Affine>, Vec<G2Affine>) = (family(n, lambda), family(n, lambda));
+    let engines = engines();
+    for (name, scalars) in around_the_eigenvalue(n).into_iter().chain(distributions(n)) {
+        for case in [MsmCase::g1(&g1, &scalars), MsmCase::g2(&g2, &scalars)] {
+            engines.iter().for_each(|engine| case.check(engine, &format!("images, {name}")));
         }
     }
 }

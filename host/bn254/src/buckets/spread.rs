@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// From so many buckets on, batches in which each stands once are long enough.
-const MANY_BUCKETS: usize = 1 << 11;
+pub const MANY_BUCKETS: usize = 1 << 11;
 /// A batch is at most this part of the buckets, so that few points meet their bucket in it.
 const PART_OF_BUCKETS: usize = 4;
 /// Up to so many deferred points try again with each batch.
@@ -49,9 +49,8 @@ impl Marks {
         self.batch = FIRST_BATCH;
     }
 
-    /// Forgets all, behind the list as well.
-    pub(super) fn wipe(&mut self) {
-        let count = self.of.len();
+    /// Forgets all of so many buckets, behind the list as well.
+    pub(super) fn wipe(&mut self, count: usize) {
         self.of.zeroize();
         self.reshape(count);
     }
@@ -69,10 +68,14 @@ impl Marks {
         self.of[bucket] != EMPTY
     }
 
-    /// All buckets are empty, and stand in no batch.
-    pub(super) fn clear(&mut self) {
-        self.of.fill(EMPTY);
-        self.batch = FIRST_BATCH;
+    /// So many in all, the new ones empty.
+    pub(super) fn extend_to(&mut self, count: usize) {
+        self.of.resize(count, EMPTY);
+    }
+
+    /// Forgets those from `count` on.
+    pub(super) fn truncate(&mut self, count: usize) {
+        self.of.truncate(count);
     }
 
     /// No bucket stands in the new batch.
@@ -208,7 +211,7 @@ impl<C: Curve> Buckets<C> {
     }
 
     /// Adds points in any order. With d = `digits[i]` − `zero`, the base of `ids[i]` (twice its index, plus 1 for its negative) goes to bucket
-    /// |d| − 1, negated if d < 0, and nowhere if d = 0. Some sums may wait for [`Buckets::flush`]. Asks `go_on` now and then and gives up
+    /// `first` + |d| − 1, negated if d < 0, and nowhere if d = 0. Some sums may wait for [`Buckets::flush`]. Asks `go_on` now and then and gives up
     /// when it says no: then the buckets are worth nothing, and false is returned. What waits is known by its index: until the flush, all calls
     /// get the same bases.
     ///
@@ -217,12 +220,13 @@ impl<C: Curve> Buckets<C> {
     pub fn spread(
         &mut self,
         bases: &[C::Base],
+        first: usize,
         digits: &[u16],
         zero: u16,
         ids: &[u32],
         mut go_on: impl FnMut() -> bool,
     ) -> bool {
-        assert!(self.can_spread() && digits.len() == ids.len(), "{} buckets", self.count);
+        assert!(self.can_spread() && digits.len() == ids.len(), "{:?}", self.layout);
         let mut at = 0;
         while at < digits.len() {
             // So many that the batch cannot be more than full afterwards.
@@ -231,7 +235,7 @@ impl<C: Curve> Buckets<C> {
                 let digit = i32::from(*digit) - i32::from(zero);
                 if digit != 0 {
                     let point = PointRef::base(id ^ u32::from(digit < 0));
-                    self.put(bases, (digit.unsigned_abs() - 1, point));
+                    self.put(bases, (first as u32 + digit.unsigned_abs() - 1, point));
                 }
             }
             at = end;

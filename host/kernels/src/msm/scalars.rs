@@ -5,6 +5,7 @@ use std::ops::Deref;
 use bytemuck::Pod;
 use millrace_bn254::{
     FrCanonical,
+    endomorphism::halves,
     mont::{Modulus, R},
     wipe,
 };
@@ -26,7 +27,9 @@ const TILE: usize = 64;
 pub(crate) struct Block {
     /// Twice the point's index, plus 1 where the point is negated: of each scalar that is above 1 on the nearer side of zero.
     pub(super) ids: Vec<u32>,
-    /// Digits of all these scalars in window 0, then in window 1, and so on, as [`Plan::zero`] says; made by [`Block::cut`].
+    /// As `ids`, for the second halves of the same scalars, where they are cut into halves.
+    image_ids: Vec<u32>,
+    /// Digits of all these scalars in window 0, then in window 1, and so on, as [`Plan::zero`] says, then those of second halves; made by [`Block::cut`].
     digits: Vec<u16>,
     /// As `ids`, for the scalars 1 and −1.
     pub(super) ones: Vec<u32>,
@@ -49,36 +52,54 @@ impl Block {
         self.ids.len()
     }
 
-    /// Makes digits of the scalars.
+    /// Makes digits of the scalars, and gives ids the signs of their halves.
     fn cut(&mut self, scalars: &[FrCanonical], plan: &Plan) {
         let len = self.ids.len();
-        let room = len * plan.windows as usize;
+        let room = len * plan.windows as usize * plan.parts_of_scalars();
         if self.digits.capacity() < room {
             self.digits = Vec::with_capacity(room);
         }
         self.digits.resize(room, 0);
-        let mut tile = Zeroizing::new([[0; 4]; TILE]);
-        for (number, ids) in self.ids.chunks(TILE).enumerate() {
-            for (value, id) in tile.iter_mut().zip(ids) {
+        if plan.halved {
+            if self.image_ids.capacity() < len {
+                self.image_ids = Vec::with_capacity(len);
+            }
+            self.image_ids.resize(len, 0);
+        }
+        let (digits, image_digits) = self.digits.split_at_mut(len * plan.windows as usize);
+        let mut image_ids = self.image_ids.chunks_mut(TILE);
+        let (mut tile, mut image_tile) = (Zeroizing::new([[0; 4]; TILE]), Zeroizing::new([[0; 4]; TILE]));
+        for (number, ids) in self.ids.chunks_mut(TILE).enumerate() {
+            for (value, id) in tile.iter_mut().zip(ids.iter()) {
                 let k = scalars[(id >> 1) as usize].limbs();
                 *value = if id & 1 == 1 { negated(&k) } else { k };
-                // The sums stay below 2^256.
-                let mut carry = false;
-                for (limb, add) in value.iter_mut().zip(&plan.offset) {
-                    let (sum, over) = limb.overflowing_add(*add);
-                    let (sum, over_again) = sum.overflowing_add(u64::from(carry));
-                    (*limb, carry) = (sum, over | over_again);
+            }
+            let at = number * TILE;
+            if plan.halved {
+                let image_ids = image_ids.next().unwrap_or_default();
+                let values = tile.iter_mut().zip(image_tile.iter_mut());
+                for ((value, image), (id, image_id)) in values.zip(ids.iter_mut().zip(image_ids)) {
+                    let [first, second] = halves(value);
+                    let limbs = |size: u128| [size as u64, (size >> 64) as u64, 0, 0];
+                    (*value, *image) = (limbs(first.size), limbs(second.size));
+                    *image_id = *id ^ u32::from(second.negative);
+                    *id ^= u32::from(first.negative);
                 }
+                cut_tile(&mut image_tile[..ids.len()], plan, image_digits, len, at);
             }
-            for (w, digits) in (0..plan.windows).zip(self.digits.chunks_exact_mut(len)) {
-                plan.cut(&tile[..ids.len()], w, &mut digits[number * TILE..][..ids.len()]);
-            }
+            cut_tile(&mut tile[..ids.len()], plan, digits, len, at);
         }
     }
 
-    /// The digits of all scalars in window `w`.
-    pub(super) fn digits(&self, w: u32) -> &[u16] {
-        &self.digits[w as usize * self.len()..][..self.len()]
+    /// Twice the point's index, plus 1 where it is negated, for each digit of [`Block::digits`].
+    pub(super) fn ids(&self, image: bool) -> &[u32] {
+        if image { &self.image_ids } else { &self.ids }
+    }
+
+    /// The digits of all scalars in window `w`, or of their second halves.
+    pub(super) fn digits(&self, plan: &Plan, image: bool, w: u32) -> &[u16] {
+        let set = if image { plan.windows + w } else { w };
+        &self.digits[set as usize * self.len()..][..self.len()]
     }
 
     /// Forgets everything but the memory.
@@ -87,7 +108,24 @@ impl Block {
         forget(&mut self.digits);
         forget(&mut self.ones);
         forget(&mut self.ids);
+        forget(&mut self.image_ids);
         self.bits = 0;
+    }
+}
+
+/// Digits of a tile, to place `at` of the `len` digits of each window.
+fn cut_tile(tile: &mut [[u64; 4]], plan: &Plan, digits: &mut [u16], len: usize, at: usize) {
+    for value in tile.iter_mut() {
+        // The sums stay below 2^256.
+        let mut carry = false;
+        for (limb, add) in value.iter_mut().zip(&plan.offset) {
+            let (sum, over) = limb.overflowing_add(*add);
+            let (sum, over_again) = sum.overflowing_add(u64::from(carry));
+            (*limb, carry) = (sum, over | over_again);
+        }
+    }
+    for (w, digits) in (0..plan.windows).zip(digits.chunks_exact_mut(len)) {
+        plan.cut(tile, w, &mut digits[at..][..tile.len()]);
     }
 }
 

@@ -1,8 +1,13 @@
-//! One window: its points into buckets, its buckets into one sum.
+//! Windows: their points into buckets, their buckets into a sum each.
 
 use std::sync::{Mutex, PoisonError};
 
-use millrace_bn254::{backend::Instructions, buckets::Buckets, curve::Xyzz, points::Curve};
+use millrace_bn254::{
+    backend::Instructions,
+    buckets::{Buckets, Layout},
+    curve::Xyzz,
+    points::Curve,
+};
 use millrace_job::{CancelToken, EngineError};
 use zeroize::Zeroize;
 
@@ -14,17 +19,20 @@ use crate::store::{Shelf, Wipe};
 
 /// Most blocks that are sorted together, over rows of a point: their sums in the making are a megabyte then.
 const MAX_BLOCKS_A_PIECE: usize = 4;
+/// Where several windows are filled together, so many points go to one before the next gets them: few enough to find buckets of their own.
+const TILE: usize = 64;
 
-/// What a thread needs for a window: buckets, and lists for sorting.
+/// What a thread needs for windows: buckets, and lists for sorting.
 pub(crate) struct Workplace<C: Curve> {
     buckets: Buckets<C>,
     sorting: Sorting,
 }
 
-/// Lists of a piece of points that is sorted by digit.
+/// Lists of a piece of points that is sorted by bucket.
 #[derive(Default)]
 struct Sorting {
-    digits: Vec<i32>,
+    /// The number of the bucket, from 1 on and negative for a negative digit, or 0.
+    places: Vec<i32>,
     ids: Vec<u32>,
     counts: Vec<u32>,
     ends: Vec<u32>,
@@ -33,16 +41,16 @@ struct Sorting {
 impl Sorting {
     fn wipe(&mut self) {
         // All of the memory: lists are shorter now than they were.
-        self.digits.zeroize();
+        self.places.zeroize();
         [&mut self.ids, &mut self.counts, &mut self.ends].into_iter().for_each(Zeroize::zeroize);
     }
 
     /// Room for so many points and buckets. What was in the lists is wiped before they move.
     fn make_room(&mut self, points: usize, buckets: usize) {
-        if self.digits.capacity() < points || self.ids.capacity() < points || self.counts.len() < buckets + 1
+        if self.places.capacity() < points || self.ids.capacity() < points || self.counts.len() < buckets + 1
         {
             self.wipe();
-            self.digits.reserve_exact(points);
+            self.places.reserve_exact(points);
             self.ids.reserve_exact(points);
             self.counts.resize(buckets + 1, 0);
             self.ends.resize(buckets + 1, 0);
@@ -76,15 +84,15 @@ impl<'a, C: Curve> Stash<'a, C> {
         Self { own: Mutex::default(), home, keep }
     }
 
-    fn take(&self, instructions: Instructions, count: usize) -> Workplace<C> {
+    fn take(&self, instructions: Instructions, layout: Layout) -> Workplace<C> {
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let found = own.or_else(|| self.home.take_fitting(|workplace| workplace.buckets.count() == count));
+        let found = own.or_else(|| self.home.take_fitting(|workplace| workplace.buckets.layout() == layout));
         match found {
             Some(mut workplace) => {
-                workplace.buckets.reshape(count);
+                workplace.buckets.reshape(layout);
                 workplace
             }
-            None => Workplace { buckets: Buckets::new(instructions, count), sorting: Sorting::default() },
+            None => Workplace { buckets: Buckets::new(instructions, layout), sorting: Sorting::default() },
         }
     }
 
@@ -102,115 +110,154 @@ impl<C: Curve> Drop for Stash<'_, C> {
     }
 }
 
-/// Σ over the points of `blocks` of their digit in window `w` times the point.
-pub(super) fn sum_window<C: Curve>(
-    instructions: Instructions,
-    stash: &Stash<'_, C>,
-    bases: &[C::Base],
-    blocks: &[Block],
-    plan: &Plan,
-    w: u32,
-    cancel: &CancelToken,
-) -> Result<Xyzz<C::Field>, EngineError> {
-    if blocks.iter().map(Block::len).sum::<usize>() < FEW {
-        return Ok(sum_few::<C>(bases, blocks, plan, w));
-    }
-    let mut workplace = stash.take(instructions, plan.buckets());
-    let filled = if workplace.buckets.can_spread() {
-        spread(&mut workplace.buckets, bases, blocks, plan, w, cancel)
-    } else {
-        sort(&mut workplace, bases, blocks, plan, w, cancel)
-    };
-    if !filled {
-        return Err(EngineError::Cancelled);
-    }
-    let sum = workplace.buckets.weigh();
-    stash.put(workplace);
-    Ok(sum)
+/// A set of buckets: those of a window's digits, or of the digits of second halves.
+#[derive(Clone, Copy)]
+struct Set {
+    window: u32,
+    image: bool,
+    /// Where its buckets begin.
+    first: usize,
 }
 
-/// Points into buckets in the order in which they come.
-fn spread<C: Curve>(
-    buckets: &mut Buckets<C>,
-    bases: &[C::Base],
-    blocks: &[Block],
-    plan: &Plan,
-    w: u32,
-    cancel: &CancelToken,
-) -> bool {
-    let go_on = || !cancel.is_cancelled();
-    let mut blocks = blocks.iter();
-    blocks.all(|block| buckets.spread(bases, block.digits(w), plan.zero(w), &block.ids, go_on))
-        && buckets.flush(bases, go_on)
+/// Points of a task and how they are summed.
+pub(super) struct Task<'a, C: Curve> {
+    pub(super) instructions: Instructions,
+    pub(super) bases: &'a [C::Base],
+    pub(super) blocks: &'a [Block],
+    pub(super) plan: &'a Plan,
+    pub(super) cancel: &'a CancelToken,
 }
 
-/// Points into buckets, sorted by digit piece by piece.
-fn sort<C: Curve>(
-    workplace: &mut Workplace<C>,
-    bases: &[C::Base],
-    blocks: &[Block],
-    plan: &Plan,
-    w: u32,
-    cancel: &CancelToken,
-) -> bool {
-    let blocks_a_piece = (blocks.len() / 4).clamp(1, MAX_BLOCKS_A_PIECE / C::ROWS);
-    // Long enough from the start, so that nothing grows and leaves copies of digits behind.
-    let most =
-        blocks.chunks(blocks_a_piece).map(|piece| piece.iter().map(Block::len).sum()).max().unwrap_or(0);
-    let Workplace { buckets, sorting } = workplace;
-    sorting.make_room(most, plan.buckets());
-    let Sorting { digits, ids, counts, ends } = sorting;
-    let (counts, ends) = (&mut counts[..=plan.buckets()], &mut ends[..=plan.buckets()]);
-    for piece in blocks.chunks(blocks_a_piece) {
-        digits.clear();
-        counts.fill(0);
-        for block in piece {
-            digits.extend(block.digits(w).iter().map(|digit| i32::from(*digit) - i32::from(plan.zero(w))));
+impl<C: Curve> Task<'_, C> {
+    /// For the windows from `top` down, one for each place of `sums`: Σ of the points' digits times the points. Windows below 0 are worth nothing.
+    pub(super) fn sum_windows(
+        &self,
+        stash: &Stash<'_, C>,
+        top: u32,
+        sums: &mut [Xyzz<C::Field>],
+    ) -> Result<(), EngineError> {
+        let windows = || (0..=top).rev();
+        if self.blocks.iter().map(Block::len).sum::<usize>() < FEW {
+            sums.iter_mut().zip(windows()).for_each(|(sum, w)| *sum = self.sum_few(w));
+            return Ok(());
         }
-        for digit in digits.iter() {
-            counts[digit.unsigned_abs() as usize] += 1;
+        let layout = self.plan.layout();
+        let mut workplace = stash.take(self.instructions, layout);
+        let set = |image| {
+            move |(j, window): (usize, u32)| {
+                let before = if image { layout.windows } else { 0 };
+                Set { window, image, first: (before + j) * layout.buckets }
+            }
+        };
+        let numbered = || windows().take(layout.windows).enumerate();
+        let sets = numbered().map(set(false)).chain(numbered().filter(|_| layout.images).map(set(true)));
+        let filled = if workplace.buckets.can_spread() {
+            self.spread(&mut workplace.buckets, sets)
+        } else {
+            self.sort(&mut workplace, sets)
+        };
+        if !filled {
+            return Err(EngineError::Cancelled);
         }
-        // Counting sort. Zero digits are sorted behind all others and left there.
-        let mut end = 0;
-        for size in (1..counts.len()).chain([0]) {
-            ends[size] = end;
-            end += counts[size];
-        }
-        ids.resize(digits.len(), 0);
-        let mut rest = digits.as_slice();
-        for block in piece {
-            let (digits, others) = rest.split_at(block.len());
-            rest = others;
-            for (digit, id) in digits.iter().zip(&block.ids) {
-                let end = &mut ends[digit.unsigned_abs() as usize];
-                ids[*end as usize] = id ^ u32::from(*digit < 0);
-                *end += 1;
+        workplace.buckets.weigh_each(sums);
+        stash.put(workplace);
+        Ok(())
+    }
+
+    /// Points into buckets in the order in which they come.
+    fn spread(&self, buckets: &mut Buckets<C>, sets: impl Iterator<Item = Set> + Clone) -> bool {
+        let go_on = || !self.cancel.is_cancelled();
+        let alone = buckets.layout().windows == 1;
+        for block in self.blocks {
+            let tile = if alone { block.len() } else { TILE };
+            for start in (0..block.len()).step_by(tile.max(1)) {
+                let tile = start..block.len().min(start + tile);
+                for Set { window, image, first } in sets.clone() {
+                    let digits = &block.digits(self.plan, image, window)[tile.clone()];
+                    let ids = &block.ids(image)[tile.clone()];
+                    if !buckets.spread(self.bases, first, digits, self.plan.zero(window), ids, go_on) {
+                        return false;
+                    }
+                }
             }
         }
-        if !buckets.add(bases, &counts[1..], ids, || !cancel.is_cancelled()) {
-            return false;
-        }
+        buckets.flush(self.bases, go_on)
     }
-    true
-}
 
-/// The same without inversions, sorting or batches.
-fn sum_few<C: Curve>(bases: &[C::Base], blocks: &[Block], plan: &Plan, w: u32) -> Xyzz<C::Field> {
-    let mut buckets = vec![Xyzz::INFINITY; plan.buckets()];
-    for (digit, id) in blocks.iter().flat_map(|block| block.digits(w).iter().zip(&block.ids)) {
-        let digit = i32::from(*digit) - i32::from(plan.zero(w));
-        if digit != 0 {
-            let bucket = &mut buckets[digit.unsigned_abs() as usize - 1];
-            let negative = (id & 1 == 1) != (digit < 0);
-            *bucket = bucket.add_affine(&C::base(&bases[(id >> 1) as usize]).neg_if(negative));
+    /// Points into buckets, sorted by bucket piece by piece.
+    fn sort(&self, workplace: &mut Workplace<C>, sets: impl Iterator<Item = Set> + Clone) -> bool {
+        let (blocks, plan) = (self.blocks, self.plan);
+        let blocks_a_piece = (blocks.len() / 4).clamp(1, MAX_BLOCKS_A_PIECE / C::ROWS);
+        let Workplace { buckets, sorting } = workplace;
+        let (count, sets_count) = (buckets.layout().count(), sets.clone().count());
+        // Long enough from the start, so that nothing grows and leaves copies of digits behind.
+        let most =
+            blocks.chunks(blocks_a_piece).map(|piece| piece.iter().map(Block::len).sum()).max().unwrap_or(0);
+        sorting.make_room(most * sets_count, count);
+        let Sorting { places, ids, counts, ends } = sorting;
+        let (counts, ends) = (&mut counts[..=count], &mut ends[..=count]);
+        for piece in blocks.chunks(blocks_a_piece) {
+            places.clear();
+            counts.fill(0);
+            for Set { window, image, first } in sets.clone() {
+                let zero = i32::from(plan.zero(window));
+                for block in piece {
+                    places.extend(block.digits(plan, image, window).iter().map(|digit| {
+                        let digit = i32::from(*digit) - zero;
+                        digit + digit.signum() * first as i32
+                    }));
+                }
+            }
+            for place in places.iter() {
+                counts[place.unsigned_abs() as usize] += 1;
+            }
+            // Counting sort. Zero digits are sorted behind all others and left there.
+            let mut end = 0;
+            for bucket in (1..counts.len()).chain([0]) {
+                ends[bucket] = end;
+                end += counts[bucket];
+            }
+            ids.resize(places.len(), 0);
+            let mut rest = places.as_slice();
+            for Set { image, .. } in sets.clone() {
+                for block in piece {
+                    let (places, others) = rest.split_at(block.len());
+                    rest = others;
+                    for (place, id) in places.iter().zip(block.ids(image)) {
+                        let end = &mut ends[place.unsigned_abs() as usize];
+                        ids[*end as usize] = id ^ u32::from(*place < 0);
+                        *end += 1;
+                    }
+                }
+            }
+            if !buckets.add(self.bases, &counts[1..], ids, || !self.cancel.is_cancelled()) {
+                return false;
+            }
         }
+        true
     }
-    let (mut total, mut sum) = (Xyzz::INFINITY, Xyzz::INFINITY);
-    for bucket in buckets.iter().rev() {
-        total = total.add(bucket);
-        sum = sum.add(&total);
+
+    /// One window without inversions, sorting or batches.
+    fn sum_few(&self, w: u32) -> Xyzz<C::Field> {
+        let plan = self.plan;
+        let mut buckets = vec![Xyzz::INFINITY; plan.buckets()];
+        for block in self.blocks {
+            for (digit, id) in block.digits(plan, false, w).iter().zip(block.ids(false)) {
+                let digit = i32::from(*digit) - i32::from(plan.zero(w));
+                if digit != 0 {
+                    let bucket = &mut buckets[digit.unsigned_abs() as usize - 1];
+                    let negative = (id & 1 == 1) != (digit < 0);
+                    *bucket = bucket.add_affine(&C::base(&self.bases[(id >> 1) as usize]).neg_if(negative));
+                }
+            }
+        }
+        let (mut total, mut sum) = (Xyzz::INFINITY, Xyzz::INFINITY);
+        for bucket in buckets.iter().rev() {
+            total = total.add(bucket);
+            sum = sum.add(&total);
+        }
+        sum
     }
-    sum
 }
 
 /// Σ of the points whose scalar is 1, less those whose scalar is −1.
@@ -224,7 +271,7 @@ pub(super) fn sum_ones<C: Curve>(
     if blocks.iter().all(|block| block.ones.is_empty()) {
         return Ok(Xyzz::INFINITY);
     }
-    let mut workplace = stash.take(instructions, 1);
+    let mut workplace = stash.take(instructions, Layout::one(1));
     for block in blocks.iter().filter(|block| !block.ones.is_empty()) {
         let go_on = || !cancel.is_cancelled();
         if !workplace.buckets.add(bases, &[block.ones.len() as u32], &block.ones, go_on) {

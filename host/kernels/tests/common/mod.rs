@@ -1,7 +1,7 @@
 //! What the tests of this crate share. Each test program uses a part of it.
 #![allow(dead_code, reason = "see above")]
 
-use std::ops::Range;
+use std::{ops::Range, sync::OnceLock};
 
 use ark_bn254::{Fr, G1Affine, G2Affine};
 use millrace_bn254::{FrCanonical, backend::Instructions};
@@ -9,7 +9,7 @@ use millrace_job::{Engine, EngineError, Group, Job, JobValue, Resident};
 use millrace_kernels::CpuEngine;
 use millrace_oracle::OracleEngine;
 
-/// One thread and several, with all instructions that this processor has.
+/// With all instructions that this processor has: one thread, where scalars are cut into halves if it pays, and several, where they are if they can be.
 pub(crate) fn engines() -> Vec<CpuEngine> {
     let all = Instructions::all();
     for (name, found) in [("avx512", Instructions::avx512()), ("adx", Instructions::adx())] {
@@ -17,7 +17,11 @@ pub(crate) fn engines() -> Vec<CpuEngine> {
             println!("skipped: {name}: this processor lacks its instructions");
         }
     }
-    all.into_iter().flat_map(|i| [1, 3].map(|threads| CpuEngine::with_instructions(threads, i))).collect()
+    let with = |i, (threads, halves)| {
+        let engine = CpuEngine::with_instructions(threads, i);
+        if halves { engine.with_halves(true) } else { engine }
+    };
+    all.into_iter().flat_map(|i| [(1, false), (3, true)].map(|how| with(i, how))).collect()
 }
 
 /// Submits and waits.
@@ -30,32 +34,36 @@ pub(crate) struct MsmCase {
     pub(crate) resident: Resident,
     pub(crate) scalars: Vec<FrCanonical>,
     group: Group,
+    /// The oracle's sum of all.
+    expected: OnceLock<JobValue>,
 }
 
 impl MsmCase {
     pub(crate) fn g1(bases: &[G1Affine], scalars: &[Fr]) -> Self {
         let resident = Resident::G1(bases.iter().map(Into::into).collect::<Vec<_>>().into());
-        Self { resident, scalars: scalars.iter().map(|k| (*k).into()).collect(), group: Group::G1 }
+        Self {
+            resident,
+            scalars: scalars.iter().map(|k| (*k).into()).collect(),
+            group: Group::G1,
+            expected: OnceLock::new(),
+        }
     }
 
     pub(crate) fn g2(bases: &[G2Affine], scalars: &[Fr]) -> Self {
         let resident = Resident::G2(bases.iter().map(Into::into).collect::<Vec<_>>().into());
-        Self { resident, scalars: scalars.iter().map(|k| (*k).into()).collect(), group: Group::G2 }
+        Self {
+            resident,
+            scalars: scalars.iter().map(|k| (*k).into()).collect(),
+            group: Group::G2,
+            expected: OnceLock::new(),
+        }
     }
 
     /// Compares the whole sum with the oracle's.
     pub(crate) fn check(&self, engine: &dyn Engine, name: &str) {
-        self.check_with(&self.expected(), engine, name);
-    }
-
-    /// The oracle's whole sum, to be asked for once where several engines are compared with it.
-    pub(crate) fn expected(&self) -> JobValue {
-        self.sum(&OracleEngine::new(), 0..self.scalars.len())
-    }
-
-    /// Compares the whole sum with what [`MsmCase::expected`] gave.
-    pub(crate) fn check_with(&self, expected: &JobValue, engine: &dyn Engine, name: &str) {
-        assert_eq!(&self.sum(engine, 0..self.scalars.len()), expected, "{name}");
+        let all = 0..self.scalars.len();
+        let expected = self.expected.get_or_init(|| self.sum(&OracleEngine::new(), all.clone()));
+        assert_eq!(self.sum(engine, all), *expected, "{name}");
     }
 
     /// Compares the sum over a part of the bases with the oracle's.
