@@ -21,7 +21,9 @@ pub struct Limits {
 /// A scalar's digits, 2 bytes each, and the reference to its point, with halves twice (4 bytes alone where the scalar is 0, 1 or −1): windows are the wider the
 /// more points there are, which leaves fewer digits.
 pub(crate) const fn bytes_a_point(points: u64) -> u64 {
-    if points < 1 << 13 {
+    if points < 1 << 4 {
+        264
+    } else if points < 1 << 13 {
         144
     } else if points < 1 << 18 {
         60

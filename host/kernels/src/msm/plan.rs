@@ -99,7 +99,8 @@ impl Plan {
             true => SORTED / (points * self.parts_of_scalars()).max(1),
             false => TOGETHER / buckets,
         };
-        let fair = windows / (TASKS * threads);
+        // A batch of all windows of two is worth more than a third task.
+        let fair = if threads == 1 { windows } else { windows.div_ceil((TASKS - 1) * threads) };
         windows.div_ceil(windows.div_ceil(most.min(fair).max(1)).max(1)).max(1)
     }
 
