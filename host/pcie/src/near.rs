@@ -99,6 +99,21 @@ mod tests {
     }
 
     #[test]
+    fn where_huge_pages_have_run_out_ordinary_ones_are_taken() {
+        // Most that a machine for tests reserves.
+        const MOST: usize = 1 << 16;
+        let all: Vec<_> = (0..MOST).map_while(|_| Mapping::huge(HUGE_PAGE_BYTES).ok()).collect();
+        assert!(all.len() < MOST, "a machine with more huge pages than the test can take");
+        let near = NearMemory::new(None);
+        for _ in 0..2 {
+            let memory = near.take(HUGE_PAGE_BYTES).unwrap();
+            assert!(!memory.is_huge() && memory.len_bytes() == HUGE_PAGE_BYTES);
+            memory.write(HUGE_PAGE_BYTES - 1, &[1]);
+            assert!(near.told_of_huge_pages.load(Ordering::Relaxed), "it is told");
+        }
+    }
+
+    #[test]
     fn memory_comes_from_the_node_that_is_named() {
         let memory = Mapping::anonymous(8192).unwrap();
         if let Err(error) = memory.prefer_node(0) {

@@ -2,8 +2,9 @@
 //! chance changes answers, invents them, says nothing, says too much, or hangs up; meanwhile it writes completions, addresses and lengths of its own
 //! into every queue's rings and into whatever else the driver mapped, answers registers as it likes and raises interrupts.
 //!
-//! The driver may fail every job, but it panics never, ends within its bounds, hands out no value that is none, and leaves memory alone that it did not
-//! map. Each case is a seed; `MILLRACE_HOSTILE_SEED` runs one again, `MILLRACE_HOSTILE_SECONDS` goes on for so long (`make fuzz`).
+//! The driver may fail every job, but it panics never, ends within its bounds, and hands out no value that is none. The fuzzer keeps what the driver
+//! unmapped, fills it with a canary and looks at it at the end: the driver has used none of it again; and what it maps anew is zero, whatever was written before.
+//! After each case no DMA memory is left in the process. Each case is a seed; `MILLRACE_HOSTILE_SEED` runs one again, `MILLRACE_HOSTILE_SECONDS` goes on for so long (`make fuzz`).
 
 use std::{
     collections::BTreeMap,
@@ -38,6 +39,8 @@ use millrace_pcie::{
     },
 };
 use millrace_regs::{Completion, queue_register, registers as reg};
+use parking_lot::Mutex;
+use rustix::io::Errno;
 
 /// Seeds of a run in CI.
 const CASES: u64 = 24;
@@ -47,6 +50,17 @@ const LIMIT: Duration = Duration::from_secs(60);
 const JOBS: usize = 8;
 const THREADS: usize = QUEUES + 1;
 const POINTS: usize = 8;
+/// What lies where the driver should not come any more.
+const CANARY: u8 = 0x5a;
+
+/// One test at a time looks at what is mapped in the process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Places in this process where DMA memory of either side is mapped.
+fn dma_maps() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().filter(|line| line.contains("millrace-dma")).count()
+}
 
 /// SplitMix64.
 struct Rng(u64);
@@ -84,6 +98,8 @@ struct Habits {
     writes: u64,
     /// Messages after which the other side hangs up.
     hangs_up: u64,
+    /// Whether it refuses to unmap what the driver wants back.
+    keeps: bool,
     /// Messages at first that are left alone, so that most drivers come beyond opening the device.
     spared: u64,
 }
@@ -103,6 +119,7 @@ impl Habits {
             lies: one(rng, [u64::MAX, 200, 20, 3]),
             writes: one(rng, [1, 2, 5, u64::MAX]),
             hangs_up: one(rng, [u64::MAX, u64::MAX, u64::MAX, 500]),
+            keeps: rng.one_in(8),
             spared: rng.below(200) * u64::from(!rng.one_in(5)),
         }
     }
@@ -117,6 +134,11 @@ struct Done {
     completions: AtomicU64,
     writes: AtomicU64,
     interrupts: AtomicU64,
+    /// Buffers that were kept after they were unmapped.
+    canaries: AtomicU64,
+    refusals: AtomicU64,
+    /// Maps of a driver that had gone.
+    left: AtomicU64,
 }
 
 /// What it has learned of the driver on one connection.
@@ -127,6 +149,8 @@ struct Relay<'a> {
     raw: UnixStream,
     /// By IOVA.
     memory: BTreeMap<u64, Mapping>,
+    /// What was unmapped, full of canaries.
+    kept: Vec<Mapping>,
     irqs: Vec<OwnedFd>,
     registers: BTreeMap<u32, u32>,
 }
@@ -141,12 +165,17 @@ impl Relay<'_> {
                 if let (Some(iova), Some(file)) = (fields.u64(), message.fds.first())
                     && let Ok(mapping) = Mapping::of_file(file)
                 {
+                    assert!(is_full_of(&mapping, 0), "memory is mapped that was used before");
                     self.memory.insert(iova, mapping);
                 }
             }
             Some(Command::DmaUnmap) => {
                 fields.bytes(8);
-                fields.u64().map(|iova| self.memory.remove(&iova));
+                if let Some(mapping) = fields.u64().and_then(|iova| self.memory.remove(&iova)) {
+                    mapping.write(0, &vec![CANARY; mapping.len_bytes()]);
+                    self.kept.push(mapping);
+                    self.done.canaries.fetch_add(1, Ordering::Relaxed);
+                }
             }
             Some(Command::SetIrqs) => {
                 self.irqs = message.fds.iter().filter_map(|fd| fd.try_clone().ok()).collect();
@@ -287,6 +316,18 @@ impl Relay<'_> {
             }
             let Ok(message) = client.receive() else { return };
             self.done.messages.fetch_add(1, Ordering::Relaxed);
+            if self.habits.keeps && spared == 0 && message.header.command == Command::DmaUnmap as u16 {
+                let refusal = Header {
+                    is_reply: true,
+                    error: Some(Errno::BUSY.raw_os_error() as u32),
+                    ..message.header
+                };
+                self.done.refusals.fetch_add(1, Ordering::Relaxed);
+                if client.send(refusal, &[], &[]).is_err() {
+                    return;
+                }
+                continue;
+            }
             self.learn(&message);
             let fds: Vec<BorrowedFd<'_>> = message.fds.iter().map(AsFd::as_fd).collect();
             if server.send(message.header, &message.payload, &fds).is_err() {
@@ -320,6 +361,20 @@ impl Relay<'_> {
     }
 }
 
+impl Drop for Relay<'_> {
+    fn drop(&mut self) {
+        self.done.left.fetch_add(self.memory.len() as u64, Ordering::Relaxed);
+        let is_alive = self.kept.iter().all(|memory| is_full_of(memory, CANARY));
+        assert!(is_alive || thread::panicking(), "memory that was unmapped was written");
+    }
+}
+
+fn is_full_of(memory: &Mapping, byte: u8) -> bool {
+    let mut bytes = vec![!byte; memory.len_bytes()];
+    memory.read(0, &mut bytes);
+    bytes.iter().all(|&b| b == byte)
+}
+
 /// A good model on a socket, and the fuzzer's socket before it.
 struct Stage {
     dir: tempfile::TempDir,
@@ -349,8 +404,19 @@ impl Stage {
         self.dir.path().join("good")
     }
 
-    /// Serves one client after the other on `path` until `over`.
+    /// Serves one client after the other on `path` until `over`, with habits of its own each.
     fn relay(&self, path: &Path, seed: u64, done: &Done, over: &AtomicBool) {
+        self.relay_by(path, seed, done, over, Habits::of);
+    }
+
+    fn relay_by(
+        &self,
+        path: &Path,
+        seed: u64,
+        done: &Done,
+        over: &AtomicBool,
+        habits: impl Fn(&mut Rng) -> Habits,
+    ) {
         let listener = UnixListener::bind(path).unwrap();
         listener.set_nonblocking(true).unwrap();
         let mut rng = Rng(seed);
@@ -365,13 +431,14 @@ impl Stage {
                 (Connection::new(stream), Connection::new(UnixStream::connect(self.good()).unwrap()));
             client.set_timeout(Some(Duration::from_secs(2)));
             server.set_timeout(Some(Duration::from_secs(20)));
-            let habits = Habits::of(&mut rng);
+            let habits = habits(&mut rng);
             let mut relay = Relay {
                 rng: Rng(rng.next()),
                 habits,
                 done,
                 raw,
                 memory: BTreeMap::new(),
+                kept: Vec::new(),
                 irqs: Vec::new(),
                 registers: BTreeMap::new(),
             };
@@ -480,7 +547,6 @@ fn case(seed: u64, work: &Work, done: &Done) -> (bool, u64) {
             stall_readings: 4,
             ..DriverConfig::default()
         };
-        let canary = vec![0x5au8; 1 << 20];
         let opened = open_vfio_user(&path, BAR0_BYTES).ok().and_then(|f| DeviceEngine::open(f, config).ok());
         let met = opened.is_some();
         let mut right = 0;
@@ -493,7 +559,6 @@ fn case(seed: u64, work: &Work, done: &Done) -> (bool, u64) {
             right = rights;
             let _ = (engine.statistics(), engine.anomalies());
         }
-        assert!(canary.iter().all(|&byte| byte == 0x5a), "memory that was never mapped");
         over.store(true, Ordering::Release);
         (met, right)
     })
@@ -506,6 +571,7 @@ fn number(variable: &str) -> Option<u64> {
 
 #[test]
 fn a_hostile_server_does_no_harm() {
+    let _alone = ALONE.lock();
     let (seed, seconds) = (number("MILLRACE_HOSTILE_SEED"), number("MILLRACE_HOSTILE_SECONDS"));
     let (work, done) = (Arc::new(Work::new()), Arc::new(Done::default()));
     let first = seed.unwrap_or(0);
@@ -522,6 +588,7 @@ fn a_hostile_server_does_no_harm() {
         match answer.recv_timeout(LIMIT) {
             Ok((opened, answers)) => {
                 running.join().unwrap();
+                assert_eq!(dma_maps(), 0, "MILLRACE_HOSTILE_SEED={this} leaves DMA memory behind");
                 met += u64::from(opened);
                 right += answers;
             }
@@ -543,7 +610,7 @@ fn a_hostile_server_does_no_harm() {
     let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
     println!(
         "hostile server: seeds {first}..{}, {met} devices opened, {right} jobs ended well; {} messages, {} answers outside the protocol, {} register \
-         reads answered with noise, {} completions invented, {} other writes, {} interrupts; longest case {:.1} s; no panic, no hang",
+         reads answered with noise, {} completions invented, {} other writes, {} interrupts, {} refusals to unmap; {} canaries alive; longest case {:.1} s; no panic, no hang",
         first + cases,
         of(&done.messages),
         of(&done.broken),
@@ -551,9 +618,12 @@ fn a_hostile_server_does_no_harm() {
         of(&done.completions),
         of(&done.writes),
         of(&done.interrupts),
+        of(&done.refusals),
+        of(&done.canaries),
         longest.as_secs_f64(),
     );
     if cases >= CASES {
+        assert!(of(&done.canaries) > 0 && of(&done.refusals) > 0, "nothing was unmapped");
         assert!(met * 4 > cases && right > 0, "the fuzzer is so hostile that nothing of the driver runs");
     }
     // The process that met them all works with a good device.
@@ -564,4 +634,55 @@ fn a_hostile_server_does_no_harm() {
     let scalars: Vec<Fr> = work.scalars.iter().map(|k| k.to_fr().unwrap()).collect();
     let output = engine.wait(engine.submit(work.job(bases, 0)).unwrap()).unwrap();
     assert_eq!(output.value, JobValue::G1(millrace_oracle::msm_g1(&work.points, &scalars).into_affine()));
+}
+
+/// Habits of a server that does no harm.
+const HARMLESS: Habits = Habits {
+    breaks: u64::MAX,
+    lies: u64::MAX,
+    writes: u64::MAX,
+    hangs_up: u64::MAX,
+    keeps: false,
+    spared: 0,
+};
+
+/// A driver that ends leaves nothing mapped, at neither side; and a server that refuses to let go of memory is hung up on: else each job that fails would
+/// make the host larger.
+#[test]
+fn what_a_server_keeps_does_not_make_the_host_grow() {
+    let _alone = ALONE.lock();
+    let work = Work::new();
+    for keeps in [false, true] {
+        let (stage, done, over) = (Stage::new(), Done::default(), AtomicBool::new(false));
+        let path = stage.dir.path().join("relayed");
+        thread::scope(|scope| {
+            scope.spawn(|| stage.relay_by(&path, 1, &done, &over, |_| Habits { keeps, ..HARMLESS }));
+            while !path.exists() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            let function = open_vfio_user(&path, BAR0_BYTES).unwrap();
+            let dma = function.dma.clone();
+            let config = DriverConfig { stall_time: LIMIT, ..DriverConfig::default() };
+            let engine = DeviceEngine::open(function.clone(), config).unwrap();
+            let right = work.drive(&engine, 3);
+            assert!(keeps || right > 0);
+            // One buffer after the other, each of which is unmapped at once.
+            let held = dma_maps();
+            let taken = (0..1000).take_while(|_| dma.alloc(1 << 20).is_ok()).count();
+            if keeps {
+                assert!(taken <= 1, "{taken} buffers were mapped by a server that lets go of none");
+                assert_eq!(function.bar0.read32(reg::MAGIC), u32::MAX, "it is still believed");
+                assert!(matches!(engine.look(), Err(EngineError::DeviceLost { .. })));
+            } else {
+                assert_eq!((taken, dma_maps()), (1000, held));
+            }
+            drop((engine, dma, function));
+            over.store(true, Ordering::Release);
+        });
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        assert_eq!(of(&done.refusals) > 0, keeps);
+        assert!(keeps || of(&done.left) == 0, "{} maps of a driver that had gone", of(&done.left));
+        drop(stage);
+        assert_eq!(dma_maps(), 0, "DMA memory is left behind");
+    }
 }

@@ -216,6 +216,11 @@ impl BareModel {
     pub fn jobs_seen(&self, class: JobClass) -> u64 {
         self.power.0.state.lock().faults.seen(class)
     }
+
+    /// Faults whose job has not come yet.
+    pub fn faults_waiting(&self) -> usize {
+        self.power.0.state.lock().faults.waiting()
+    }
 }
 
 impl ModelDevice {

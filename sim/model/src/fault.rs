@@ -133,6 +133,11 @@ impl FaultPlan {
         Some(self.waiting.swap_remove(i).2)
     }
 
+    /// Faults whose job has not come yet.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Jobs of the class so far.
     pub(crate) fn seen(&self, class: JobClass) -> u64 {
         self.seen[class.index()]
