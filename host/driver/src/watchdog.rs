@@ -129,7 +129,9 @@ impl Watchdog {
     /// Whether so much work should long have been done. Time is counted by readings, each of which stands for the interval between two: a process that was not
     /// scheduled must not blame the device.
     fn creeps(&self, expected_work: u64) -> bool {
-        let allowed = Duration::from_secs(expected_work / LEAST_RATE) + self.stall_time * CREEP_STALLS;
+        // No fewer readings than a standstill is allowed.
+        let least = (self.stall_time * CREEP_STALLS).max(self.interval * self.stall_readings);
+        let allowed = Duration::from_secs(expected_work / LEAST_RATE).saturating_add(least);
         self.interval.saturating_mul(self.looks) > allowed
     }
 
