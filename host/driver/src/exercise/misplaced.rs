@@ -11,7 +11,9 @@ use std::{
 
 use millrace_bn254::Fr;
 use millrace_job::{Engine, EngineError, Job, NttDirection};
-use millrace_pcie::{DmaBuffer, DmaError, DmaLayer, DmaLoan, DmaSpace, Function, Iova, SharedBytes};
+use millrace_pcie::{
+    DmaBuffer, DmaError, DmaLayer, DmaLoan, DmaSpace, Function, FunctionReset, Iova, ResetError, SharedBytes,
+};
 use millrace_regs::Cause;
 
 use super::{ExerciseError, ExercisePlan, NOWHERE, unexpected};
@@ -84,6 +86,15 @@ impl DmaSpace for Misplacing {
     }
 }
 
+/// A driver that gives up lets go of its function for good; this one is opened again.
+struct Kept(Arc<dyn FunctionReset>);
+
+impl FunctionReset for Kept {
+    fn reset(&self) -> Result<(), ResetError> {
+        self.0.reset()
+    }
+}
+
 /// How the driver found what was written nowhere.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LostWrites {
@@ -106,7 +117,8 @@ pub(super) fn lost_writes(function: &Function, plan: &ExercisePlan) -> Result<Lo
             stall_time: plan.driver.stall_time.min(STALL_TIME),
             ..plan.driver.clone()
         };
-        DeviceEngine::open(Function { dma, ..function.clone() }, config)
+        let reset = function.reset.clone().map(|reset| Arc::new(Kept(reset)) as Arc<dyn FunctionReset>);
+        DeviceEngine::open(Function { dma, reset, ..function.clone() }, config)
     };
     let unlike = |expected: &str, got: String| unexpected(&function.name, step, expected, got);
 
