@@ -345,7 +345,9 @@ mod tests {
         let (shared, file) = Mapping::shared("test", 8192).unwrap();
         let others = Mapping::of_file(&file).unwrap();
         let anonymous = Mapping::anonymous(8192).unwrap();
-        for mapping in [&shared, &others, &anonymous] {
+        // Where some are reserved.
+        let huge = Mapping::huge(HUGE_PAGE_BYTES).ok();
+        for mapping in [&shared, &others, &anonymous].into_iter().chain(&huge) {
             let flags = flags_of(mapping.address());
             // Don't dump, don't copy.
             for flag in ["dd", "dc"] {

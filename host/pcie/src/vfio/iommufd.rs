@@ -83,11 +83,11 @@ pub(super) fn forces_snooping(iommufd: &File, ioas: u32) -> io::Result<bool> {
     };
     let asked = with(iommufd, requests::IOMMU_VFIO_IOAS, &mut compatible)
         .and_then(|_| has_extension(iommufd, sys::VFIO_DMA_CC_IOMMU));
-    match asked {
-        // A kernel that does not tell.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOTTY)) => Ok(false),
-        other => other,
-    }
+    // A kernel that does not tell, or does not let this user ask: then the device is made to give its right up.
+    Ok(asked.unwrap_or_else(|error| {
+        tracing::debug!("whether DMA is coherent cannot be asked: {error}");
+        false
+    }))
 }
 
 pub(super) fn map(iommufd: &File, ioas: u32, iova: Iova, memory: Reach) -> io::Result<()> {
