@@ -126,7 +126,7 @@ impl<C: Curve> Buckets<C> {
             pool: Pool::new(instructions, count, weigh::room(&layout) - count),
             layout,
             count,
-            marks: spread::Marks::new(count),
+            marks: spread::Marks::new(count, weigh::room(&layout)),
             waiting: spread::Waiting::new(count),
             points: Vec::new(),
             runs: Vec::new(),
@@ -146,7 +146,7 @@ impl<C: Curve> Buckets<C> {
             self.layout = layout;
             self.count = count;
             self.pool.reshape(count, weigh::room(&layout) - count);
-            self.marks.reshape(count);
+            self.marks.reshape(count, weigh::room(&layout));
             self.waiting.reshape(count);
         }
     }

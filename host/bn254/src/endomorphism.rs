@@ -2,7 +2,8 @@
 //! Vanstone, CRYPTO 2001).
 //!
 //! β³ = 1 in Fq and λ² + λ + 1 = 0 mod r. On G2 the other root of 1 belongs to the same λ, [`BETA_OF_TWIST`] = β². Outside of the subgroup of order r the map
-//! is no multiplication by λ, as r − k is no −k there either: sums are asked for of points of the groups.
+//! is no multiplication by λ, as r − k is no −k there either: sums are asked for of points of the groups. Importing a key checks that; of a key that was not checked a sum may be another than the oracle's, and
+//! the proof does not verify.
 //!
 //! # Halves
 //!

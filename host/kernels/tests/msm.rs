@@ -187,6 +187,40 @@ fn around_the_eigenvalue(n: usize) -> Vec<(&'static str, Vec<Fr>)> {
     ]
 }
 
+/// With d·λ of P and ±d of φ(P), buckets of images hold what the others do, or its negative: all are doubled, or all cancelled.
+#[test]
+fn buckets_that_meet_their_images() {
+    let lambda = Fr::from(BigInt(LAMBDA));
+    let mut rng = test_rng();
+    let d: Vec<Fr> = (0..20).map(|_| Fr::from(rng.r#gen::<u128>() >> 8)).collect();
+    fn bases<A: AffineRepr<ScalarField = Fr>>(lambda: Fr) -> Vec<A> {
+        points::<A>(20).iter().flat_map(|p| [*p, (*p * lambda).into_affine()]).collect()
+    }
+    for sign in [Fr::one(), -Fr::one()] {
+        let scalars: Vec<Fr> = d.iter().flat_map(|d| [*d * lambda, *d * sign]).collect();
+        let cases = [MsmCase::g1(&bases(lambda), &scalars), MsmCase::g2(&bases(lambda), &scalars)];
+        for instructions in Instructions::all() {
+            let engine = CpuEngine::with_instructions(1, instructions).with_window_bits(12).with_halves(true);
+            cases.iter().for_each(|case| case.check(&engine, instructions.name()));
+        }
+    }
+}
+
+/// Many threads cut the range of points, into a part of few points too, or of few whose scalars are not 0.
+#[test]
+fn halves_of_parts() {
+    let engine = CpuEngine::with_threads(24).with_halves(true);
+    let n = 70_000;
+    let (bases, mut scalars): (Vec<G1Affine>, _) = (points(n), random(n));
+    scalars[n - n / 4..n - 3].fill(Fr::zero());
+    MsmCase::g1(&bases, &scalars).check(&engine, "a part of zeros");
+    let g2 = points::<G2Affine>(4101);
+    for n in [4097, 4101] {
+        MsmCase::g1(&bases[..n], &scalars[..n]).check(&engine, &format!("{n} points"));
+        MsmCase::g2(&g2[..n], &scalars[..n]).check(&engine, &format!("{n} points of G2"));
+    }
+}
+
 /// A point meets its own image, the image's negative and the image's image in a bucket.
 #[test]
 fn points_that_meet_their_images() {

@@ -1,6 +1,7 @@
 //! Images of points under the endomorphism (x, y) ↦ (βx, y), eight at a time.
 //!
-//! Bounds, in units of q: loaded x < 8, β < 2, their product < 2.2 and settled to 5; y goes back as it came.
+//! Bounds, in units of q; where G2 is wider, it stands in brackets: loaded x < 8, β < 2, their product < 2.2 \[3.2\], with 4 = 2^[`X_SHIFT`] on top for settling to
+//! take from, and settled to 5; y goes back as it came.
 
 use super::PointRef;
 use crate::{

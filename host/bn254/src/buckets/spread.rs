@@ -24,7 +24,7 @@ const PART_OF_BUCKETS: usize = 4;
 /// Up to so many deferred points try again with each batch.
 const RETRIED: usize = 512;
 /// So many deferred points, in rows of memory, are sorted.
-const DEFERRED_ROWS: usize = 1 << 15;
+const DEFERRED_ROWS: usize = 1 << 14;
 
 /// What is known of each bucket, in a byte.
 pub(super) struct Marks {
@@ -38,12 +38,24 @@ const FILLED: u8 = 1;
 const FIRST_BATCH: u8 = 2;
 
 impl Marks {
-    pub(super) fn new(count: usize) -> Self {
-        Self { of: vec![EMPTY; count], batch: FIRST_BATCH }
+    /// So many buckets, all empty, in memory for so many places.
+    pub(super) fn new(count: usize, room: usize) -> Self {
+        let mut of = Vec::with_capacity(room);
+        of.resize(count, EMPTY);
+        Self { of, batch: FIRST_BATCH }
     }
 
-    /// So many buckets, all empty.
-    pub(super) fn reshape(&mut self, count: usize) {
+    /// Makes it so many buckets, all empty, and room for so many places. What was in memory that moves is wiped.
+    pub(super) fn reshape(&mut self, count: usize, room: usize) {
+        if self.of.capacity() < room {
+            self.of.zeroize();
+            self.of = Vec::with_capacity(room);
+        }
+        self.clear(count);
+    }
+
+    /// All of so many buckets are empty.
+    pub(super) fn clear(&mut self, count: usize) {
         self.of.clear();
         self.of.resize(count, EMPTY);
         self.batch = FIRST_BATCH;
@@ -52,7 +64,7 @@ impl Marks {
     /// Forgets all of so many buckets, behind the list as well.
     pub(super) fn wipe(&mut self, count: usize) {
         self.of.zeroize();
-        self.reshape(count);
+        self.clear(count);
     }
 
     /// Notes that a bucket holds a point; whether it did already.
@@ -68,8 +80,9 @@ impl Marks {
         self.of[bucket] != EMPTY
     }
 
-    /// So many in all, the new ones empty.
+    /// So many in all, the new ones empty; there is room for them.
     pub(super) fn extend_to(&mut self, count: usize) {
+        assert!(count <= self.of.capacity(), "{count} places");
         self.of.resize(count, EMPTY);
     }
 

@@ -70,7 +70,7 @@ impl<C: Curve> Buckets<C> {
         }
         debug_assert_eq!(first_line, windows * buckets);
         self.count = self.layout.count();
-        self.marks.reshape(self.count);
+        self.marks.clear(self.count);
         self.pool.reset(self.count);
     }
 

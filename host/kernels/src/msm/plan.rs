@@ -5,7 +5,10 @@
 //! looking at the others. The top digit is left as it is. For k < 2^b and c·W ≥ b + 1 it is at most 2^(c−1): k' is
 //! below 2^b + 2^(c(W−1)), and b − c(W−1) ≤ c − 1.
 
-use millrace_bn254::{buckets::Layout, endomorphism::HALF_BITS};
+use millrace_bn254::{
+    buckets::{Layout, MANY_BUCKETS},
+    endomorphism::HALF_BITS,
+};
 
 use super::costs::Costs;
 
@@ -19,6 +22,10 @@ const WIDTHS: std::ops::RangeInclusive<u32> = 2..=16;
 const TOGETHER: usize = 1 << 13;
 /// Where they are too few for points to be taken as they come, so many points in all windows are sorted together at most.
 const SORTED: usize = 1 << 15;
+/// Halves must promise a hundredth less than whole scalars.
+const MARGIN: (usize, usize) = (101, 100);
+/// The largest sums whose scalars are halved: above, whole sums were measured to gain nothing.
+const MOST_HALVED: usize = 1 << 17;
 /// Tasks that a thread should find at least, where one sum runs alone.
 const TASKS: usize = 3;
 
@@ -63,7 +70,8 @@ impl Plan {
                 true => points * FEW_COST.0 + (FEW_COST.1 << (c - 1)),
                 false => costs.window(c, halved, points),
             };
-            windows((c, halved)) as usize * window
+            let cost = windows((c, halved)) as usize * window;
+            if halved { cost / MARGIN.1 * MARGIN.0 } else { cost }
         };
         let wanted = if points < FEW { Wanted::default() } else { wanted };
         // Halves leave half as many tasks.
@@ -71,7 +79,8 @@ impl Plan {
             !halved
                 || points >= FEW
                     && scalar_bits > HALF_BITS
-                    && (wanted.halves.is_some() || windows((c, halved)) as usize >= TASKS * threads)
+                    && (wanted.halves.is_some()
+                        || points <= MOST_HALVED && windows((c, halved)) as usize >= TASKS * threads)
         };
         let is_wanted = |&(c, halved): &(u32, bool)| {
             wanted.window_bits.is_none_or(|bits| bits == c)
@@ -95,13 +104,13 @@ impl Plan {
     /// Windows that are filled and weighed together, in tasks of nearly the same size.
     fn windows_together(&self, points: usize, threads: usize) -> usize {
         let (windows, buckets) = (self.windows as usize, self.buckets() * self.parts_of_scalars());
-        let most = match (windows * buckets).min(TOGETHER) < millrace_bn254::buckets::MANY_BUCKETS {
-            true => SORTED / (points * self.parts_of_scalars()).max(1),
-            false => TOGETHER / buckets,
-        };
         // A batch of all windows of two is worth more than a third task.
         let fair = if threads == 1 { windows } else { windows.div_ceil((TASKS - 1) * threads) };
-        windows.div_ceil(windows.div_ceil(most.min(fair).max(1)).max(1)).max(1)
+        let mut most = fair.min(TOGETHER / buckets);
+        if most * buckets < MANY_BUCKETS {
+            most = most.min(SORTED / (points * self.parts_of_scalars()).max(1));
+        }
+        windows.div_ceil(windows.div_ceil(most.max(1)).max(1)).max(1)
     }
 
     /// 2 where scalars are cut into halves.

@@ -1,4 +1,6 @@
 //! Scalars made ready: checked, brought to the nearer side of zero, zeros and ones apart.
+//!
+//! Lists and tiles are wiped; what single scalars leave in registers and on the stack of a call is not.
 
 use std::ops::Deref;
 

@@ -137,7 +137,8 @@ impl<C: Curve> Task<'_, C> {
         sums: &mut [Xyzz<C::Field>],
     ) -> Result<(), EngineError> {
         let windows = || (0..=top).rev();
-        if self.blocks.iter().map(Block::len).sum::<usize>() < FEW {
+        // The sum may have more, of which this is a part.
+        if !self.plan.halved && self.blocks.iter().map(Block::len).sum::<usize>() < FEW {
             sums.iter_mut().zip(windows()).for_each(|(sum, w)| *sum = self.sum_few(w));
             return Ok(());
         }
@@ -237,7 +238,7 @@ impl<C: Curve> Task<'_, C> {
         true
     }
 
-    /// One window without inversions, sorting or batches.
+    /// One window of whole scalars without inversions, sorting or batches.
     fn sum_few(&self, w: u32) -> Xyzz<C::Field> {
         let plan = self.plan;
         let mut buckets = vec![Xyzz::INFINITY; plan.buckets()];
