@@ -4,8 +4,6 @@ mod measure;
 pub(crate) mod proofs;
 mod report;
 
-use millrace_kernels::CpuEngine;
-
 use crate::{
     args::BenchArgs,
     device::{self, DeviceName, OpenOptions, Opened},
@@ -70,7 +68,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let setting = report::Setting {
         version: env!("CARGO_PKG_VERSION"),
         processor: processor(),
-        threads: CpuEngine::default().threads(),
+        threads: std::thread::available_parallelism().map_or(1, Into::into),
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     report::write(&args.out, &setting, &samples)?;

@@ -5,7 +5,7 @@ mod name;
 
 use std::sync::Arc;
 
-use millrace_bn254::backend::{self, Instructions};
+use millrace_bn254::backend::Instructions;
 use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
 use millrace_job::Engine;
 use millrace_kernels::{CpuEngine, Limits};
@@ -152,9 +152,7 @@ pub(crate) fn vfio_access() -> Result<Option<VfioAccess>, Failure> {
 pub(crate) fn open(name: &DeviceName, options: OpenOptions) -> Result<Opened, Failure> {
     match name {
         DeviceName::Cpu => {
-            // Asked first, so that a wrong name is a clear line; the engine asks again.
-            let instructions = Instructions::from_env()
-                .map_err(|e| Failure::new(Code::Usage, format!("{}: {e}", backend::VARIABLE)))?;
+            let instructions = Instructions::from_env().or_fail(Code::Usage)?;
             tracing::info!(backend = instructions.name(), "CPU kernels");
             let limits = options.budget.map_or(Limits::NONE, |budget| budget.limits);
             let threads = options.budget.map_or_else(memory::threads, |budget| budget.threads);

@@ -8,7 +8,6 @@ use std::{
 };
 
 use clap::Subcommand;
-use millrace_bn254::backend::{self, Instructions};
 use millrace_groth16::{ImportFailure, KeyError, PointFault, import_key};
 use millrace_job::CancelToken;
 
@@ -40,8 +39,6 @@ pub(crate) enum KeyCommand {
 }
 
 pub(crate) fn run(command: &KeyCommand, cancel: &CancelToken) -> Result<(), Failure> {
-    // The checks take the instructions that the environment names; a wrong name is told, as by all commands that compute.
-    Instructions::from_env().map_err(|e| Failure::new(Code::Usage, format!("{}: {e}", backend::VARIABLE)))?;
     match command {
         KeyCommand::Import { zkey, output: Some(output) } => import(zkey, output, cancel),
         KeyCommand::Import { zkey, output: None } => import(zkey, &zkey.with_extension("mkey"), cancel),

@@ -34,6 +34,7 @@ mod verify;
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::Parser;
+use millrace_bn254::backend::{self, Instructions};
 use millrace_job::CancelToken;
 
 use crate::{
@@ -49,13 +50,19 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     init_logging(cli.verbose);
-    match dispatch(&cli.command) {
+    match known_backend().and_then(|()| dispatch(&cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tell!("{failure}");
             ExitCode::from(failure.code as u8)
         }
     }
+}
+
+/// Whatever the command, a wrong name in the environment is told before any work: engines, wherever they are made, ask for it again.
+fn known_backend() -> Result<(), Failure> {
+    let told = |error| Failure::new(Code::Usage, format!("{}: {error}", backend::VARIABLE));
+    Instructions::from_env().map(|_| ()).map_err(told)
 }
 
 fn init_logging(verbose: u8) {

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Job, fails, ok, vectors};
+use common::{Job, fails, fails_with_backend, ok, vectors};
 
 /// `prove` with these files fails with `code` and leaves nothing behind.
 fn refused(code: i32, key: &Path, witness: &Path, extra: &[&str]) -> String {
@@ -244,4 +244,32 @@ fn a_proof_on_standard_output_is_all_that_is_there() {
     for proof in [job.path("piped.json"), redirected] {
         ok(&["verify", &key, &job.path("public.json"), &proof]);
     }
+}
+
+/// Whatever the device: the CPU takes part in every proof.
+#[test]
+fn an_unknown_backend_ends_every_command_at_once() {
+    let job = Job::new();
+    let (key, witness) = (Path::new("/nonexistent/key"), Path::new("/nonexistent/witness"));
+    let on = |device: &str| job.prove_args(key, witness, &["--device", device]);
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    for args in [
+        on("cpu"),
+        on("model"),
+        on("sim"),
+        on("vfio:0000:00:00.0"),
+        words("bench --devices model --sizes 1"),
+        words("validate --device model"),
+        words("key check /nonexistent/key"),
+        words("verify key proof public"),
+        words("doctor"),
+    ] {
+        let line = fails_with_backend("nonsense", 2, &args);
+        let expected =
+            "millrace: MILLRACE_BACKEND: expected a backend out of portable, adx, avx512, got \"nonsense\"";
+        assert_eq!(line, expected, "{args:?}");
+    }
+    assert_eq!(job.files(), Vec::<String>::new());
+    // With one that is known, it is the files that are missed.
+    fails_with_backend("portable", 3, &on("cpu"));
 }

@@ -51,7 +51,20 @@ pub(crate) fn ok<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> String {
 
 /// A run that has to end with `code`; its one line on standard error.
 pub(crate) fn fails<S: AsRef<std::ffi::OsStr>>(code: i32, args: &[S]) -> String {
-    let output = millrace(args);
+    failed(code, args, millrace(args))
+}
+
+/// The same with `MILLRACE_BACKEND` set.
+pub(crate) fn fails_with_backend(backend: &str, code: i32, args: &[String]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+    failed(
+        code,
+        args,
+        command.args(args).env("MILLRACE_BACKEND", backend).output().expect("the binary starts"),
+    )
+}
+
+fn failed<S: AsRef<std::ffi::OsStr>>(code: i32, args: &[S], output: Output) -> String {
     let error = String::from_utf8(output.stderr).expect("UTF-8");
     let shown: Vec<_> = args.iter().map(|a| a.as_ref()).collect();
     assert_eq!(output.status.code(), Some(code), "{shown:?}: {error}");
