@@ -1,5 +1,7 @@
 //! `millrace figures`: what is promised, measured again. One line each: name, value, unit, bar, `met` or `not met`.
 
+mod adversarial;
+mod bounds;
 mod circuit;
 mod clock;
 mod cpu;
@@ -12,6 +14,7 @@ mod pcie;
 mod processes;
 mod rollup;
 mod scalar;
+mod small;
 
 use millrace_rivals::ARKWORKS_ASSEMBLY;
 

@@ -1,12 +1,15 @@
 //! Whole proofs: engines in turn on one key and witness, arkworks' own prover beside them, and several witnesses in flight.
 
 use std::{
+    cell::RefCell,
     path::{Path, PathBuf},
     time::Instant,
 };
 
+use millrace_bn254::FrCanonical;
 use millrace_groth16::{Witness, proof_to_json, public_to_json};
 use millrace_job::CancelToken;
+use millrace_oracle::OracleProof;
 use millrace_prover::{LoadedKey, Prover, Randomness};
 use millrace_rivals::ArkworksKey;
 
@@ -49,6 +52,7 @@ pub(crate) fn once_from(prover: &Prover, key: &LoadedKey, witness: &Path) -> Res
 pub(crate) struct Rival {
     key: ArkworksKey,
     witness: millrace_oracle::Witness,
+    last: RefCell<Option<OracleProof>>,
 }
 
 impl Rival {
@@ -56,7 +60,8 @@ impl Rival {
     pub(crate) fn read(key: &Path, witness: &Path) -> Result<Self, Failure> {
         let bytes = |path: &Path| std::fs::read(path).or_fail(Code::BadFile);
         let key = ArkworksKey::read(&bytes(key)?).or_fail(Code::BadFile)?;
-        Ok(Self { key, witness: millrace_oracle::Witness::read(&bytes(witness)?).or_fail(Code::BadFile)? })
+        let witness = millrace_oracle::Witness::read(&bytes(witness)?).or_fail(Code::BadFile)?;
+        Ok(Self { key, witness, last: RefCell::default() })
     }
 
     /// Seconds of one proof; the blinding is the one of our runs.
@@ -64,6 +69,22 @@ impl Rival {
         let started = Instant::now();
         self.prove(&self.witness)?;
         Ok(started.elapsed().as_secs_f64())
+    }
+
+    /// Proves once more with ours: times of answers that differ are worth nothing.
+    ///
+    /// # Errors
+    /// [`Code::Mismatch`] if the rival's last proof is not the same.
+    pub(crate) fn agrees(&self, prover: &Prover, key: &LoadedKey, witness: &Witness) -> Result<(), Failure> {
+        let (blinding, cancel) = (Randomness::Seed(SEED), CancelToken::default());
+        let ours = prover.prove(key, witness, None, &blinding, &(), &cancel).map_err(prove_failure)?;
+        let (proof, publics) = (ours.proof, &ours.publics);
+        let same = self.last.borrow().as_ref().is_some_and(|theirs| {
+            (theirs.a, theirs.b, theirs.c) == (proof.a, proof.b, proof.c)
+                && theirs.publics.iter().map(|x| FrCanonical::from(*x)).eq(publics.iter().copied())
+        });
+        let message = "the proof differs from arkworks' of the same witness and the same r and s";
+        if same { Ok(()) } else { Err(Failure::new(Code::Mismatch, message)) }
     }
 
     /// As [`Rival::once`], with the witness read from its file.
@@ -76,7 +97,9 @@ impl Rival {
 
     fn prove(&self, witness: &millrace_oracle::Witness) -> Result<(), Failure> {
         let blinding = Randomness::Seed(SEED).draw().map_err(prove_failure)?;
-        self.key.prove(witness, blinding.r, blinding.s).or_fail(Code::BadFile).map(drop)
+        let proof = self.key.prove(witness, blinding.r, blinding.s).or_fail(Code::BadFile)?;
+        self.last.replace(Some(proof));
+        Ok(())
     }
 }
 
@@ -110,6 +133,9 @@ pub(super) fn time(
         keep(run, "arkworks", rival.once()?);
         for ((opened, prover), key) in opened.iter().zip(&provers).zip(&keys) {
             keep(run, opened.engine.name(), once(prover, key, &witness)?);
+            if run == 0 {
+                rival.agrees(prover, key, &witness)?;
+            }
         }
     }
     Ok(samples)

@@ -108,6 +108,7 @@ pub(super) fn beside_arkworks(
             seconds.push(ours);
         }
     }
+    rival.agrees(prover, &loaded, &input::witness(&files.witness)?)?;
     let name = format!("{what}, whole proof ({:.0} ms): arkworks' over ours", median(seconds) * 1e3);
     sheet.beside_arkworks(&name, median(ratios), bar);
     Ok(())

@@ -1,6 +1,7 @@
 //! Kernels of the CPU engine beside arkworks' own, one thread each, in turns, by processor time: others on the machine count less then.
 //!
-//! arkworks gets its own types. Ours is the engine as a proof uses it, with a job's way to another thread and the check of its scalars.
+//! arkworks gets its own types. Ours is the engine as a proof uses it, with a job's way to another thread and the check of its scalars. Once for each figure
+//! the answers are compared: where they differ, there is no figure.
 
 use std::{hint::black_box, path::Path};
 
@@ -14,15 +15,21 @@ use millrace_bn254::{
     points::{Curve, G1, G2},
 };
 use millrace_groth16::KeyPart;
-use millrace_job::{BufferId, Engine, Group, Job, Lent, NttDirection, Resident, ScalarSlice};
+use millrace_job::{BufferId, Engine, Group, Job, JobValue, Lent, NttDirection, Resident, ScalarSlice};
 use millrace_kernels::CpuEngine;
-use millrace_oracle::{msm_g1, msm_g2, ntt};
+use millrace_oracle::{msm_g1, msm_g2, ntt, quotient};
 use millrace_rivals::{Halo2Products, Halo2Sum, Halo2Transform};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Bar, Sheet, clock::processor_seconds_of, cpu::median};
+use super::{
+    Bar, Sheet, adversarial,
+    bounds::{self, Bounds, G1_ADDITION, G2_ADDITION},
+    clock::processor_seconds_of,
+    cpu::median,
+    small,
+};
 use crate::{
     exit::{Code, Failure, OrFail},
     input,
@@ -35,30 +42,42 @@ const TURNS: usize = 5;
 pub(super) fn measure(sheet: &mut Sheet, key: &Path) -> Result<(), Failure> {
     let instructions = Instructions::from_env().or_fail(Code::Usage)?;
     let pair = Pair::new(instructions)?;
-    let products = Products::measure(instructions);
-    let name = format!("multiplication in Fq, {} ({:.2} ns)", instructions.name(), products.nanoseconds);
+    let products = Products::measure(instructions)?;
+    let name = format!(
+        "multiplication in Fq, arrays in cache, {} ({:.2} ns)",
+        instructions.name(),
+        products.nanoseconds
+    );
     sheet.beside_arkworks(&name, products.arkworks, 4.5);
     let name = "multiplication in Fq: halo2curves' assembly over ours";
     sheet.line(name, products.halo2, "times", Bar::AtLeast(1.0));
+    let bounds = Bounds::measure(sheet, products.nanoseconds);
     for (log_n, bar) in [(16, 5.0), (18, 5.0), (20, 4.5)] {
         let sums = Sums::g1(log_n);
         let random = pair.sum(sheet, &sums, &format!("G1 MSM 2^{log_n}, one thread"), bar)?;
-        let addition_ns = random * 1e9 / millrace_kernels::additions(1 << log_n) as f64;
+        let additions = millrace_kernels::additions(1 << log_n) as f64;
+        let addition_ns = random * 1e9 / additions;
         let name = format!("G1 MSM 2^{log_n}: an addition, all included");
         sheet.told(
             &format!("{name}, beside 6 products ({:.1} ns)", 6.0 * products.nanoseconds),
             addition_ns,
             "ns",
         );
+        bounds.line(sheet, &format!("G1 MSM 2^{log_n}"), additions * G1_ADDITION, 0.0, random);
         if log_n == 18 {
-            let equal = pair.median_of_ours(&sums.with(|_| sums.scalars[1]))?;
-            let name = "G1 MSM 2^18, all scalars equal over random ones";
-            sheet.line(name, equal / random, "times", Bar::AtMost(1.3));
             pair.sum_of_halo2(sheet, &sums)?;
+            adversarial::measure(sheet, &pair, &sums, "G1 MSM 2^18")?;
+            small::measure(sheet, &pair, &sums, "G1 MSM 2^18")?;
         }
     }
     for log_n in [16, 18] {
-        pair.sum(sheet, &Sums::g2(log_n), &format!("G2 MSM 2^{log_n}, one thread"), 8.0)?;
+        let sums = Sums::g2(log_n);
+        let seconds = pair.sum(sheet, &sums, &format!("G2 MSM 2^{log_n}, one thread"), 8.0)?;
+        let additions = millrace_kernels::additions(1 << log_n) as f64;
+        bounds.line(sheet, &format!("G2 MSM 2^{log_n}"), additions * G2_ADDITION, 0.0, seconds);
+        if log_n == 18 {
+            adversarial::measure(sheet, &pair, &sums, "G2 MSM 2^18")?;
+        }
     }
     for (part, what) in [(KeyPart::A, "A"), (KeyPart::B1, "B over G1"), (KeyPart::B2, "B over G2")] {
         let (sums, infinite) = Sums::of_key(key, part)?;
@@ -66,7 +85,15 @@ pub(super) fn measure(sheet: &mut Sheet, key: &Path) -> Result<(), Failure> {
         pair.sum(sheet, &sums, &name, 1.0)?;
     }
     for (log_n, bar) in [(18, 6.0), (20, 8.0)] {
-        pair.transforms(sheet, "", log_n, bar)?;
+        let [forward, _] = pair.transforms(sheet, "", log_n, bar)?;
+        let (products, bytes) = (bounds::of_transform(log_n, true), bounds::of_transform_bytes(log_n));
+        bounds.line(sheet, &format!("NTT 2^{log_n} forward, coset"), products, bytes, forward);
+        let seconds = pair.quotient(sheet, log_n)?;
+        // Three inverse and three forward transforms; products of a·b as read, as kept, and to integers. To and from memory 23 arrays: a and b twice, between
+        // passes six times three, the result, and nothing more, but each table three times, which makes up for the passes in the middle being one.
+        let products = 3.0 * (bounds::of_transform(log_n, false) + bounds::of_transform(log_n, true))
+            + 3.0 * f64::from(log_n).exp2();
+        bounds.line(sheet, &format!("quotient 2^{log_n}"), products, 23.0 / 5.0 * bytes, seconds);
     }
     pair.transform_of_halo2(sheet)?;
     let missing = "its Go modules are in none of the registries of this build (crates.io, PyPI, npm, Debian)";
@@ -97,7 +124,7 @@ pub(super) struct Products {
 }
 
 impl Products {
-    pub(super) fn measure(instructions: Instructions) -> Self {
+    pub(super) fn measure(instructions: Instructions) -> Result<Self, Failure> {
         const ELEMENTS: usize = 1 << 9;
         const TIMES: usize = 1 << 12;
         let mut rng = random();
@@ -118,9 +145,11 @@ impl Products {
             ratios_halo2.push(halo2s / ours);
             nanoseconds.push(ours * 1e9 / (ELEMENTS * TIMES) as f64);
         }
-        black_box((&a, &x, &halo2));
+        let mut products = vec![Fq::default(); ELEMENTS];
+        x.store(&mut products);
+        same(products == a && products == halo2.left())?;
         let [arkworks, halo2, nanoseconds] = [ratios, ratios_halo2, nanoseconds].map(median);
-        Self { arkworks, halo2, nanoseconds }
+        Ok(Self { arkworks, halo2, nanoseconds })
     }
 }
 
@@ -177,10 +206,31 @@ impl Sums {
         })
     }
 
-    /// The same bases with other scalars.
-    fn with(&self, scalar: impl Fn(usize) -> Fr) -> Self {
-        let scalars = (0..self.scalars.len()).map(scalar).collect();
+    /// The same bases with other scalars, as many.
+    pub(super) fn with(&self, scalars: Vec<Fr>) -> Self {
+        assert_eq!(scalars.len(), self.scalars.len());
         Self { group: self.group, bases: self.bases.clone(), scalars }
+    }
+
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        self.scalars.len()
+    }
+
+    /// arkworks' sum, in its own types.
+    fn of_arkworks(&self) -> Box<dyn FnMut() -> Timed + Send + '_> {
+        let scalars = &self.scalars;
+        match &self.bases {
+            Resident::G1(bases) => {
+                let bases: Vec<_> = bases.as_slice().iter().map(affine_g1).collect();
+                Box::new(move || timed_rival(|| JobValue::G1(msm_g1(&bases, scalars).into_affine())))
+            }
+            Resident::G2(bases) => {
+                let bases: Vec<_> = bases.as_slice().iter().map(affine_g2).collect();
+                Box::new(move || timed_rival(|| JobValue::G2(msm_g2(&bases, scalars).into_affine())))
+            }
+            _ => unreachable!("sums have points for bases"),
+        }
     }
 
     fn job(&self, bases: BufferId) -> Job {
@@ -195,14 +245,28 @@ pub(super) struct Pair {
     one: ThreadPool,
 }
 
-/// Processor seconds of a job, from its way to the engine to its answer.
-fn seconds(engine: &CpuEngine, job: Job) -> Result<f64, Failure> {
+/// Processor seconds of a job, from its way to the engine to its answer, which is returned with them.
+fn timed(engine: &CpuEngine, job: Job) -> Result<Timed, Failure> {
     let mut output = None;
     let seconds = processor_seconds_of(|| {
         output = Some(engine.submit(job).and_then(|ticket| engine.wait(ticket)));
     });
-    output.expect("it was asked for").or_fail(Code::DeviceFailed)?;
-    Ok(seconds)
+    Ok((seconds, output.expect("it was asked for").or_fail(Code::DeviceFailed)?.value))
+}
+
+/// Processor seconds of a rival, and its answer.
+fn timed_rival(work: impl FnOnce() -> JobValue) -> Timed {
+    let mut value = None;
+    let seconds = processor_seconds_of(|| value = Some(work()));
+    (seconds, value.expect("it was asked for"))
+}
+
+/// Seconds and an answer.
+type Timed = (f64, JobValue);
+
+/// Fails where an answer is not the rival's: its time says nothing.
+fn same(is: bool) -> Result<(), Failure> {
+    if is { Ok(()) } else { Err(Failure::new(Code::Mismatch, "a kernel's answer differs from the rival's")) }
 }
 
 impl Pair {
@@ -211,13 +275,15 @@ impl Pair {
         Ok(Self { ours: CpuEngine::with_instructions(1, instructions), one })
     }
 
-    /// (the rival's time over ours, ours in seconds), medians of turns; one turn is not counted. `theirs` says how long it took.
-    fn turns(&self, ours: &Job, mut theirs: impl FnMut() -> f64 + Send) -> Result<(f64, f64), Failure> {
+    /// (the rival's time over ours, ours in seconds), medians of turns; the first turn is not counted, and its answers are compared.
+    fn turns(&self, ours: &Job, mut theirs: impl FnMut() -> Timed + Send) -> Result<(f64, f64), Failure> {
         let (mut ratios, mut times) = (Vec::new(), Vec::new());
         for turn in 0..=TURNS {
-            let slow = self.one.install(&mut theirs);
-            let fast = seconds(&self.ours, ours.clone())?;
-            if turn > 0 {
+            let (slow, expected) = self.one.install(&mut theirs);
+            let (fast, value) = timed(&self.ours, ours.clone())?;
+            if turn == 0 {
+                same(value == expected)?;
+            } else {
                 ratios.push(slow / fast);
                 times.push(fast);
             }
@@ -226,7 +292,7 @@ impl Pair {
     }
 
     /// The same for a sum.
-    fn turns_of_sum(&self, sums: &Sums, theirs: impl FnMut() -> f64 + Send) -> Result<(f64, f64), Failure> {
+    fn turns_of_sum(&self, sums: &Sums, theirs: impl FnMut() -> Timed + Send) -> Result<(f64, f64), Failure> {
         let bases = self.ours.load(sums.bases.clone()).or_fail(Code::DeviceFailed)?;
         let turns = self.turns(&sums.job(bases), theirs);
         self.ours.unload(bases);
@@ -235,34 +301,34 @@ impl Pair {
 
     /// Prints the ratio of a sum and returns our seconds.
     pub(super) fn sum(&self, sheet: &mut Sheet, sums: &Sums, name: &str, bar: f64) -> Result<f64, Failure> {
-        let scalars = &sums.scalars;
-        let (ratio, seconds) = match &sums.bases {
-            Resident::G1(bases) => {
-                let bases: Vec<_> = bases.as_slice().iter().map(affine_g1).collect();
-                self.turns_of_sum(sums, || processor_seconds_of(|| _ = black_box(msm_g1(&bases, scalars))))
-            }
-            Resident::G2(bases) => {
-                let bases: Vec<_> = bases.as_slice().iter().map(affine_g2).collect();
-                self.turns_of_sum(sums, || processor_seconds_of(|| _ = black_box(msm_g2(&bases, scalars))))
-            }
-            _ => unreachable!("sums have points for bases"),
-        }?;
+        let (ratio, seconds) = self.turns_of_sum(sums, sums.of_arkworks())?;
         sheet.beside_arkworks(&format!("{name} ({:.1} ms)", seconds * 1e3), ratio, bar);
         Ok(seconds)
     }
 
-    fn median_of_ours(&self, sums: &Sums) -> Result<f64, Failure> {
-        let bases = self.ours.load(sums.bases.clone()).or_fail(Code::DeviceFailed)?;
-        let job = sums.job(bases);
-        let times = (0..TURNS).map(|_| seconds(&self.ours, job.clone())).collect::<Result<_, _>>()?;
+    /// Our median seconds for each of these sums, which take turns; answers are compared with arkworks'.
+    pub(super) fn in_turns(&self, all: &[Sums]) -> Result<Vec<f64>, Failure> {
+        let Some(first) = all.first() else { return Ok(Vec::new()) };
+        let bases = self.ours.load(first.bases.clone()).or_fail(Code::DeviceFailed)?;
+        let mut times = vec![Vec::new(); all.len()];
+        for turn in 0..=TURNS {
+            for (sums, times) in all.iter().zip(&mut times) {
+                let (seconds, value) = timed(&self.ours, sums.job(bases))?;
+                if turn == 0 {
+                    same(value == self.one.install(&mut *sums.of_arkworks()).1)?;
+                } else {
+                    times.push(seconds);
+                }
+            }
+        }
         self.ours.unload(bases);
-        Ok(median(times))
+        Ok(times.into_iter().map(median).collect())
     }
 
     /// halo2curves' sum over the bases that [`Sums::g1`] makes, beside ours.
     fn sum_of_halo2(&self, sheet: &mut Sheet, sums: &Sums) -> Result<(), Failure> {
-        let rival = Halo2Sum::new(&points::<G1Affine>(sums.scalars.len()), &sums.scalars);
-        let (ratio, _) = self.turns_of_sum(sums, || processor_seconds_of(|| _ = black_box(rival.sum())))?;
+        let halo2 = Halo2Sum::new(&points::<G1Affine>(sums.scalars.len()), &sums.scalars);
+        let (ratio, _) = self.turns_of_sum(sums, || timed_rival(|| JobValue::G1(halo2.sum())))?;
         let name = "G1 MSM 2^18, one thread: halo2curves' over ours";
         sheet.line(name, ratio, "times", Bar::AtLeast(1.0));
         Ok(())
@@ -273,9 +339,11 @@ impl Pair {
         const LOG_N: u32 = 18;
         let values = elements(1 << LOG_N);
         let root = Fr::get_root_of_unity(1 << LOG_N).expect("the field has it");
-        let mut rival = Halo2Transform::new(&values, &root);
+        // Transformed in place again and again; the first time what is compared.
+        let mut halo2 = Halo2Transform::new(&values, &root);
         let job = Job::Ntt { direction: NttDirection::Forward, coset: false, values };
-        let (ratio, _) = self.turns(&job, || processor_seconds_of(|| rival.transform()))?;
+        let theirs = || (processor_seconds_of(|| halo2.transform()), JobValue::Values(halo2.values()));
+        let (ratio, _) = self.turns(&job, theirs)?;
         let name = "NTT 2^18 forward, one thread: halo2curves' over ours";
         sheet.line(name, ratio, "times", Bar::AtLeast(1.0));
         Ok(())
@@ -288,25 +356,44 @@ impl Pair {
         on: &str,
         log_n: u32,
         bar: f64,
-    ) -> Result<(), Failure> {
+    ) -> Result<[f64; 2], Failure> {
         let values = elements(1 << log_n);
-        for (direction, coset, what) in
-            [(NttDirection::Forward, true, "forward, coset"), (NttDirection::Inverse, false, "inverse")]
-        {
+        let mut took = [0.0; 2];
+        let modes =
+            [(NttDirection::Forward, true, "forward, coset"), (NttDirection::Inverse, false, "inverse")];
+        for (took, (direction, coset, what)) in took.iter_mut().zip(modes) {
             let job = Job::Ntt { direction, coset, values: values.clone() };
             let theirs = || {
                 let mut values = values.clone();
-                processor_seconds_of(|| ntt(&mut values, direction, coset))
+                (processor_seconds_of(|| ntt(&mut values, direction, coset)), JobValue::Values(values))
             };
             let (ratio, seconds) = self.turns(&job, theirs)?;
             let name = format!("{on}NTT 2^{log_n} {what}, one thread ({:.1} ms)", seconds * 1e3);
             sheet.beside_arkworks(&name, ratio, bar);
+            *took = seconds;
         }
-        Ok(())
+        Ok(took)
+    }
+
+    /// The quotient beside six transforms of arkworks and the loops between them; returns our seconds.
+    fn quotient(&self, sheet: &mut Sheet, log_n: u32) -> Result<f64, Failure> {
+        let all = elements(2 << log_n);
+        let (a, b) = (all[..1 << log_n].to_vec(), all[1 << log_n..].to_vec());
+        let job = Job::Quotient { a: a.clone(), b: b.clone() };
+        let theirs = || {
+            let (a, b, mut values) = (a.clone(), b.clone(), Vec::new());
+            let seconds = processor_seconds_of(|| values = quotient(a, b));
+            (seconds, JobValue::Scalars(values.iter().map(|x| (*x).into()).collect()))
+        };
+        let (ratio, seconds) = self.turns(&job, theirs)?;
+        let name =
+            format!("quotient 2^{log_n}, one thread ({:.1} ms): arkworks' six transforms", seconds * 1e3);
+        sheet.told(&name, ratio, "times");
+        Ok(seconds)
     }
 }
 
-fn elements(n: usize) -> Vec<Fr> {
+pub(super) fn elements(n: usize) -> Vec<Fr> {
     let mut rng = random();
     (0..n).map(|_| element(&mut rng)).collect()
 }

@@ -7,7 +7,7 @@ use millrace_kernels::CpuEngine;
 use millrace_prover::Prover;
 
 use super::{
-    Sheet,
+    Sheet, adversarial,
     circuit::Files,
     cpu,
     kernels::{Pair, Products, Sums},
@@ -29,7 +29,7 @@ pub(super) fn measure(sheet: &mut Sheet, files: &Files) -> Result<(), Failure> {
 
 fn with(sheet: &mut Sheet, instructions: Instructions, files: &Files) -> Result<(), Failure> {
     let on = instructions.name();
-    let products = Products::measure(instructions);
+    let products = Products::measure(instructions)?;
     let name = format!("{on}: multiplication in Fq ({:.1} ns)", products.nanoseconds);
     sheet.beside_arkworks(&name, products.arkworks, BAR);
     sheet.told(
@@ -38,7 +38,9 @@ fn with(sheet: &mut Sheet, instructions: Instructions, files: &Files) -> Result<
         "times",
     );
     let pair = Pair::new(instructions)?;
-    pair.sum(sheet, &Sums::g1(16), &format!("{on}: G1 MSM 2^16, one thread"), BAR)?;
+    let sums = Sums::g1(16);
+    pair.sum(sheet, &sums, &format!("{on}: G1 MSM 2^16, one thread"), BAR)?;
+    adversarial::measure(sheet, &pair, &sums, &format!("{on}: G1 MSM 2^16"))?;
     pair.sum(sheet, &Sums::g2(14), &format!("{on}: G2 MSM 2^14, one thread"), BAR)?;
     pair.transforms(sheet, &format!("{on}: "), 18, BAR)?;
     let threads = std::thread::available_parallelism().map_or(1, Into::into);
