@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use crate::{
     Anomalies, DriverConfig, Identity,
     fault::DeviceFault,
-    flight::PartState,
+    flight::{PartState, Tracked},
     flights::{Doom, Flight},
     pool::Pool,
     queue::{Common, Need, Queue, Trouble},
@@ -51,11 +51,11 @@ impl Device {
         function: Function,
         config: DriverConfig,
         identity: Identity,
-        pool: Pool,
     ) -> Result<Self, DmaError> {
         // A vector each, so that a queue's owner is woken for its own jobs only.
         let vectors = if function.irqs.is_empty() { usize::MAX } else { function.irqs.len() };
         let count = (identity.queues as usize).min(config.queues).min(vectors).max(1);
+        let pool = Pool::new(function.dma.clone(), config.pool_bytes, count);
         let common = Arc::new(Common::new(config, count));
         let registers = Registers::new(function.bar0.clone(), 0);
         let queue = |number| {
@@ -65,6 +65,18 @@ impl Device {
         };
         let queues = (0..count).map(queue).collect::<Result<_, _>>()?;
         Ok(Self { function, identity, common, registers, queues, pool, anomalies: Mutex::default() })
+    }
+
+    /// Ends loans of jobs that are over, before whoever waits for them does.
+    pub(crate) fn end_idle_loans(&self) {
+        for queue in &self.queues {
+            let mut queue = queue.lock();
+            queue.harvest();
+            let idle: Vec<_> = queue.tickets.values_mut().flat_map(Tracked::take_idle_loans).collect();
+            drop(queue);
+            // To unmap takes time, which no queue waits for.
+            drop(idle);
+        }
     }
 
     pub(crate) fn world(&self) -> World<'_> {

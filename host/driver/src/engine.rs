@@ -9,14 +9,13 @@ use millrace_job::{
     BucketDump, BufferId, Engine, EngineError, Group, Job, JobKind, JobOutput, Resident, Ticket,
 };
 use millrace_pcie::Function;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
     Anomalies, DeviceStatistics, DriverConfig, Identity, OpenError,
     allocator::DeviceMemory,
     device::Device,
     flight::Purpose,
-    pool::Pool,
     registers::LinkDown,
     shared::{Shared, Threads},
 };
@@ -46,8 +45,7 @@ impl DeviceEngine {
             });
         }
         let identity = Identity::read(&name, &*function.bar0, config.allow_behavioural)?;
-        let pool = Pool::new(function.dma.clone(), config.pool_bytes);
-        let device = Device::new(function, config, identity, pool)
+        let device = Device::new(function, config, identity)
             .map_err(|source| OpenError::Dma { device: name.clone(), source })?;
         let unresponsive = |what: String| OpenError::Unresponsive { device: name.clone(), what };
         let mut world = device.world();
@@ -68,7 +66,7 @@ impl DeviceEngine {
             ended: device.queues.iter().map(|_| Condvar::new()).collect(),
             memory: DeviceMemory::new(identity.memory_bytes),
             placed: Mutex::default(),
-            residents: Mutex::default(),
+            residents: RwLock::default(),
             next_buffer: AtomicU64::new(1),
             uses: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
@@ -179,13 +177,13 @@ impl Engine for DeviceEngine {
         };
         let bases = self.shared.make_bases(data)?;
         let id = self.shared.next_buffer.fetch_add(1, Ordering::Relaxed);
-        self.shared.residents.lock().insert(id, bases);
+        self.shared.residents.write().insert(id, bases);
         Ok(BufferId(id))
     }
 
     /// Jobs in flight keep the region until they end.
     fn unload(&self, id: BufferId) {
-        self.shared.residents.lock().remove(&id.0);
+        self.shared.residents.write().remove(&id.0);
     }
 
     fn submit(&self, job: Job) -> Result<Ticket, EngineError> {

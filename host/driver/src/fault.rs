@@ -59,7 +59,7 @@ impl DeviceFault {
     }
 }
 
-/// No DMA memory; or nothing maps it any more, because the device is gone.
+/// No DMA memory for a device that is there.
 pub(crate) fn no_memory(engine: &str, needed_bytes: usize, error: &DmaError) -> EngineError {
     let engine = engine.to_owned();
     match error {
@@ -75,6 +75,10 @@ pub(crate) fn no_memory(engine: &str, needed_bytes: usize, error: &DmaError) -> 
             needed_bytes: needed_bytes as u64,
             free_bytes: *free_bytes,
         },
-        other => EngineError::DeviceLost { engine, reason: other.to_string() },
+        other => EngineError::MappingRefused {
+            engine,
+            needed_bytes: needed_bytes as u64,
+            reason: other.to_string(),
+        },
     }
 }

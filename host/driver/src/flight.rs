@@ -140,6 +140,12 @@ impl Tracked {
         self.open -= 1;
     }
 
+    /// Loans that the device needs no more, though nobody has waited yet.
+    pub(crate) fn take_idle_loans(&mut self) -> impl Iterator<Item = Box<dyn DmaLoan>> {
+        let ended = |part: &&mut Part| matches!(part.state, PartState::Done(_) | PartState::Failed(_));
+        self.parts.iter_mut().filter(ended).filter_map(|part| part.work.loan.take())
+    }
+
     /// Takes all memory away from a device that was not seen to let go.
     pub(crate) fn unmap(self) {
         for part in self.parts {

@@ -10,8 +10,8 @@ use millrace_regs::{Descriptor, layout};
 
 use crate::{
     Identity,
-    fault::no_memory,
     flight::{Output, Work},
+    pool::Pool,
     residents::{BASE_BYTES, Pin},
     shared::Shared,
 };
@@ -46,17 +46,11 @@ impl Shared {
         for (i, part) in scalars.chunks(max_points.max(1)).enumerate() {
             let first = i * max_points;
             let input_bytes = part.len() * SCALAR_BYTES;
-            let input =
-                self.device.pool.lease(input_bytes).map_err(|e| no_memory(&self.name, input_bytes, &e))?;
+            let input = self.staging(input_bytes, Pool::lease)?;
             input.write(0, bytemuck::cast_slice(part));
             let len_bytes =
                 if dump { bucket_count(&self.device.identity) * POINT_BYTES } else { POINT_BYTES };
-            let staging = self
-                .device
-                .pool
-                .lease_poisoned(len_bytes)
-                .map_err(|e| no_memory(&self.name, len_bytes, &e))?;
-            let output = Output { staging, len_bytes };
+            let output = Output { staging: self.staging(len_bytes, Pool::lease_poisoned)?, len_bytes };
             let descriptor = Descriptor {
                 opcode: layout::OPCODE_MSM_G1,
                 flags: layout::FLAG_SRC1_DEV | layout::FLAG_MONT | if dump { layout::FLAG_DUMP } else { 0 },

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     digest::Digest,
-    fault::no_memory,
     flight::{Output, Work},
+    pool::Pool,
     shared::Shared,
 };
 
@@ -28,11 +28,9 @@ impl Shared {
     ) -> Result<Work, EngineError> {
         let log_n = values.len().ilog2();
         let len_bytes = values.len() * VALUE_BYTES;
-        let no_memory = |error| no_memory(&self.name, len_bytes, &error);
         // Source and destination are kept apart, so that the job can be sent again.
-        let input = self.device.pool.lease(len_bytes).map_err(no_memory)?;
-        let output =
-            Output { staging: self.device.pool.lease_poisoned(len_bytes).map_err(no_memory)?, len_bytes };
+        let input = self.staging(len_bytes, Pool::lease)?;
+        let output = Output { staging: self.staging(len_bytes, Pool::lease_poisoned)?, len_bytes };
         let mut block = Block::default();
         for (i, part) in values.chunks(BLOCK).enumerate() {
             for (to, value) in block.iter_mut().zip(part) {

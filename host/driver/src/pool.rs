@@ -1,6 +1,12 @@
 //! DMA memory for jobs: leased, wiped when given back, used again.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use millrace_pcie::{DmaBuffer, DmaError, DmaSpace, Iova, PAGE_BYTES};
 use parking_lot::Mutex;
@@ -17,32 +23,44 @@ enum Content {
     Public,
 }
 
-#[derive(Default)]
-struct Free {
-    by_size: BTreeMap<(usize, Content), Vec<Box<dyn DmaBuffer>>>,
-    bytes: usize,
+/// Free buffers of one queue's threads, by size.
+type Free = BTreeMap<(usize, Content), Vec<Box<dyn DmaBuffer>>>;
+
+/// Where staging memory comes from: each queue's threads have free buffers of their own, so that those of different queues do not wait for each other.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    shared: Arc<Kept>,
+    /// Whose free buffers these are.
+    queue: usize,
 }
 
-impl Free {
-    fn take(&mut self, size: usize, content: Content) -> Option<Box<dyn DmaBuffer>> {
-        let kept = self.by_size.get_mut(&(size, content)).and_then(Vec::pop)?;
-        self.bytes -= kept.len_bytes();
+struct Kept {
+    dma: Arc<dyn DmaSpace>,
+    /// One a queue.
+    free: Vec<Mutex<Free>>,
+    /// In all of them.
+    bytes: AtomicUsize,
+    keep_bytes: usize,
+}
+
+impl Kept {
+    fn take(&self, queue: usize, size: usize, content: Content) -> Option<Box<dyn DmaBuffer>> {
+        let kept = self.free[queue].lock().get_mut(&(size, content)).and_then(Vec::pop)?;
+        self.bytes.fetch_sub(size, Ordering::Relaxed);
         Some(kept)
     }
 }
 
-/// Where staging memory comes from.
-#[derive(Clone)]
-pub(crate) struct Pool {
-    dma: Arc<dyn DmaSpace>,
-    free: Arc<Mutex<Free>>,
-    keep_bytes: usize,
-}
-
 impl Pool {
-    /// A pool that keeps at most `keep_bytes` mapped for later.
-    pub(crate) fn new(dma: Arc<dyn DmaSpace>, keep_bytes: usize) -> Self {
-        Self { dma, free: Arc::default(), keep_bytes }
+    /// A pool for so many queues that keeps at most `keep_bytes` mapped for later.
+    pub(crate) fn new(dma: Arc<dyn DmaSpace>, keep_bytes: usize, queues: usize) -> Self {
+        let free = (0..queues.max(1)).map(|_| Mutex::default()).collect();
+        Self { shared: Arc::new(Kept { dma, free, bytes: AtomicUsize::new(0), keep_bytes }), queue: 0 }
+    }
+
+    /// The same pool, as the threads of a queue use it.
+    pub(crate) fn of_queue(&self, queue: usize) -> Self {
+        Self { shared: self.shared.clone(), queue: queue % self.shared.free.len() }
     }
 
     /// Zeroed memory of at least so many bytes.
@@ -58,22 +76,16 @@ impl Pool {
     fn lease_of(&self, len_bytes: usize, content: Content) -> Result<Staging, DmaError> {
         let too_much = DmaError::OutOfMemory { needed_bytes: len_bytes };
         let size = len_bytes.max(PAGE_BYTES).checked_next_power_of_two().ok_or(too_much)?;
-        let kept = {
-            let mut free = self.free.lock();
-            match free.take(size, content) {
-                Some(kept) => Some((kept, content)),
-                None => {
-                    [Content::Zeros, Content::Public].into_iter().find_map(|c| Some((free.take(size, c)?, c)))
-                }
-            }
-        };
+        // First what needs no wiping.
+        let contents = [content, Content::Zeros, Content::Public];
+        let kept = contents.into_iter().find_map(|c| Some((self.shared.take(self.queue, size, c)?, c)));
         let buffer = match kept {
             Some((buffer, Content::Public)) if content == Content::Zeros => {
                 buffer.wipe();
                 buffer
             }
             Some((buffer, _)) => buffer,
-            None => self.dma.alloc(size)?,
+            None => self.shared.dma.alloc(size)?,
         };
         Ok(Staging { buffer: Some(buffer), used_bytes: len_bytes, content, pool: self.clone() })
     }
@@ -99,18 +111,23 @@ impl Pool {
             }
             Content::Zeros => buffer.wipe(),
         }
-        let mut free = self.free.lock();
-        if free.bytes.saturating_add(size) <= self.keep_bytes {
-            free.bytes += size;
-            free.by_size.entry((size, content)).or_default().push(buffer);
+        // Several that give back at once may keep a little less than they could, never more.
+        if self.shared.bytes.fetch_add(size, Ordering::Relaxed).saturating_add(size) > self.shared.keep_bytes
+        {
+            self.shared.bytes.fetch_sub(size, Ordering::Relaxed);
+            return;
         }
+        self.shared.free[self.queue].lock().entry((size, content)).or_default().push(buffer);
     }
 
     /// Unmaps what is free, so that a device that may still write somewhere cannot hit memory that is used again.
     pub(crate) fn drain(&self) {
-        let mut free = self.free.lock();
-        free.by_size.clear();
-        free.bytes = 0;
+        for free in &self.shared.free {
+            let free = std::mem::take(&mut *free.lock());
+            for buffer in free.into_values().flatten() {
+                self.shared.bytes.fetch_sub(buffer.len_bytes(), Ordering::Relaxed);
+            }
+        }
     }
 }
 
@@ -164,7 +181,7 @@ mod tests {
     #[test]
     fn buffers_come_back_wiped_and_are_used_again() {
         let memory = HostMemory::default();
-        let pool = Pool::new(Arc::new(memory.clone()), 8192);
+        let pool = Pool::new(Arc::new(memory.clone()), 8192, 1);
         let first = pool.lease(5000).unwrap();
         let at = first.iova();
         first.write(4999, &[7]);
@@ -193,5 +210,29 @@ mod tests {
         let unmapped = pool.lease(1).unwrap();
         unmapped.unmap();
         assert!(memory.device().snapshot().is_empty());
+    }
+
+    #[test]
+    fn queues_keep_buffers_apart_and_share_the_bound() {
+        let memory = HostMemory::default();
+        let pool = Pool::new(Arc::new(memory.clone()), 3 * 4096, 2);
+        let mapped = || memory.device().snapshot().len();
+        let (first, second) = (pool.of_queue(0), pool.of_queue(1));
+        let mine = first.lease(1).unwrap();
+        let at = mine.iova();
+        drop(mine);
+        // Whoever holds the other queue's buffers is not waited for.
+        let held = pool.shared.free[1].lock();
+        assert_eq!(first.lease(1).unwrap().iova(), at);
+        drop(held);
+        let other = second.lease(1).unwrap();
+        assert_ne!(other.iova(), at, "that one is the first queue's");
+        drop(other);
+        assert_eq!(mapped(), 2);
+        drop((second.lease(1).unwrap(), second.lease(1).unwrap(), second.lease(1).unwrap()));
+        assert_eq!(mapped(), 3, "all queues together keep no more than they may");
+        assert_eq!(pool.shared.bytes.load(Ordering::Relaxed), 3 * 4096);
+        pool.drain();
+        assert_eq!((mapped(), pool.shared.bytes.load(Ordering::Relaxed)), (0, 0));
     }
 }

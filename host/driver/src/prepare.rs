@@ -24,7 +24,7 @@ impl Shared {
     }
 
     fn resident(&self, id: BufferId) -> Result<Arc<Bases>, EngineError> {
-        let bases = self.residents.lock().get(&id.0).cloned();
+        let bases = self.residents.read().get(&id.0).cloned();
         bases.ok_or_else(|| self.bad_job("a resident buffer of this engine", format!("buffer {}", id.0)))
     }
 

@@ -7,7 +7,7 @@ use std::sync::{
 
 use millrace_bn254::G1Mont;
 use millrace_job::{EngineError, Lent};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use crate::{allocator::Region, shared::Shared};
 
@@ -19,7 +19,8 @@ const NEVER: u64 = u64::MAX;
 /// Bases with the memory they came from, so that they can be sent again.
 pub(crate) struct Bases {
     pub(crate) data: Lent<G1Mont>,
-    place: Mutex<Option<Arc<Place>>>,
+    /// Read by every job that uses them, so that these do not wait for each other.
+    place: RwLock<Option<Arc<Place>>>,
     /// When they were last used, by the engine's count of uses.
     last_use: AtomicU64,
     pub(crate) sending: Mutex<()>,
@@ -99,7 +100,7 @@ impl Drop for Pin {
 
 impl Bases {
     pub(crate) fn new(data: Lent<G1Mont>) -> Self {
-        Self { data, place: Mutex::new(None), last_use: AtomicU64::new(0), sending: Mutex::new(()) }
+        Self { data, place: RwLock::new(None), last_use: AtomicU64::new(0), sending: Mutex::new(()) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -109,7 +110,7 @@ impl Bases {
     /// Leaves the device, if no job needs them there; they are sent again when one does. A pin is made under the same lock, so none comes between.
     fn evict(&self) -> bool {
         // Whoever holds the lock is about to use the place: no wait for each other.
-        let Some(mut place) = self.place.try_lock() else { return false };
+        let Some(mut place) = self.place.try_write() else { return false };
         place.take_if(|place| place.pins.load(Ordering::Acquire) == 0).is_some()
     }
 }
@@ -161,7 +162,11 @@ impl Shared {
     /// flight or about to be sent, this waits until they have ended. Whoever waits here has no pin, so those who have one never wait for each other;
     /// and has the lock, so that nobody who came later takes the room away again.
     fn place(&self, bases: &Arc<Bases>) -> Result<Pin, EngineError> {
-        let mut mine = bases.place.lock();
+        if let Some(place) = &*bases.place.read() {
+            return Ok(Pin::new(place));
+        }
+        let mut mine = bases.place.write();
+        // Another thread may have found them one meanwhile.
         if let Some(place) = &*mine {
             return Ok(Pin::new(place));
         }

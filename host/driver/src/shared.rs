@@ -13,13 +13,17 @@ use std::{
 };
 
 use millrace_job::EngineError;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use millrace_pcie::DmaError;
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
 use crate::{
     allocator::DeviceMemory,
     device::Device,
+    fault::no_memory,
     flight::{Purpose, Tracked},
+    pool::{Pool, Staging},
     queue::{Need, Queue, Refused},
+    registers::LinkDown,
     residents::{Bases, Placed},
     tickets::queue_of,
 };
@@ -36,7 +40,7 @@ pub(crate) struct Shared {
     pub(crate) ended: Vec<Condvar>,
     pub(crate) memory: DeviceMemory,
     pub(crate) placed: Mutex<Placed>,
-    pub(crate) residents: Mutex<HashMap<u64, Arc<Bases>>>,
+    pub(crate) residents: RwLock<HashMap<u64, Arc<Bases>>>,
     pub(crate) next_buffer: AtomicU64,
     /// Counts uses of bases.
     pub(crate) uses: AtomicU64,
@@ -110,6 +114,28 @@ impl Shared {
 
     pub(crate) fn unknown_ticket(&self, ticket: u64) -> EngineError {
         self.bad_job("a ticket of this engine", format!("ticket {ticket}"))
+    }
+
+    /// Staging memory for a job of this thread. Where there is none, or no more may be locked, what is mapped and idle goes first: free buffers of all
+    /// queues, and loans whose DMA is over. The caller holds no queue.
+    pub(crate) fn staging(
+        &self,
+        len_bytes: usize,
+        lease: fn(&Pool, usize) -> Result<Staging, DmaError>,
+    ) -> Result<Staging, EngineError> {
+        let pool = self.device.pool.of_queue(self.threads.number());
+        let leased = lease(&pool, len_bytes).or_else(|error| match error {
+            DmaError::OutOfMemory { .. } | DmaError::OutOfIova { .. } => {
+                self.device.end_idle_loans();
+                pool.drain();
+                lease(&pool, len_bytes)
+            }
+            other => Err(other),
+        });
+        leased.map_err(|error| match self.device.registers.check_link() {
+            Ok(()) => no_memory(&self.name, len_bytes, &error),
+            Err(LinkDown(reason)) => self.lost(reason),
+        })
     }
 
     /// Takes a staged job in, on the queue of this thread. Bases of an MSM that are not believed are sent again first; this is looked at under the

@@ -14,9 +14,9 @@ use millrace_regs::{Descriptor, layout};
 
 use crate::{
     digest::Digest,
-    fault::{DeviceFault, no_memory},
+    fault::DeviceFault,
     flight::{PartState, Purpose, Tracked, Work},
-    pool::Staging,
+    pool::{Pool, Staging},
     residents::{BASE_BYTES, Bases, Pin},
     shared::Shared,
 };
@@ -135,7 +135,17 @@ impl Shared {
                 true => end_of_chunk(bases.data.as_slice(), start, chunk_points),
                 false => bases.len().min(start.saturating_add(chunk_points)),
             };
-            under_way.push_back(self.start_chunk(bases, pin, start..end, 0)?);
+            let chunk = match self.start_chunk(bases, pin, start..end, 0) {
+                // What is lent counts against the limit of locked memory too, until its chunk has ended.
+                Err(EngineError::OutOfMemory { .. }) if !under_way.is_empty() => {
+                    while !under_way.is_empty() {
+                        self.finish_oldest(bases, pin, under_way)?;
+                    }
+                    self.start_chunk(bases, pin, start..end, 0)?
+                }
+                started => started?,
+            };
+            under_way.push_back(chunk);
             start = end;
         }
         while !under_way.is_empty() {
@@ -155,8 +165,7 @@ impl Shared {
             }
         }
         let len = points.len() * BASE_BYTES;
-        let staging = self.device.pool.lease_public(len).map_err(|e| no_memory(&self.name, len, &e))?;
-        Ok(Source::Staged(staging))
+        Ok(Source::Staged(self.staging(len, Pool::lease_public)?))
     }
 
     fn start_chunk(

@@ -82,6 +82,16 @@ pub enum EngineError {
         /// Bytes free.
         free_bytes: u64,
     },
+    /// The system does not let the device reach memory of the host, though there is some; the device is there.
+    #[error("{engine}: {needed_bytes} bytes of memory could not be given to the device: {reason}")]
+    MappingRefused {
+        /// The engine.
+        engine: String,
+        /// Bytes that were to be mapped.
+        needed_bytes: u64,
+        /// What the system said.
+        reason: String,
+    },
     /// The work was cancelled by its owner.
     #[error("cancelled")]
     Cancelled,

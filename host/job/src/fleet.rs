@@ -163,7 +163,12 @@ impl Fleet {
                     wipe_job(&mut job);
                     return Err(match (error, last) {
                         // A later job may be smaller, this one stays as it is.
-                        (_, Some(last @ EngineError::OutOfMemory { .. })) => last,
+                        (
+                            _,
+                            Some(
+                                last @ (EngineError::OutOfMemory { .. } | EngineError::MappingRefused { .. }),
+                            ),
+                        ) => last,
                         (EngineError::Unavailable { engine, reason }, Some(last)) => {
                             EngineError::Unavailable { engine, reason: format!("{reason}: {last}") }
                         }

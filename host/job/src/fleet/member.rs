@@ -171,7 +171,9 @@ impl Member {
                 self.put_aside(&error.to_string());
                 true
             }
-            EngineError::OutOfMemory { .. } | EngineError::Unavailable { .. } => true,
+            EngineError::OutOfMemory { .. }
+            | EngineError::MappingRefused { .. }
+            | EngineError::Unavailable { .. } => true,
             error if error.is_transient() => {
                 let mut books = self.books();
                 if books.last_failure.is_none_or(|last| started > last) {

@@ -131,7 +131,9 @@ fn job(name: &str, of: JobClass, faults: &'static [Fault], told: Told) -> Class 
 }
 
 fn no_memory(dma: Arc<dyn DmaSpace>, nth: u64) -> Arc<dyn DmaSpace> {
-    Arc::new(FaultyDma::new(dma, nth, CallCount::default()))
+    // Twice: what is refused once is had when idle buffers have gone. The inner one sees the next as its n-th.
+    let inner = Arc::new(FaultyDma::new(dma, nth, CallCount::default()));
+    Arc::new(FaultyDma::new(inner, nth, CallCount::default()))
 }
 
 fn dead_from(function: Function, access: u64) -> Function {
