@@ -286,6 +286,7 @@ fn look_without_sleep(queue: &mut MutexGuard<'_, Queue>, at_most: Duration) {
         if Instant::now() >= until {
             return;
         }
-        MutexGuard::unlocked(queue, thread::yield_now);
+        // Whoever waits for the queue has it first.
+        MutexGuard::unlocked_fair(queue, thread::yield_now);
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use common::*;
 use millrace_driver::{DeviceEngine, DriverConfig};
 use millrace_job::NttDirection;
-use millrace_model::ModelDevice;
+use millrace_model::{Fault, JobClass, ModelDevice};
 use millrace_pcie::{Function, Irq};
 
 /// Counts the sleeps of whoever waits for it.
@@ -30,7 +30,7 @@ impl Irq for Counted {
 }
 
 /// Sleeps in `jobs` transforms, one after the other, under this configuration.
-fn sleeps(spin: Duration, jobs: usize) -> u64 {
+fn sleeps(spin: Duration, jobs: usize, fault: Option<Fault>) -> u64 {
     let device = ModelDevice::start(small());
     let function = device.function();
     let counted: Vec<_> = function
@@ -45,6 +45,7 @@ fn sleeps(spin: Duration, jobs: usize) -> u64 {
     let count = || counted.iter().map(|irq| irq.sleeps.load(Ordering::Relaxed)).sum::<u64>();
     let (before, values) = (count(), scalars(2, &mut rng()));
     for _ in 0..jobs {
+        fault.into_iter().for_each(|fault| device.inject(JobClass::Ntt, 0, fault));
         let output = run(&engine, ntt_job(&values, NttDirection::Forward, false)).unwrap();
         assert_eq!(output.value, ntt_answer(&values, NttDirection::Forward, false));
     }
@@ -53,11 +54,17 @@ fn sleeps(spin: Duration, jobs: usize) -> u64 {
 
 #[test]
 fn a_thread_that_may_look_for_long_does_not_sleep() {
-    assert_eq!(sleeps(Duration::from_secs(60), 200), 0);
+    assert_eq!(sleeps(Duration::from_secs(60), 200, None), 0);
 }
 
 #[test]
 fn a_thread_that_may_not_look_sleeps() {
     // A job may be over before anybody waits for it; not each of so many.
-    assert!(sleeps(Duration::ZERO, 200) > 0);
+    assert!(sleeps(Duration::ZERO, 200, None) > 0);
+}
+
+#[test]
+fn a_job_that_outlasts_the_looks_is_slept_for() {
+    let slow = Fault::Slow(Duration::from_millis(50));
+    assert!(sleeps(Duration::from_micros(50), 5, Some(slow)) >= 5);
 }

@@ -153,8 +153,8 @@ impl Done {
     fn stream(&mut self, device: &Device, d: &Descriptor, generation: u64) -> Result<Streamed, Failure> {
         self.host_beats += d.count / BEAT_BYTES;
         device.memory.lock().check(d.dst, d.count).map_err(|bad| (Cause::MemWrite, bad.0))?;
-        let lent = device.dma.lent(Iova(d.src0), d.count as usize);
-        let lent = lent.as_ref().map(|(bytes, at)| &(**bytes).as_ref()[*at..]);
+        let loan = device.dma.lent(Iova(d.src0), d.count as usize);
+        let lent = loan.as_ref().map(|(bytes, at)| &(**bytes).as_ref()[*at..]);
         let mut digest = Digest::default();
         let mut done = 0;
         while done < d.count {
@@ -178,6 +178,10 @@ impl Done {
                 }
             }
             done += room.len() as u64;
+        }
+        // A card would have met the end of the loan on its way.
+        if loan.is_some() && device.dma.lent(Iova(d.src0), d.count as usize).is_none() {
+            return Err((Cause::HostRead, d.src0));
         }
         Ok(Streamed { beats: d.count / BEAT_BYTES, digest: digest.value() })
     }

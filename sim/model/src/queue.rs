@@ -21,8 +21,9 @@ const ENTRY_BYTES: u64 = 64;
 const AWAKE: Duration = Duration::from_micros(20);
 /// A transform of at most so many bytes is done by the dispatcher itself: handing it to another thread takes longer.
 const SHORT_BYTES: u64 = 4096;
-/// So is a copy of at most so many, which takes some ten microseconds, as waking a thread does on a virtual machine.
-const SHORT_COPY_BYTES: u64 = 1 << 20;
+/// So is a copy of at most so many, a chunk of an upload: of memory that the driver has just looked at it takes about 30 µs, as waking a thread does on
+/// a virtual machine. Descriptors of other queues wait for so long.
+const SHORT_COPY_BYTES: u64 = 1 << 19;
 
 /// What the host rang last, as one word: both indices arrive together.
 #[derive(Default)]
