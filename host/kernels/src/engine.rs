@@ -100,7 +100,7 @@ impl CpuEngine {
     }
 
     /// As [`CpuEngine::with_limits`], for several proofs in flight: so many engines, though no more than threads, of which each does the jobs of one proof at a time. They share the threads:
-    /// a job runs on its engine's share, or on all while no other has a job. They also share tables, and memory that jobs leave.
+    /// a job runs on its engine's share, or on all if no other has a job when it begins. They also share tables, and memory that jobs leave.
     ///
     /// # Panics
     /// If the system does not give that many threads, twice as many for more than one engine.
@@ -369,7 +369,7 @@ impl Engine for CpuEngine {
         }
         let work = self.prepare(job)?;
         let (ticket, slot) = self.tickets.open();
-        self.threads.spawn(move || {
+        self.threads.spawn(move |here| {
             // A panic is a bug of ours; it must not take the process or the waiting thread with it.
             let value = catch_unwind(AssertUnwindSafe(|| match slot.cancel.is_cancelled() {
                 true => Err(EngineError::Cancelled),
@@ -380,6 +380,8 @@ impl Engine for CpuEngine {
                 Err(EngineError::JobFailed { engine: NAME.into(), job_id: ticket as u32, cause, position: 0 })
             });
             let report = JobReport { engine: NAME.into(), kind, wall: start.elapsed(), cycles: None };
+            // Whoever is woken may begin a job of another lane.
+            drop(here);
             slot.end(value.map(|value| JobOutput { value, report }));
         });
         Ok(Ticket(ticket))

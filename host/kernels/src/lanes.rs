@@ -1,8 +1,8 @@
 //! Threads, and how proofs in flight share them.
 //!
 //! Where several proofs are in flight, each has a lane: a share of the threads, on which its jobs run. A thread that waits for its part of a job then takes up work of the
-//! same proof, and a job is cut for as many threads as it gets. Jobs of a lane beside which no other has any run on all threads, so that one proof alone
-//! is as fast as on an engine without lanes, and the end of the last one of several too.
+//! same proof, and a job is cut for as many threads as it gets. A job that begins while no other lane has one runs on all threads, so that one proof alone
+//! is as fast as on an engine without lanes; a job keeps to its end what it had when it began, whoever comes or goes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +29,7 @@ fn lock(in_flight: &InFlight) -> MutexGuard<'_, Vec<usize>> {
     in_flight.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn pool(threads: usize, name: &'static str) -> ThreadPool {
+fn pool(threads: usize, name: String) -> ThreadPool {
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(move |i| format!("{name}-{i}"))
@@ -48,9 +48,9 @@ impl Threads {
         let share = |lane| threads / count + usize::from(lane < threads % count);
         let shares = match count {
             1 => Vec::new(),
-            _ => (0..count).map(|lane| pool(share(lane), "millrace-lane")).collect(),
+            _ => (0..count).map(|lane| pool(share(lane), format!("lane-{lane}"))).collect(),
         };
-        let lanes = Arc::new(Lanes { all: pool(threads, "millrace-cpu"), shares });
+        let lanes = Arc::new(Lanes { all: pool(threads, "millrace-cpu".to_owned()), shares });
         let in_flight = InFlight::new(Mutex::new(vec![0; count]));
         (0..count).map(|lane| Self { lanes: lanes.clone(), in_flight: in_flight.clone(), lane }).collect()
     }
@@ -60,13 +60,10 @@ impl Threads {
         self.lanes.all.current_num_threads()
     }
 
-    /// Begins a job: on all threads, or on the lane's own while another lane has one.
-    pub(crate) fn spawn(&self, job: impl FnOnce() + Send + 'static) {
+    /// Begins a job: on all threads, or on the lane's own while another lane has one. The job leaves its lane when it drops what it is given, before it says that it has ended.
+    pub(crate) fn spawn(&self, job: impl FnOnce(Here) + Send + 'static) {
         let (pool, here) = self.enter();
-        pool.spawn(move || {
-            job();
-            drop(here);
-        });
+        pool.spawn(move || job(here));
     }
 
     fn enter(&self) -> (&ThreadPool, Here) {
@@ -80,7 +77,7 @@ impl Threads {
 }
 
 /// A job in flight of a lane.
-struct Here {
+pub(crate) struct Here {
     in_flight: InFlight,
     lane: usize,
 }
@@ -93,6 +90,12 @@ impl Drop for Here {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        panic::{AssertUnwindSafe, catch_unwind},
+        sync::mpsc,
+        thread,
+    };
+
     use super::Threads;
 
     fn threads_of_a_job(lane: &Threads) -> (usize, super::Here) {
@@ -122,15 +125,40 @@ mod tests {
         }
     }
 
+    /// The name of the thread that a job of the lane runs on; the lane is left before it is known.
+    fn runs_on(lane: &Threads) -> String {
+        let (sender, name) = mpsc::channel();
+        lane.spawn(move |here| {
+            let own = thread::current().name().unwrap_or_default().to_owned();
+            drop(here);
+            sender.send(own).expect("somebody listens");
+        });
+        name.recv().expect("the job runs")
+    }
+
+    #[test]
+    fn a_job_runs_on_threads_of_its_lane_while_another_has_one() {
+        let lanes = Threads::new(4, 2);
+        for _ in 0..50 {
+            assert!(runs_on(&lanes[1]).starts_with("millrace-cpu-"));
+            let (_, here) = lanes[0].enter();
+            assert!(runs_on(&lanes[1]).starts_with("lane-1-"));
+            drop(here);
+        }
+    }
+
     #[test]
     fn a_job_that_panics_leaves_its_lane() {
         let lanes = Threads::new(2, 2);
-        let (_, here) = lanes[0].enter();
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
-            let _here = here;
-            panic!("on purpose");
-        }));
-        assert!(caught.is_err());
+        let (sender, ended) = mpsc::channel();
+        lanes[0].spawn(move |here| {
+            let caught = catch_unwind(AssertUnwindSafe(move || {
+                let _here = here;
+                panic!("on purpose");
+            }));
+            sender.send(caught.is_err()).expect("somebody listens");
+        });
+        assert!(ended.recv().expect("the job runs"));
         assert_eq!(threads_of_a_job(&lanes[1]).0, 2);
     }
 }

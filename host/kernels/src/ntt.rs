@@ -49,10 +49,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl Plans {
     /// The plan, made if need be; `None` for tiny ones.
     pub(crate) fn get(&self, instructions: Instructions, which: Which) -> Option<Arc<Plan>> {
-        let find = |plans: &VecDeque<(Which, Arc<Plan>)>| {
-            plans.iter().find(|(of, _)| *of == which).map(|(_, plan)| plan.clone())
+        // To the front: those that are used least are dropped.
+        let find = |plans: &mut VecDeque<(Which, Arc<Plan>)>| {
+            let found = plans.remove(plans.iter().position(|(of, _)| *of == which)?)?;
+            plans.push_front(found.clone());
+            Some(found.1)
         };
-        if let Some(plan) = find(&lock(&self.plans)) {
+        if let Some(plan) = find(&mut lock(&self.plans)) {
             return Some(plan);
         }
         let mut plan = match which {
@@ -63,7 +66,7 @@ impl Plans {
         parts.enumerate().par_bridge().for_each(|(task, part)| filler.fill(task, part));
         let plan = Arc::new(plan);
         let mut plans = lock(&self.plans);
-        if let Some(plan) = find(&plans) {
+        if let Some(plan) = find(&mut plans) {
             return Some(plan);
         }
         plans.push_front((which, plan.clone()));

@@ -33,7 +33,8 @@ impl LoadedKey {
         &self.key
     }
 
-    /// The same, of which pages stay in memory between the jobs that read them: for who proves again and again, and has memory for all of the key.
+    /// The same, of which pages are not let go between the jobs that read them: for who proves again and again, and has memory for all of the key. Of a key that is
+    /// loaded twice from one file, each loaded key goes its own way.
     #[must_use]
     pub fn in_memory(mut self) -> Self {
         self.pages.stay = true;
@@ -71,7 +72,7 @@ impl LoadedKey {
     }
 
     /// Sends each part where it will be needed. With `fallback`, a device that cannot take its part is put aside.
-    fn send(
+    pub(crate) fn send(
         &self,
         set: &EngineSet,
         trusted: EngineSlot,

@@ -42,19 +42,21 @@ impl Pages {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, key: &ProvingKey, index: usize) {
+    /// A job begins; `populate` puts the part in place, where it need be.
+    fn begin(&self, index: usize, populate: impl FnOnce()) {
         self.readers()[index] += 1;
         if !self.stay || !self.there[index].swap(true, Ordering::Relaxed) {
-            key.populate(PARTS[index].0);
+            populate();
         }
     }
 
-    fn end(&self, key: &ProvingKey, index: usize) {
+    /// A job has ended; `release` lets go of the part, if it was the last.
+    fn end(&self, index: usize, release: impl FnOnce()) {
         // Let go of before another job begins, so that what that one puts in place stays.
         let mut readers = self.readers();
         readers[index] -= 1;
         if readers[index] == 0 && !self.stay {
-            key.release(PARTS[index].0);
+            release();
         }
     }
 }
@@ -67,7 +69,8 @@ pub(crate) fn release_all(key: &ProvingKey) {
 /// What the jobs of one proof read. Sees their events, and passes them on.
 pub(crate) struct Reading<'a> {
     key: &'a LoadedKey,
-    own: Mutex<Counts>,
+    /// Labels of jobs that have begun and not ended.
+    own: Mutex<Vec<String>>,
     told: &'a dyn Observer,
 }
 
@@ -76,21 +79,30 @@ impl<'a> Reading<'a> {
         Self { key, own: Mutex::default(), told }
     }
 
-    fn own(&self) -> MutexGuard<'_, Counts> {
+    fn own(&self) -> MutexGuard<'_, Vec<String>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self, index: usize) {
-        self.own()[index] += 1;
-        self.key.pages.begin(&self.key.key, index);
+    fn begin(&self, label: &str) {
+        self.own().push(label.to_owned());
+        for index in parts_of(label) {
+            self.key.pages.begin(index, || self.key.key.populate(PARTS[index].0));
+        }
     }
 
-    fn end(&self, index: usize) {
-        // An engine may refuse a job before it has begun.
+    /// An engine may have refused the job before it began: then nothing has ended.
+    fn end(&self, label: &str) {
         let mut own = self.own();
-        let Some(less) = own[index].checked_sub(1) else { return };
-        own[index] = less;
-        self.key.pages.end(&self.key.key, index);
+        let Some(at) = own.iter().position(|begun| begun == label) else { return };
+        own.swap_remove(at);
+        drop(own);
+        self.leave(label);
+    }
+
+    fn leave(&self, label: &str) {
+        for index in parts_of(label) {
+            self.key.pages.end(index, || self.key.key.release(PARTS[index].0));
+        }
     }
 }
 
@@ -102,10 +114,8 @@ fn parts_of(label: &str) -> impl Iterator<Item = usize> {
 impl Observer for Reading<'_> {
     fn event(&self, event: &Event<'_>) {
         match event {
-            Event::JobStarted { label, .. } => parts_of(label).for_each(|index| self.begin(index)),
-            Event::JobDone { label, .. } | Event::JobFailed { label, .. } => {
-                parts_of(label).for_each(|index| self.end(index));
-            }
+            Event::JobStarted { label, .. } => self.begin(label),
+            Event::JobDone { label, .. } | Event::JobFailed { label, .. } => self.end(label),
             _ => {}
         }
         self.told.event(event);
@@ -115,16 +125,14 @@ impl Observer for Reading<'_> {
 impl Drop for Reading<'_> {
     /// Jobs that were cancelled ended without a word.
     fn drop(&mut self) {
-        let own = *self.own();
-        for (index, count) in own.into_iter().enumerate() {
-            (0..count).for_each(|_| self.key.pages.end(&self.key.key, index));
-        }
+        let begun = std::mem::take(&mut *self.own());
+        begun.iter().for_each(|label| self.leave(label));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{PARTS, parts_of};
+    use super::{PARTS, Pages, parts_of};
 
     #[test]
     fn a_job_reads_the_part_of_its_label_also_where_it_is_one_of_several() {
@@ -132,5 +140,35 @@ mod tests {
         assert_eq!(names("rows"), ["rows"; 4]);
         assert_eq!(names("msm B1 1/2"), ["msm B1"]);
         assert_eq!(names("quotient"), Vec::<&str>::new());
+    }
+
+    /// What a begin and an end do: whether pages are put in place, or let go of.
+    fn begins(pages: &Pages) -> bool {
+        let mut populated = false;
+        pages.begin(4, || populated = true);
+        populated
+    }
+
+    fn ends(pages: &Pages) -> bool {
+        let mut released = false;
+        pages.end(4, || released = true);
+        released
+    }
+
+    #[test]
+    fn pages_go_with_the_last_of_two_readers() {
+        let pages = Pages::default();
+        assert!(begins(&pages) && begins(&pages));
+        pages.begin(5, || {});
+        assert!(!ends(&pages), "the other one reads on");
+        assert!(ends(&pages));
+        assert!(begins(&pages) && ends(&pages));
+    }
+
+    #[test]
+    fn pages_that_stay_are_put_in_place_once_and_never_let_go() {
+        let pages = Pages { stay: true, ..Pages::default() };
+        assert!(begins(&pages) && !begins(&pages));
+        assert!(!ends(&pages) && !ends(&pages) && !begins(&pages));
     }
 }

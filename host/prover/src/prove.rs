@@ -8,8 +8,8 @@ use std::{
 use millrace_bn254::FrCanonical;
 use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyError, Witness};
 use millrace_job::{
-    CancelToken, Engine, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunOutput,
-    RunPolicy, run, split::Rates,
+    CancelToken, Engine, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunError,
+    RunOutput, RunPolicy, run, split::Rates,
 };
 
 use crate::{
@@ -112,7 +112,11 @@ impl Prover {
     /// As [`Prover::load`], and [`LoadError::Cancelled`].
     pub fn load_or_cancel(&self, key: ProvingKey, cancel: &CancelToken) -> Result<LoadedKey, LoadError> {
         let ProverOptions { placement, trusted, fallback, .. } = self.options;
-        LoadedKey::new(&self.set, trusted, placement, fallback, key, cancel)
+        let loaded = LoadedKey::new(&self.set, trusted, placement, fallback, key, cancel)?;
+        for Self { options, .. } in &self.lanes {
+            loaded.send(&self.set, options.trusted, options.placement, options.fallback, cancel)?;
+        }
+        Ok(loaded)
     }
 
     /// Makes a proof and checks it. With a constraint system it can say why a witness is wrong.
@@ -128,9 +132,26 @@ impl Prover {
         observer: &dyn Observer,
         cancel: &CancelToken,
     ) -> Result<Proved, ProveError> {
-        let seat = self.seats.take();
-        let lane = seat.index.checked_sub(1).map_or(self, |other| &self.lanes[other]);
-        lane.prove_here(key, witness, r1cs, randomness, observer, cancel)
+        let usable = |index: usize| self.set.aside(self.lane(index).options.trusted).is_none();
+        let once = || {
+            let seat = self.seats.take(usable);
+            let lane = self.lane(seat.index);
+            (seat.index, lane.prove_here(key, witness, r1cs, randomness, observer, cancel))
+        };
+        match once() {
+            // An engine that is put aside for a fault of its own fails no proof while there is another like it.
+            (index, Err(ProveError::Run(RunError::Job { .. })))
+                if !usable(index) && (0..=self.lanes.len()).any(usable) =>
+            {
+                once().1
+            }
+            (_, result) => result,
+        }
+    }
+
+    /// The prover of an engine: this one, or that of another engine of the set that does whole proofs.
+    fn lane(&self, index: usize) -> &Self {
+        index.checked_sub(1).map_or(self, |other| &self.lanes[other])
     }
 
     fn prove_here(

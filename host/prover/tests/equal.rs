@@ -2,14 +2,22 @@
 
 mod common;
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use common::{
     CIRCUITS, Circuit, DEVICE, Device, Fault, TRUSTED, assert_equal, chain, expected, options, prove, prover,
     vectors,
 };
 use millrace_bn254::backend::Instructions;
-use millrace_job::{CancelToken, Engine, Fleet, JobKind};
+use millrace_job::{
+    BufferId, CancelToken, Engine, EngineError, Fleet, Job, JobKind, JobOutput, Resident, Ticket,
+};
 use millrace_kernels::{CpuEngine, Limits};
 use millrace_oracle::OracleEngine;
 use millrace_prover::{LoadedKey, Placement, ProveError, Proved, Prover, Randomness, Share};
@@ -75,6 +83,55 @@ fn proofs_in_flight_are_the_same_as_alone() {
             }
         });
     }
+}
+
+/// The CPU, but for its first job, which ends in what a panic of a kernel gives.
+struct FailsOnce(CpuEngine, AtomicBool);
+
+impl Engine for FailsOnce {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn supports(&self, kind: &JobKind) -> bool {
+        self.0.supports(kind)
+    }
+    fn load(&self, data: Resident) -> Result<BufferId, EngineError> {
+        self.0.load(data)
+    }
+    fn unload(&self, id: BufferId) {
+        self.0.unload(id);
+    }
+    fn submit(&self, job: Job) -> Result<Ticket, EngineError> {
+        if self.1.swap(true, Ordering::Relaxed) {
+            return self.0.submit(job);
+        }
+        let (engine, cause) = (self.name().to_owned(), "a panic in a kernel".to_owned());
+        Err(EngineError::JobFailed { engine, job_id: 0, cause, position: 0 })
+    }
+    fn wait(&self, ticket: Ticket) -> Result<JobOutput, EngineError> {
+        self.0.wait(ticket)
+    }
+    fn try_wait(&self, ticket: Ticket, at_most: Duration) -> Result<Result<JobOutput, Ticket>, EngineError> {
+        self.0.try_wait(ticket, at_most)
+    }
+    fn cancel(&self, ticket: Ticket) -> Result<(), EngineError> {
+        self.0.cancel(ticket)
+    }
+}
+
+#[test]
+fn a_lane_that_fails_costs_no_proof_and_gets_no_more() {
+    let (key, witness) = chain(6);
+    let lanes = CpuEngine::lanes(2, 2, Instructions::best(), Limits::NONE).into_iter();
+    let lanes = lanes.enumerate().map(|(i, lane)| Arc::new(FailsOnce(lane, AtomicBool::new(i > 0))) as _);
+    let prover = Prover::lanes(lanes.collect());
+    let key = prover.load(key).unwrap();
+    let seed = Randomness::Seed(common::SEED);
+    for _ in 0..5 {
+        assert!(prover.prove(&key, &witness, None, &seed, &(), &CancelToken::default()).is_ok());
+    }
+    let aside = prover.engines().slots().map(|slot| prover.engines().aside(slot).is_some());
+    assert_eq!(aside.collect::<Vec<_>>(), [true, false]);
 }
 
 #[test]
