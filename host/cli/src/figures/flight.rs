@@ -40,11 +40,12 @@ const ROUNDS: usize = 7;
 const IN_FLIGHT: usize = 2;
 const BAR: f64 = 1.1;
 
-/// A key, and the file of a witness for it.
+/// A key on the CPU for so many proofs in flight, and the file of a witness for it.
 struct Line<'a> {
-    prover: &'a Prover,
-    key: &'a LoadedKey,
+    prover: Prover,
+    key: LoadedKey,
     witness: &'a Path,
+    in_flight: usize,
 }
 
 /// What each proof of a round took, in seconds.
@@ -60,17 +61,24 @@ impl Round {
     }
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    fn new(files: &'a Files, in_flight: usize) -> Result<Self, Failure> {
+        let options = OpenOptions { in_flight: Some(in_flight), ..OpenOptions::default() };
+        let prover = prover(&device::open(&DeviceName::Cpu, options)?, None, false);
+        let key = prover.load(input::key(&files.key)?).map_err(load_failure)?.in_memory();
+        Ok(Self { prover, key, witness: &files.witness, in_flight })
+    }
+
     fn one(&self) -> Result<(), Failure> {
         let witness = input::witness(self.witness)?;
         let (randomness, cancel) = (Randomness::Seed([7; 32]), CancelToken::default());
-        let made = self.prover.prove(self.key, &witness, None, &randomness, &(), &cancel);
+        let made = self.prover.prove(&self.key, &witness, None, &randomness, &(), &cancel);
         let made = made.map_err(prove_failure)?;
         std::hint::black_box((proof_to_json(&made.proof), public_to_json(&made.publics)));
         Ok(())
     }
 
-    fn round(&self, proofs: usize, in_flight: usize) -> Result<Round, Failure> {
+    fn round(&self, proofs: usize) -> Result<Round, Failure> {
         let (processor, started) = (processor_seconds(), Instant::now());
         let left = AtomicUsize::new(proofs);
         let take =
@@ -82,7 +90,7 @@ impl Line<'_> {
                 }
                 Ok(())
             };
-            let threads: Vec<_> = (0..in_flight).map(|_| scope.spawn(flying)).collect();
+            let threads: Vec<_> = (0..self.in_flight).map(|_| scope.spawn(flying)).collect();
             threads.into_iter().try_for_each(|thread| thread.join().expect("a line does not panic"))
         })?;
         let each = |seconds: f64| seconds / proofs as f64;
@@ -102,17 +110,13 @@ pub(super) fn measure(sheet: &mut Sheet, folder: &Path, semaphore: &Files) -> Re
     })
 }
 
-/// One at a time has all threads; of two in flight each has half of them. u of all processors used by one at a time leave a gain of 1/u, times what a proof takes less of
+/// One at a time has an engine of all threads; of two in flight each has a lane of half of them. u of all processors used by one at a time leave a gain of 1/u, times what a proof takes less of
 /// processor time beside another.
 fn of(sheet: &mut Sheet, what: &str, files: &Files, proofs: usize) -> Result<(), Failure> {
-    let options = OpenOptions { in_flight: Some(IN_FLIGHT), ..OpenOptions::default() };
-    let opened = device::open(&DeviceName::Cpu, options)?;
-    let prover = prover(&opened, None, false);
-    let key = prover.load(input::key(&files.key)?).map_err(load_failure)?.in_memory();
-    let line = Line { prover: &prover, key: &key, witness: &files.witness };
+    let (one, two) = (Line::new(files, 1)?, Line::new(files, IN_FLIGHT)?);
     let mut rounds = Vec::new();
     for round in 0..=ROUNDS {
-        let pair = (line.round(proofs, 1)?, line.round(proofs, IN_FLIGHT)?);
+        let pair = (one.round(proofs)?, two.round(proofs)?);
         if round > 0 {
             rounds.push(pair);
         }
