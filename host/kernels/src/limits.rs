@@ -46,7 +46,7 @@ const fn scratch_bytes(log_n: u32) -> u64 {
 
 impl Limits {
     /// The fastest.
-    pub const NONE: Self = Self { jobs: 2, points: usize::MAX, keep_tables: true, kept_values: 1 << 17 };
+    pub const NONE: Self = Self { jobs: 2, points: usize::MAX, keep_tables: true, kept_values: 1 << 18 };
 
     /// Ever less memory, from [`Limits::NONE`] on.
     pub fn ladder() -> impl Iterator<Item = Self> {
