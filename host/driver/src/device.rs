@@ -1,7 +1,10 @@
 //! The device with all its queues.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -38,6 +41,8 @@ pub(crate) struct Device {
     pub(crate) pool: Pool,
     /// Those that are no queue's.
     pub(crate) anomalies: Mutex<Anomalies>,
+    /// The function was let go, or is about to be.
+    is_let_go: AtomicBool,
 }
 
 /// All queues at once, in their order, so that two threads that want them all do not wait for each other. Whoever wants this holds none.
@@ -64,7 +69,9 @@ impl Device {
             Queue::new(number, common.clone(), registers, has_irq, &*function.dma).map(Mutex::new)
         };
         let queues = (0..count).map(queue).collect::<Result<_, _>>()?;
-        Ok(Self { function, identity, common, registers, queues, pool, anomalies: Mutex::default() })
+        let anomalies = Mutex::default();
+        let is_let_go = AtomicBool::new(false);
+        Ok(Self { function, identity, common, registers, queues, pool, anomalies, is_let_go })
     }
 
     /// Ends loans of jobs that are over, before whoever waits for them does.
@@ -83,8 +90,24 @@ impl Device {
         World { device: self, queues: self.queues.iter().map(Mutex::lock).collect() }
     }
 
+    /// Lets go of the function once it is lost: the kernel may be waiting for it, and somebody else may want it. The caller holds no queue, so that nobody
+    /// waits for whatever this takes.
+    pub(crate) fn let_go_if_lost(&self) {
+        if self.common.lost.get().is_some()
+            && let Some(function) = &self.function.reset
+            && !self.is_let_go.swap(true, Ordering::AcqRel)
+        {
+            function.let_go();
+        }
+    }
+
     /// Does what a queue could not do by itself. The caller holds no queue.
     pub(crate) fn meet(&self, queue: usize, need: Need) {
+        self.bring_back(queue, need);
+        self.let_go_if_lost();
+    }
+
+    fn bring_back(&self, queue: usize, need: Need) {
         match need {
             Need::Nothing => {}
             Need::Recover { from, why, recoveries } => {
@@ -139,6 +162,8 @@ impl Device {
         if self.common.lost.get().is_none() {
             world.recover(Level::Function, "a reset was asked for");
         }
+        drop(world);
+        self.let_go_if_lost();
     }
 
     pub(crate) fn anomalies(&self) -> Anomalies {
@@ -169,6 +194,7 @@ impl Device {
             Err(LinkDown(reason)) => world.lose(reason),
         }
         drop(world);
+        self.let_go_if_lost();
         let need = queue.lock().service();
         self.meet(number, need);
         match self.common.lost.get() {
@@ -179,15 +205,11 @@ impl Device {
 }
 
 impl World<'_> {
-    /// Puts the device aside for ever. It may still write somewhere, so all its memory is unmapped. Then the function is let go: the kernel may be waiting
-    /// for it, and somebody else may want it.
+    /// Puts the device aside for ever. It may still write somewhere, so all its memory is unmapped.
     pub(crate) fn lose(&mut self, reason: String) {
         let _ = self.device.common.lost.set(reason);
         self.queues.iter_mut().for_each(|queue| queue.lose());
         self.device.pool.drain();
-        if let Some(function) = &self.device.function.reset {
-            function.let_go();
-        }
     }
 
     fn cancel(&mut self, number: usize, ticket: u64) -> Result<(), LinkDown> {

@@ -31,6 +31,8 @@ pub struct DeviceEngine {
 impl DeviceEngine {
     /// Takes a function over: compares its identity, resets it, sets its queues up and sees a NOP through each.
     ///
+    /// A device that is lost later is let go ([`millrace_pcie::FunctionReset::let_go`]); one that was not opened is its caller's still.
+    ///
     /// # Errors
     /// [`OpenError`]: not this device, not this build, or it does not start.
     pub fn open(function: Function, config: DriverConfig) -> Result<Self, OpenError> {
@@ -107,8 +109,14 @@ impl DeviceEngine {
         {
             let answers = device.registers.check_link();
             drop(nobody_resets);
-            if let Err(LinkDown(reason)) = answers {
-                device.world().lose(reason);
+            if answers.is_err() {
+                let mut world = device.world();
+                // Somebody may have brought it back meanwhile.
+                if let Err(LinkDown(reason)) = device.registers.check_link() {
+                    world.lose(reason);
+                }
+                drop(world);
+                device.let_go_if_lost();
                 self.shared.wake_all();
             }
         }

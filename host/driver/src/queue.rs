@@ -427,7 +427,12 @@ impl Queue {
             self.wedged = true;
             return Ok(Need::Nothing);
         }
-        let active = self.registers.read_queue(reg::QUEUE_ENABLE)? & reg::QUEUE_ENABLE_ACTIVE_MASK != 0;
+        let enable = self.registers.read_queue(reg::QUEUE_ENABLE)?;
+        if enable & reg::QUEUE_ENABLE_VALUE_MASK == 0 {
+            // Not even device memory is believed then: a sum over what lies there now could be wrong and look right.
+            return Ok(self.need(Trouble::Queue, "somebody else has reset the device".into()));
+        }
+        let active = enable & reg::QUEUE_ENABLE_ACTIVE_MASK != 0;
         // What the device had written before it answered is here now.
         self.harvest();
         if !active && !self.flights.is_empty() {
@@ -488,5 +493,8 @@ impl Queue {
         }
         self.pending.clear();
         self.tickets.drain().for_each(Tracked::unmap);
+        // They hold digests of results.
+        self.sq.clear();
+        self.cq.clear();
     }
 }

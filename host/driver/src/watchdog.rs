@@ -10,9 +10,11 @@ const WORK_FACTOR: u64 = 64;
 /// ... and this much besides.
 const WORK_FLOOR: u64 = 1 << 24;
 /// A device that works does at least so many operations and beats of its jobs a second; a simulation on a busy machine some times more.
-const LEAST_RATE: u64 = 1_000;
-/// So many stall times besides: a counter that only creeps holds nobody up for ever.
+const LEAST_RATE: u64 = 2_000;
+/// So many stall times besides: a counter that only creeps holds nobody up for ever ...
 const CREEP_STALLS: u32 = 60;
+/// ... and so many at most, whatever the work is: two hours, by the usual stall time.
+const CREEP_STALLS_MOST: u32 = 720;
 
 /// What a reading of the counter says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,10 +131,9 @@ impl Watchdog {
     /// Whether so much work should long have been done. Time is counted by readings, each of which stands for the interval between two: a process that was not
     /// scheduled must not blame the device.
     fn creeps(&self, expected_work: u64) -> bool {
-        // No fewer readings than a standstill is allowed.
-        let least = (self.stall_time * CREEP_STALLS).max(self.interval * self.stall_readings);
-        let allowed = Duration::from_secs(expected_work / LEAST_RATE).saturating_add(least);
-        self.interval.saturating_mul(self.looks) > allowed
+        let stalls = |stalls| self.stall_time.max(self.interval).saturating_mul(stalls);
+        let allowed = Duration::from_secs(expected_work / LEAST_RATE).saturating_add(stalls(CREEP_STALLS));
+        self.interval.saturating_mul(self.looks) > allowed.min(stalls(CREEP_STALLS_MOST))
     }
 
     /// What was waited for, for an error.
@@ -194,11 +195,12 @@ mod tests {
             ..DriverConfig::default()
         };
         // The same readings at each work: what it needs at the least rate is granted besides.
-        for seconds in [0, 5, 500] {
+        for seconds in [0, 5, 500, u64::MAX / LEAST_RATE] {
             let mut dog = Watchdog::new(&config);
             let verdicts = (1..).map(|reading| dog.observe(reading, seconds * LEAST_RATE));
             let moving = verdicts.take_while(|&verdict| verdict == Verdict::Moving).count() as u64;
-            assert_eq!(moving, u64::from(CREEP_STALLS) + seconds);
+            let granted = u64::from(CREEP_STALLS).saturating_add(seconds);
+            assert_eq!(moving, granted.min(CREEP_STALLS_MOST.into()));
             assert_eq!(
                 dog.waited(),
                 format!("{moving} operations in {} readings without a completion", moving + 1)

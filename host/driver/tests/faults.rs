@@ -211,17 +211,16 @@ fn an_engine_that_creeps_is_stuck() {
     let creeps = Fault::Slow(std::time::Duration::from_secs(86_400));
     let stall_time = std::time::Duration::from_millis(50);
     let (device, engine) = start(small(), DriverConfig { stall_time, ..quick() });
-    let mut rng = rng();
-    let (bases, factors) = (points(4, &mut rng), scalars(4, &mut rng));
-    let id = load(&engine, &bases).unwrap();
-    device.inject(JobClass::Msm, 0, creeps);
-    let end = run(&engine, msm_job(id, 0, &factors));
+    let values = scalars(4, &mut rng());
+    let job = || ntt_job(&values, NttDirection::Forward, true);
+    device.inject(JobClass::Ntt, 0, creeps);
+    let end = run(&engine, job());
     assert!(
         matches!(&end, Err(EngineError::Timeout { waited, .. }) if waited.contains(" operations in ")),
         "{end:?}"
     );
     assert_eq!(engine.anomalies().engine_resets, 1);
-    assert_eq!(run(&engine, msm_job(id, 0, &factors)).unwrap().value, msm_answer(&bases, &factors));
+    assert_eq!(run(&engine, job()).unwrap().value, ntt_answer(&values, NttDirection::Forward, true));
 }
 
 #[test]

@@ -14,10 +14,11 @@ use std::{
 };
 
 use common::{load, msm_job, ntt_job, points, quick, rng, scalars, small, until_taken};
-use millrace_driver::DeviceEngine;
+use millrace_driver::{DeviceEngine, ExercisePlan, exercise};
 use millrace_job::{Engine, EngineError, NttDirection};
 use millrace_model::{Fault, JobClass, ModelDevice, Until};
 use millrace_pcie::{Function, FunctionReset, Gate, Mmio, ResetError};
+use millrace_regs::registers as reg;
 
 /// How long the reset sleeps: longer than the test may take.
 const HANGS: Duration = Duration::from_secs(120);
@@ -154,4 +155,87 @@ fn a_device_without_jobs_is_looked_at_too() {
     gate.close();
     assert!(matches!(engine.look(), Err(EngineError::DeviceLost { .. })));
     assert!(kernel.let_go.load(Ordering::SeqCst), "though nobody gave it a job");
+}
+
+struct Behind(Arc<dyn Mmio>);
+
+impl Mmio for Behind {
+    fn read32(&self, offset: u32) -> u32 {
+        self.0.read32(offset)
+    }
+
+    fn write32(&self, offset: u32, value: u32) {
+        self.0.write32(offset, value);
+    }
+}
+
+/// A function that can be reset, and is let go.
+struct Good(Arc<Gate>, Arc<dyn Mmio>);
+
+impl FunctionReset for Good {
+    fn reset(&self) -> Result<(), ResetError> {
+        let bar0 = self.1.clone();
+        self.0.reset_within(RESET_LIMIT, move || {
+            bar0.write32(reg::CTRL, reg::CTRL_RESET_FUNCTION_MASK);
+            Ok(())
+        })
+    }
+
+    fn let_go(&self) {
+        self.0.close();
+    }
+}
+
+#[test]
+fn a_device_that_was_not_opened_is_its_callers_still() {
+    let model = ModelDevice::start(small());
+    let gate = Arc::new(Gate::default());
+    gate.open(Box::new(Behind(model.function().bar0)));
+    let reset = Arc::new(Good(gate.clone(), model.function().bar0));
+    let function = Function { bar0: gate.clone(), reset: Some(reset), ..model.function() };
+    // It gives drivers up that do not start, and goes on with the function.
+    let plan = ExercisePlan { completions: 100, deadline: Duration::from_secs(20), driver: quick() };
+    let report = exercise(&function, &plan).unwrap();
+    assert!(report.reset_from_outside && !gate.is_lost());
+    DeviceEngine::open(function, quick()).unwrap().look().unwrap();
+}
+
+/// A kernel that takes its time to close a lost function.
+struct ClosesSlowly(Arc<Gate>, AtomicBool);
+
+impl FunctionReset for ClosesSlowly {
+    fn reset(&self) -> Result<(), ResetError> {
+        Err(ResetError::Unsupported)
+    }
+
+    fn let_go(&self) {
+        self.0.close();
+        self.1.store(true, Ordering::SeqCst);
+        thread::sleep(HANGS);
+    }
+}
+
+#[test]
+fn nobody_else_waits_while_a_function_is_let_go() {
+    let model = ModelDevice::start(small());
+    let gate = Arc::new(Gate::default());
+    gate.open(Box::new(Behind(model.function().bar0)));
+    let reset = Arc::new(ClosesSlowly(gate.clone(), AtomicBool::new(false)));
+    let function = Function { bar0: gate.clone(), reset: Some(reset.clone()), ..model.function() };
+    let engine = Arc::new(DeviceEngine::open(function, quick()).unwrap());
+    gate.close();
+    let closing = engine.clone();
+    thread::spawn(move || closing.look());
+    let began = Instant::now();
+    while !reset.1.load(Ordering::SeqCst) {
+        assert!(began.elapsed() < LIMIT, "it is not let go");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let values = scalars(8, &mut rng());
+    let submitted = engine.submit(ntt_job(&values, NttDirection::Forward, true));
+    assert!(matches!(submitted, Err(EngineError::DeviceLost { .. })));
+    expect_lost(engine.statistics().map(drop));
+    expect_lost(engine.look());
+    expect_lost(engine.reset());
+    assert!(began.elapsed() < LIMIT, "somebody waited: {:?}", began.elapsed());
 }

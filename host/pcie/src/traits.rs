@@ -132,7 +132,7 @@ pub trait FunctionReset: Send + Sync {
     fn reset(&self) -> Result<(), ResetError>;
 
     /// Lets go of the function for good, once its driver has given it up: others can have it then, however long the driver lives. From here on
-    /// registers answer all-ones, and it reaches no memory. Nothing to do for a function that nobody else can have.
+    /// registers answer all-ones, and it reaches no memory that is used for anything else. Does not wait for the kernel. Nothing to do for a function that nobody else can have.
     fn let_go(&self) {}
 }
 

@@ -192,11 +192,17 @@ impl FunctionReset for Device {
         self.gate.reset_within(RESET_LIMIT, move || ioctl::reset(&file))
     }
 
-    /// Unmaps BAR0 and closes the files. The kernel stops the function as it closes, before its addresses go. A reset that hangs keeps the device's file, and
-    /// with it the pages that are pinned: nothing else comes to lie where the function may still write.
+    /// Unmaps BAR0 and closes the files. The kernel stops and resets the function as it closes, before its addresses go, which may hang as any reset: so a
+    /// thread of its own is sacrificed to it, and nobody waits. Until the kernel has closed, the pages stay pinned: nothing else comes to lie where the
+    /// function may still write.
     fn let_go(&self) {
         self.gate.close();
-        drop(self.files.write().take());
+        let files = self.files.write().take();
+        if let Some(files) = files {
+            let close = std::thread::Builder::new().name("millrace-close".into());
+            // Where there is no thread to be had, they are closed here.
+            let _ = close.spawn(move || drop(files));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    net::Shutdown,
     os::{fd::AsFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     sync::{
@@ -88,10 +89,12 @@ pub fn open_vfio_user(path: &Path, bar0_bytes: u64) -> Result<Function, ClientEr
         expected,
         got,
     };
-    let mut connection = Connection::new(UnixStream::connect(path).map_err(connect)?);
+    let stream = UnixStream::connect(path).map_err(connect)?;
+    let socket = stream.try_clone().map_err(connect)?;
+    let mut connection = Connection::new(stream);
     connection.set_timeout(Some(ANSWER_LIMIT));
-    let link =
-        Arc::new(Link { state: Mutex::new(State { connection, next_id: 0 }), down: AtomicBool::new(false) });
+    let state = Mutex::new(State { connection, next_id: 0 });
+    let link = Arc::new(Link { state, down: AtomicBool::new(false), socket });
     let version = link.negotiate().map_err(|source| match source.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::Busy { path: path.to_owned() },
         _ => talk("agreeing on a version")(source),
@@ -133,6 +136,17 @@ struct Link {
     state: Mutex<State>,
     /// After an answer that failed nobody knows what comes next on the socket.
     down: AtomicBool,
+    /// The socket, to hang up while somebody waits for an answer.
+    socket: UnixStream,
+}
+
+impl Link {
+    /// Whoever waits for an answer is told at once.
+    fn hang_up(&self) {
+        self.down.store(true, Ordering::Release);
+        // One that has ended already cannot be ended.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
 }
 
 impl Link {
@@ -173,8 +187,7 @@ impl Link {
                 None => Ok(answer.payload),
             },
             Err(error) => {
-                self.down.store(true, Ordering::Release);
-                state.connection.hang_up();
+                self.hang_up();
                 tracing::warn!("the served device is gone: {error}");
                 Err(match error {
                     ReceiveError::Io(error) => error,
@@ -263,8 +276,7 @@ impl FunctionReset for Link {
 
     /// Hangs up, so that the server takes another client.
     fn let_go(&self) {
-        self.down.store(true, Ordering::Release);
-        self.state.lock().connection.hang_up();
+        self.hang_up();
     }
 }
 
@@ -281,8 +293,8 @@ impl Mapper for Link {
         self.ask(Command::DmaMap, &order.0, &[file.as_fd()]).map(drop)
     }
 
-    /// A server that keeps what it is told to let go of is hung up on, and nothing that it maps is believed any more. The pages are of this process
-    /// alone then: whoever served them is gone, or has a mapping of his own that ends with him.
+    /// A server that keeps what it is told to let go of is hung up on, and nothing that it maps is believed any more. The pages are used for nothing else then:
+    /// whoever served them is gone, or has a mapping of his own, of what was wiped before.
     fn unmap(&self, iova: Iova, len_bytes: usize) -> io::Result<()> {
         let order = Payload::new().u32(24).u32(0).u64(iova.0).u64(len_bytes as u64);
         if let Err(error) = self.ask(Command::DmaUnmap, &order.0, &[]) {

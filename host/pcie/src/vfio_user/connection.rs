@@ -3,7 +3,6 @@
 use std::{
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
-    net::Shutdown,
     os::{
         fd::{BorrowedFd, OwnedFd},
         unix::net::UnixStream,
@@ -143,12 +142,6 @@ impl Connection {
             from = &from[n..];
         }
         Ok(())
-    }
-
-    /// Ends the connection for both sides, whoever else holds it.
-    pub(super) fn hang_up(&self) {
-        // One that has ended already cannot be ended.
-        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Whether something can be received, or the other side has closed; waits at most so long.
