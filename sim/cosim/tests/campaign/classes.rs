@@ -186,7 +186,7 @@ fn in_the_device() -> Vec<Class> {
         ),
         job("MSM: engine stuck until a reset from outside", Msm, &[Stuck(Until::Never)], Code("TIMEOUT")),
         job("MSM: progress without an end", Msm, &[BusyForNothing], Code("TIMEOUT")),
-        job("MSM: progress that only creeps", Msm, &[CREEPS], Code("TIMEOUT")),
+        job("NTT: progress that only creeps", Ntt, &[CREEPS], Code("TIMEOUT")),
         wrong("MSM: another point of the curve", Msm),
         wrong("NTT: other values in range", Ntt),
         job("MSM: bit flip in the result", Msm, &[FlipResult { bit: 300 }], Code("RESULT_RANGE")),
@@ -320,7 +320,7 @@ fn resets() -> Vec<Class> {
         socket(
             "function reset that nobody tells of",
             |_, function, _| function.reset.as_ref().unwrap().reset().unwrap(),
-            Right("queue_resets"),
+            Either("RESET", "function_resets"),
         ),
         moment("reset from outside while the driver starts", Moment::BringUp, Says("UNRESPONSIVE or works")),
         moment(
@@ -332,7 +332,7 @@ fn resets() -> Vec<Class> {
         moment(
             "reset from outside while bases make room for others",
             Moment::Eviction,
-            Right("resets from outside by others"),
+            Either("RESET", "function_resets"),
         ),
         moment("reset from outside while the driver closes", Moment::Close, Says("closed")),
     ];

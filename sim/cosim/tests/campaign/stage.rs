@@ -239,22 +239,22 @@ pub(crate) fn run(class: &Class, work: &Work, circuit: &Circuit) -> Outcome {
     if !matches!(class.strike, Strike::Wrap(_) | Strike::Irqs(_) | Strike::Room(_) | Strike::Addresses(_)) {
         assert!(work.run(&engine).is_empty(), "{} before the fault", class.name);
     }
-    let (told, mut counted) = counting(&mut stage, &engine, |stage| {
-        stage.strike(&class.strike, &engine, false, || work.run(&engine))
+    let ((told, after), mut counted) = counting(&mut stage, &engine, |stage| {
+        let told = stage.strike(&class.strike, &engine, false, || work.run(&engine));
+        assert!(stage.has_struck(), "{} did not strike the jobs", class.name);
+        stage.clean(&work.secrets(), &class.name);
+        stage.damage.room_bytes.store(usize::MAX, Ordering::Release);
+        // Bases of before are damaged where the fault was in device memory; new ones are sent.
+        (told, work.run(&engine))
     });
     if let Strike::Reset(_, reset) = class.strike {
         let resets = if let Reset::Twice = reset { 2 } else { 1 };
         assert!(counted.contains(&("function_resets", resets)), "{}: {counted:?}", class.name);
     }
-    assert!(stage.has_struck(), "{} did not strike the jobs", class.name);
     if matches!(class.strike, Strike::Job(..)) {
         counted.push(("faults that struck", 1));
     }
-    stage.clean(&work.secrets(), &class.name);
-    stage.damage.room_bytes.store(usize::MAX, Ordering::Release);
     let told = if told.is_empty() { RIGHT.into() } else { told.join(", ") };
-    // Bases of before are damaged where the fault was in device memory; new ones are sent.
-    let after = work.run(&engine);
     let then = match after.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => "works",
         ["LOST", ..] if stage.served.is_there() => {
