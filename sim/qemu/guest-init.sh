@@ -177,6 +177,16 @@ wait $victim
 step "its driver says that it lost it" test $? = 11
 tail -n 1 /tmp/removed
 step "the card is given to vfio-pci again" millrace device bind $sim
+# The same of a driver that has no job for it: nobody looks at the card, and the kernel does not wait all the same.
+idle $sim 40 > /tmp/idle 2>&1 &
+holder=$!
+for _ in $(seq 60); do grep -q holds /tmp/idle && break; sleep 1; done
+step "a card is taken away from an idle driver" timeout 20 millrace device unbind $sim
+step "which is there still" kill -0 $holder
+wait $holder
+step "and finds that it lost it" test $? = 0
+tail -n 1 /tmp/idle
+step "the card is given to vfio-pci once more" millrace device bind $sim
 step "a proof on the RTL afterwards" prove $sim
 
 step "give the model back" millrace device unbind $model

@@ -42,7 +42,7 @@ cp "$busybox" "$root/bin/busybox"
 cp $here/guest-init.sh "$root/init"
 chmod +x "$root/init"
 # The very binary of the host, and programs that look closer, with the libraries that they are linked to.
-for program in "$millrace" "$examples/edu" "$examples/secrets"; do
+for program in "$millrace" "$examples/edu" "$examples/secrets" "$examples/idle"; do
   strip -o "$root/bin/$(basename "$program")" "$program"
   ldd "$program" | grep -oE '/[^ ]+' | while read -r library; do
     mkdir -p "$root/$(dirname "$library")"
