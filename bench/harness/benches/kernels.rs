@@ -1,11 +1,13 @@
-//! Kernels over sizes, for plots: products in Fq, sums over G1 and G2, transforms; ours beside arkworks on one thread and on all.
+//! Kernels over sizes, for plots: products in Fq, sums over G1 and G2, transforms, quotients; ours beside arkworks on one thread and on all.
 //! `kernel-report` draws what criterion leaves.
 //!
 //! arkworks gets its own types, its domain made beforehand and a pool of so many threads; ours is the engine as a proof uses it, with
-//! the job's way to another thread and the check of its scalars. Settings are for a look at all sizes within ten minutes on two idle threads: ten samples each,
+//! the job's way to another thread and the check of its scalars. Settings are for a look at all sizes within twenty minutes on two idle threads: ten samples each,
 //! of one run where that takes longer than 50 ms.
 
-use std::{cell::LazyCell, hint::black_box, thread::available_parallelism, time::Duration};
+use std::{
+    cell::LazyCell, hint::black_box, ops::RangeInclusive, thread::available_parallelism, time::Duration,
+};
 
 use ark_ec::AffineRepr;
 use ark_ff::{FftField, UniformRand};
@@ -16,12 +18,12 @@ use criterion::{
 };
 use millrace_bn254::{Fq, Fr, G1Affine, G2Affine, array::FqArray, backend::Instructions};
 use millrace_harness::{Case, Competitor, Scalars, points, rng, run};
-use millrace_job::{Group, NttDirection};
+use millrace_job::{Group, Job, NttDirection};
 use millrace_kernels::CpuEngine;
-use millrace_oracle::{msm_g1, msm_g2};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use millrace_oracle::{msm_g1, msm_g2, quotient};
+use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
-const LOG_SIZES: [u32; 6] = [10, 12, 14, 16, 18, 20];
+const LOG_SIZES: RangeInclusive<u32> = 10..=20;
 /// arkworks takes 5 seconds for one sum of so many products over G2.
 const LOG_MOST_G2: u32 = 18;
 
@@ -60,15 +62,26 @@ fn products(c: &mut Criterion) {
             let mut make = || (0..1 << log_n).map(|_| Fq::rand(&mut rng)).collect::<Vec<_>>();
             (make(), make())
         });
-        group.bench_function(id(&Competitor::arkworks(1), log_n), |b| {
-            let (mut x, y) = (input.0.clone(), &input.1);
-            b.iter(|| x.iter_mut().zip(black_box(y)).for_each(|(x, y)| *x *= y));
-        });
-        for instructions in Instructions::all() {
-            group.bench_function(id(&Competitor::ours(instructions.name(), 1), log_n), |b| {
-                let (mut x, y) = (FqArray::new(instructions, &input.0), FqArray::new(instructions, &input.1));
-                b.iter(|| x.mul_assign(black_box(&y)));
+        for threads in thread_counts() {
+            let pool = pool(threads);
+            // A part of the arrays for each thread.
+            let part = (1usize << log_n).div_ceil(threads);
+            group.bench_function(id(&Competitor::arkworks(threads), log_n), |b| {
+                let (mut x, y) = (input.0.clone(), &input.1);
+                let multiply =
+                    |(x, y): (&mut [Fq], &[Fq])| x.iter_mut().zip(black_box(y)).for_each(|(x, y)| *x *= y);
+                pool.install(|| b.iter(|| x.par_chunks_mut(part).zip(y.par_chunks(part)).for_each(multiply)));
             });
+            for instructions in Instructions::all() {
+                group.bench_function(id(&Competitor::ours(instructions.name(), threads), log_n), |b| {
+                    let arrays = |x: &[Fq]| -> Vec<FqArray> {
+                        x.chunks(part).map(|x| FqArray::new(instructions, x)).collect()
+                    };
+                    let (mut x, y) = (arrays(&input.0), arrays(&input.1));
+                    let multiply = |(x, y): (&mut FqArray, &FqArray)| x.mul_assign(black_box(y));
+                    pool.install(|| b.iter(|| x.par_iter_mut().zip(&y).for_each(multiply)));
+                });
+            }
         }
     }
     group.finish();
@@ -81,7 +94,7 @@ fn sums_over<A: AffineRepr<ScalarField = Fr>>(
     theirs: fn(&[A], &[Fr]) -> A::Group,
 ) {
     let mut group = group(c, &format!("sum over {which:?}"));
-    for log_n in LOG_SIZES.into_iter().filter(|log_n| *log_n <= log_most) {
+    for log_n in LOG_SIZES.filter(|log_n| *log_n <= log_most) {
         group.throughput(Throughput::Elements(1 << log_n));
         let case = Case::Msm { group: which, log_n, scalars: Scalars::Random };
         let own = LazyCell::new(|| (points::<A>(1 << log_n), Scalars::Random.make(1 << log_n)));
@@ -153,5 +166,31 @@ fn transforms(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, products, sums, transforms);
+/// What a proof has of transforms: six of them and the loops between, from A·w and B·w.
+fn quotients(c: &mut Criterion) {
+    let mut group = group(c, "quotient");
+    for log_n in LOG_SIZES {
+        group.throughput(Throughput::Elements(1 << log_n));
+        let input = LazyCell::new(|| [Scalars::Random.make(1 << log_n), Scalars::Witness.make(1 << log_n)]);
+        for threads in thread_counts() {
+            group.bench_function(id(&Competitor::arkworks(threads), log_n), |b| {
+                let input = &*input;
+                let values = || input.clone();
+                let theirs = |[x, y]: [Vec<Fr>; 2]| quotient(x, y);
+                pool(threads).install(|| b.iter_batched(values, theirs, BatchSize::LargeInput));
+            });
+            let engine = engine(threads);
+            group.bench_function(id(&Competitor::ours(engine.instructions().name(), threads), log_n), |b| {
+                let job = || {
+                    let [a, b] = input.clone();
+                    Job::Quotient { a, b }
+                };
+                b.iter_batched(job, |job| run(&engine, job).expect("a good job"), BatchSize::LargeInput);
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, products, sums, transforms, quotients);
 criterion_main!(benches);
