@@ -53,7 +53,7 @@ test-pcie: build vectors ## The real PCIe path: QEMU, Debian's kernels, their IO
 	cargo build $(CARGO_FLAGS) --workspace --examples
 	@bash sim/qemu/run.sh $(MILLRACE) $(MILLRACE_VECTORS)/full.zkey $(MILLRACE_VECTORS)/full.wtns $(CARGO_TARGET_DIR)/release/examples
 
-test-arm64: setup ## The field's, points' and transforms' tests for arm64, under emulation (no root; linker and QEMU from Debian into .tools)
+test-arm64: setup ## Tests of field, lanes and points for arm64, under emulation (no root; linker and QEMU from Debian into .tools)
 	@bash sim/arm64/test.sh
 
 faults: setup ## The fault campaign: a table of what goes wrong, what is told, and what comes after
@@ -98,23 +98,23 @@ bench: build vectors ## Time engines and whole proofs beside arkworks; report un
 	$(MILLRACE) bench --devices cpu,cpu-oracle,sim --sizes 8,10,12 --throughput \
 	  --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns $(SEMAPHORE)-other.wtns --out $(CARGO_TARGET_DIR)/bench
 
-figures: vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met; PART=kernels, proofs, scalar, flight, processes or memory of cpu alone
+figures: vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met; PART=kernels, proofs, scalar, flight, processes or memory of cpu alone, CPU=native to build arkworks and all for this machine
 	$(if $(filter cpu,$(GROUP)),$(KERNEL_ENV) cargo build $(CARGO_FLAGS) -p millrace-cli --no-default-features --features arkworks-assembly,cargo build $(CARGO_FLAGS) -p millrace-cli)
 	@$(if $(filter cpu,$(GROUP)),$(KEEP_PAGES) $(KERNEL_TARGET)/release/millrace,$(MILLRACE)) figures $(or $(GROUP),hw) $(if $(PART),--part $(PART)) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
 
 # Records of what takes long: bench/results/DATE-NAME.
 RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)
 
-# For figures beside arkworks: its assembly wants its feature and a build in which these instructions are promised; Valgrind knows no more than them. Ours are chosen at run time. A folder of its own, as everything is built again.
+# For figures beside arkworks: its assembly wants its feature and a build in which these instructions are promised; Valgrind knows no more than them (CPU=native builds for this machine). Ours are chosen at run time. A folder of its own, as everything is built again.
 KERNEL_TARGET := $(CARGO_TARGET_DIR)/kernels
-KERNEL_ENV = CARGO_TARGET_DIR=$(KERNEL_TARGET) CRITERION_HOME=$(KERNEL_TARGET)/criterion $(if $(shell grep -m1 -ow adx /proc/cpuinfo),RUSTFLAGS="-C target-cpu=x86-64-v3 -C target-feature=+adx")
+KERNEL_ENV = CARGO_TARGET_DIR=$(KERNEL_TARGET) CRITERION_HOME=$(KERNEL_TARGET)/criterion $(if $(shell grep -m1 -ow adx /proc/cpuinfo),RUSTFLAGS="-C target-cpu=$(or $(CPU),x86-64-v3) -C target-feature=+adx")
 # The command's allocator gives pages back at once, which arkworks, as others build it, does not pay for.
 KEEP_PAGES := _RJEM_MALLOC_CONF=dirty_decay_ms:10000,muzzy_decay_ms:10000
 KERNEL_CRATE := -p millrace-harness --features arkworks-assembly
 # A part of the kernels is a try, and not kept.
 KERNEL_KEEP = $(if $(FILTER),$(KERNEL_TARGET)/report,$(call RESULTS,criterion))
 
-bench-kernels: bench-counts ## Kernels from 2^10 to 2^20 beside arkworks, one thread and all: criterion, CSV, plots and counts in bench/results (about ten minutes); FILTER=/10 tries a part, kept in target
+bench-kernels: bench-counts ## Kernels from 2^10 to 2^20 beside arkworks, one thread and all: criterion, CSV, plots and counts in bench/results (about twenty minutes); FILTER=/10 tries a part, kept in target
 	rm -rf $(KERNEL_TARGET)/criterion
 	$(KERNEL_ENV) cargo bench --locked $(KERNEL_CRATE) --bench kernels -- --noplot '$(FILTER)'
 	$(KERNEL_ENV) cargo run $(CARGO_FLAGS) $(KERNEL_CRATE) --bin kernel-report -- $(KERNEL_TARGET)/criterion $(KERNEL_KEEP) "make bench-kernels$(if $(FILTER), FILTER='$(FILTER)')"

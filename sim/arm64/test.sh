@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the tests of the field, the points and the transforms for arm64 and runs them under QEMU's user emulation: the portable kernels, on another
-# instruction set.
+# Builds the tests of field, lanes and points (bn254's) for arm64 and runs them under QEMU's user emulation: the portable kernels, on another instruction set. The
+# engine's sums, transforms and rows, and the mapping of keys, are compiled for it by `make check` and not run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/.tools/arm64
