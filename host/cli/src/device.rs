@@ -148,6 +148,16 @@ pub(crate) fn vfio_access() -> Result<Option<VfioAccess>, Failure> {
     VfioAccess::from_env().map_err(usage)
 }
 
+/// Opens a device, or several as one engine.
+pub(crate) fn open_all(
+    name: &DeviceName,
+    with: &[DeviceName],
+    options: OpenOptions,
+) -> Result<Opened, Failure> {
+    let opened = open(name, options)?;
+    if with.is_empty() { Ok(opened) } else { fleet::join(opened, name, with) }
+}
+
 /// Opens a device by name.
 pub(crate) fn open(name: &DeviceName, options: OpenOptions) -> Result<Opened, Failure> {
     match name {

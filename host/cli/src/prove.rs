@@ -77,10 +77,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         tell!("memory: {budget}");
     }
     let options = OpenOptions { one_at_a_time, drill, budget, ..OpenOptions::default() };
-    let mut opened = device::open(&args.device, options)?;
-    if !args.with.is_empty() {
-        opened = device::fleet::join(opened, &args.device, &args.with)?;
-    }
+    let opened = device::open_all(&args.device, &args.with, options)?;
     let traced = Arc::new(OnceLock::new());
     let prover = prover(&opened, args.split, !args.no_fallback);
     let progress = progress(args, &opened, traced.clone());
@@ -131,6 +128,8 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     let facts = facts(&opened, args);
     let mut json = report::json(&proved.report, &facts, load_seconds, args.seed.is_some());
     json["memory_bytes_at_most"] = budget.map(|budget| budget.anonymous_bytes).into();
+    // Of one device; several keep their drivers to themselves.
+    json["lent_bytes"] = opened.driver.as_ref().map(|driver| driver.lent_bytes()).into();
     outputs.add(&args.proof, proof_to_json(&proved.proof).as_bytes())?;
     outputs.add(&args.public, public_to_json(&proved.publics).as_bytes())?;
     let on_screen = Path::new("-");

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak, mpsc},
+    sync::{Arc, Condvar, Mutex, PoisonError, Weak, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -19,20 +19,23 @@ use crate::{
 /// Between two attempts to open a device that was lost.
 const REOPEN_INTERVAL: Duration = Duration::from_millis(500);
 
+/// The same for a device that is there and cannot be opened, at most.
+const REOPEN_MOST: Duration = Duration::from_secs(30);
+
 /// How long the end of a command waits for a device that is opened just then: the reset of a card takes 10 s where it hangs.
 const END_LIMIT: Duration = Duration::from_secs(30);
 
-/// Devices behind a fleet, and the thread that opens again what was lost.
+/// Devices behind a fleet, and the threads that open again what was lost.
 pub(crate) struct Crew {
     /// Of the devices that were there at first.
     behind: Vec<Behind>,
     /// What the first device says of its multiplier.
     first_is_behavioural: bool,
-    /// Dropped to end the thread.
-    stop: Option<mpsc::Sender<()>>,
-    /// Nothing is sent there: it closes when the thread has ended.
+    /// Ends the threads.
+    stop: Stop,
+    /// Nothing is sent there: it closes when all threads have ended.
     ended: mpsc::Receiver<()>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Crew {
@@ -50,11 +53,11 @@ impl Crew {
 impl Drop for Crew {
     /// A device that is opened just now has its time; one that hangs in the kernel does not hold the command up.
     fn drop(&mut self) {
-        self.stop.take();
+        self.stop.set();
         if self.ended.recv_timeout(END_LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
             tracing::warn!("a device that is opened again hangs, and is left to itself");
-        } else if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        } else {
+            self.threads.drain(..).for_each(|thread| drop(thread.join()));
         }
     }
 }
@@ -88,7 +91,7 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
     let first_is_behavioural = first.is_behavioural();
     let Opened { engine, lanes: _, driver, behind, trigger } = first;
     // A card is opened once: only the fleet may hold on to its driver, or it could not be opened again.
-    let mut drivers = Drivers::new();
+    let mut drivers = HashMap::new();
     drivers.extend(driver.as_ref().map(|driver| (name.to_string(), Arc::downgrade(driver))));
     drop(driver);
     let fleet = Arc::new(Fleet::new("fleet"));
@@ -98,7 +101,7 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
         let opened = match open(name, OpenOptions::default()) {
             Ok(opened) => opened,
             // It is taken in when it comes: nothing waits for it.
-            Err(failure) if failure.code == Code::DeviceOpen && !name.is_in_process() => {
+            Err(failure) if name.is_absent() => {
                 tell!("{name} is not there yet: {failure}");
                 continue;
             }
@@ -108,52 +111,95 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
         drivers.extend(opened.driver.as_ref().map(|driver| (name.to_string(), Arc::downgrade(driver))));
         behind.push(opened.behind);
     }
-    let elsewhere: Vec<DeviceName> = names.into_iter().filter(|n| !n.is_in_process()).cloned().collect();
-    let (stop, stopped) = mpsc::channel();
-    let (alive, ended) = mpsc::channel();
-    let thread = {
-        let fleet = fleet.clone();
+    let (stop, alive) = (Stop::default(), mpsc::channel());
+    let elsewhere = names.into_iter().filter(|name| !name.is_in_process()).cloned();
+    let threads = elsewhere.map(|name| {
+        let (fleet, stop, alive) = (fleet.clone(), stop.clone(), alive.0.clone());
+        let mut place =
+            Place { driver: drivers.remove(&name.to_string()), name, fails: 0, last: String::new() };
         thread::spawn(move || {
-            let _alive: mpsc::Sender<()> = alive;
-            while stopped.recv_timeout(REOPEN_INTERVAL) == Err(mpsc::RecvTimeoutError::Timeout) {
-                elsewhere.iter().for_each(|name| reopen(&fleet, &mut drivers, name));
+            let _alive = alive;
+            while !stop.within(place.pause()) {
+                place.look(&fleet);
             }
         })
-    };
-    let crew = Crew { behind, first_is_behavioural, stop: Some(stop), ended, thread: Some(thread) };
+    });
+    let threads = threads.collect();
+    let ended = alive.1;
+    let crew = Crew { behind, first_is_behavioural, stop, ended, threads };
     Ok(Opened { engine: fleet, lanes: Vec::new(), driver: None, behind: Behind::Fleet(crew), trigger })
 }
 
-/// The fleet's drivers by name, without holding on to them.
-type Drivers = HashMap<String, Weak<DeviceEngine>>;
+/// Ends threads that sleep.
+#[derive(Clone, Default)]
+struct Stop(Arc<(Mutex<bool>, Condvar)>);
 
-/// Why a device that has no jobs, so that no job tells, is lost all the same: the kernel waits until a card that it wants back is let go.
-fn lost_idle(drivers: &Drivers, known: &str) -> Option<String> {
-    let driver = drivers.get(known)?.upgrade()?;
-    driver.look().err().map(|error| error.to_string())
+impl Stop {
+    fn set(&self) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.1.notify_all();
+    }
+
+    /// Whether it is set by then.
+    fn within(&self, time: Duration) -> bool {
+        let set = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.1.wait_timeout_while(set, time, |set| !*set);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
 }
 
-/// Opens a device again that the fleet has no more use of.
-fn reopen(fleet: &Fleet, drivers: &mut Drivers, name: &DeviceName) {
-    let known = name.to_string();
-    let members = fleet.members();
-    match members.iter().find(|member| member.name == known) {
-        Some(member) if member.barred => {}
-        Some(member) => {
-            let Some(reason) = member.aside.clone().or_else(|| lost_idle(drivers, &known)) else { return };
-            tracing::warn!("{known} gets no more jobs: {reason}");
-            // A card is opened once: the old driver has to let go of it first.
-            fleet.remove(&known);
-        }
-        None => match open(name, OpenOptions::default()) {
-            Ok(opened) => {
-                let word = if drivers.contains_key(&known) { "back" } else { "here" };
-                tracing::info!("{known} is {word}");
-                drivers.extend(opened.driver.as_ref().map(|driver| (known, Arc::downgrade(driver))));
-                fleet.add(opened.engine);
+/// Where a device is, or is to come. A thread of its own looks after it, as opening one may hang.
+struct Place {
+    name: DeviceName,
+    /// What the fleet has, or had, without holding on to it.
+    driver: Option<Weak<DeviceEngine>>,
+    /// Attempts to open what is there that failed, one after the other.
+    fails: u32,
+    /// Why, as it was told.
+    last: String,
+}
+
+impl Place {
+    /// Until the next look: longer for a device that is there and cannot be opened, as each attempt resets it.
+    fn pause(&self) -> Duration {
+        (REOPEN_INTERVAL * 2u32.pow(self.fails.min(6))).min(REOPEN_MOST)
+    }
+
+    /// Why a device that has no jobs, so that no job tells, is lost all the same: the kernel waits until a card that it wants back is let go.
+    fn lost_idle(&self) -> Option<String> {
+        self.driver.as_ref()?.upgrade()?.look().err().map(|error| error.to_string())
+    }
+
+    /// Takes the device out of the fleet if it is lost, and in if it is there.
+    fn look(&mut self, fleet: &Fleet) {
+        let known = self.name.to_string();
+        let members = fleet.members();
+        match members.iter().find(|member| member.name == known) {
+            Some(member) if member.barred => {}
+            Some(member) => {
+                let Some(reason) = member.aside.clone().or_else(|| self.lost_idle()) else { return };
+                tracing::warn!("{known} gets no more jobs: {reason}");
+                // A card is opened once: the old driver has to let go of it first.
+                fleet.remove(&known);
             }
-            Err(failure) => tracing::debug!("{known} is not back yet: {failure}"),
-        },
+            None if self.name.is_absent() => self.fails = 0,
+            None => match open(&self.name, OpenOptions::default()) {
+                Ok(opened) => {
+                    tracing::info!("{known} is {}", if self.driver.is_some() { "back" } else { "here" });
+                    self.driver = opened.driver.as_ref().map(Arc::downgrade);
+                    (self.fails, self.last) = (0, String::new());
+                    fleet.add(opened.engine);
+                }
+                Err(failure) => {
+                    self.fails += 1;
+                    let reason = failure.to_string();
+                    if reason != self.last {
+                        tracing::warn!("{known} is there and cannot be opened: {reason}");
+                        self.last = reason;
+                    }
+                }
+            },
+        }
     }
 }
 

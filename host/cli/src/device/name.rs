@@ -1,8 +1,8 @@
 //! What `--device` takes.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, io, os::unix::net::UnixStream, path::PathBuf, str::FromStr};
 
-use millrace_pcie::PciAddress;
+use millrace_pcie::{PciAddress, PciTree};
 
 /// Where jobs are done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,6 +25,20 @@ impl DeviceName {
     /// Whether there is a device behind a driver, real or not.
     pub(crate) fn is_accelerator(&self) -> bool {
         !matches!(self, DeviceName::Cpu | DeviceName::CpuOracle)
+    }
+
+    /// Whether there is nothing yet that could be opened, or nobody who has it for us: a slot without a card, a card that no driver has, a socket that
+    /// nobody listens on.
+    pub(crate) fn is_absent(&self) -> bool {
+        match self {
+            DeviceName::Vfio(address) => {
+                PciTree::default().function(*address).map_or(true, |function| function.driver.is_none())
+            }
+            DeviceName::VfioUser(path) => UnixStream::connect(path).is_err_and(|error| {
+                matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+            }),
+            DeviceName::Cpu | DeviceName::CpuOracle | DeviceName::Model | DeviceName::Sim => false,
+        }
     }
 
     /// Whether the device is made anew in this process whenever it is opened.

@@ -20,8 +20,11 @@ pub(super) fn measure(devices: &[Measured], at_most: Duration) -> Result<Vec<Lin
         fleet.add(device.engine.clone());
     }
     let mut lines = Vec::new();
-    // A size that each of them has done in its time.
-    let size = |name| devices.iter().filter_map(|device| device.largest(name)?.size).min();
+    // A size that each of them has done in its time; none where one of them does no such jobs.
+    let size = |name| {
+        let each = devices.iter().map(|device| device.largest(name)?.size);
+        each.collect::<Option<Vec<_>>>()?.into_iter().min()
+    };
     let alone = |name: &str, size: Option<u64>| -> f64 {
         let of = |device: &Measured| {
             device.lines.iter().rfind(|l| l.name == name && l.size == size).map(|l| l.value)

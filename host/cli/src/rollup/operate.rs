@@ -73,6 +73,9 @@ pub(crate) struct OperateArgs {
     /// Where batches are proven.
     #[arg(long, value_name = "cpu|cpu-oracle|model|sim|vfio:ADDRESS", default_value = "cpu")]
     device: DeviceName,
+    /// More devices to share the jobs with, by measured rates; may be given several times. One that is not there, or goes away, is taken in when it comes.
+    #[arg(long, value_name = "DEVICE")]
+    with: Vec<DeviceName>,
     /// The proposer, as an account that the node itself signs for.
     #[arg(long, value_name = "ADDR", conflicts_with = "key_file")]
     from: Option<String>,
@@ -99,7 +102,8 @@ pub(crate) fn run(args: &OperateArgs, cancel: &CancelToken) -> Result<(), Failur
     rollup.is_of(&mut node, args.ops, VerifierKey::from(key.verifying_key()).hash())?;
     let proposer = sender.address();
     let (blinding, fallback) = (Blinding::Os, !args.no_fallback);
-    let mut operator = Operator::start(&args.device, circuit, key, sender, blinding, fallback, cancel)?;
+    let devices = (&args.device, &args.with[..]);
+    let mut operator = Operator::start(devices, circuit, key, sender, blinding, fallback, cancel)?;
     operator.open_store(&args.store, rollup.domain)?;
     let mut done = 0;
     while args.batches.is_none_or(|batches| done < batches) {

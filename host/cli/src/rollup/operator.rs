@@ -120,9 +120,9 @@ impl Made {
 }
 
 impl Operator {
-    /// Opens the device and loads a key for batches of so many ops.
+    /// Opens the device, alone or with others, and loads a key for batches of so many ops.
     pub(crate) fn start(
-        name: &DeviceName,
+        (name, with): (&DeviceName, &[DeviceName]),
         circuit: Circuit,
         key: ProvingKey,
         sender: Sender,
@@ -137,7 +137,7 @@ impl Operator {
         if let Some(budget) = &budget {
             tell!("memory: {budget}");
         }
-        let device = device::open(name, OpenOptions { budget, ..OpenOptions::default() })?;
+        let device = device::open_all(name, with, OpenOptions { budget, ..OpenOptions::default() })?;
         let prover = prover(&device, None, fallback);
         let progress = Progress::new(device.behind.simulation().as_ref().map(Simulation::cycle_count));
         progress.step("loading the key");

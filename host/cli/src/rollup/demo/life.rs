@@ -67,7 +67,7 @@ impl Demo {
         let (key, made) = devkey::load(&circuit, self.ops)?;
         let sender = Sender::Unlocked(proposer.address);
         let mut operator =
-            Operator::start(&self.device, circuit, key, sender, self.blinding, self.fallback, cancel)?;
+            Operator::start((&self.device, &[]), circuit, key, sender, self.blinding, self.fallback, cancel)?;
         if made.is_some() {
             self.story.row("the development key is made, once; it stays in the cache", None, made);
         }
