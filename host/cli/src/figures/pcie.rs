@@ -14,7 +14,7 @@ use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
 use millrace_bn254::{Fr, G1Affine, G1Mont, G1Projective};
 use millrace_driver::{DeviceEngine, DriverConfig, ExercisePlan, exercise};
 use millrace_job::{Engine, EngineError, Job, Lent, NttDirection, Resident};
-use millrace_model::{ModelConfig, ModelDevice};
+use millrace_model::{Fault, JobClass, ModelConfig, ModelDevice};
 use millrace_pcie::{Event, Observer, PAGE_BYTES, observed};
 
 use super::{Bar, Sheet, clock::thread_seconds, cpu::median};
@@ -25,6 +25,8 @@ const JOBS: u64 = 20_000;
 const IN_FLIGHT: usize = 32;
 /// Jobs over which memory must not grow.
 const MANY_JOBS: u64 = 1_000_000;
+/// The same for jobs that fail.
+const FAILED_JOBS: u64 = 100_000;
 const UPLOAD_POINTS: usize = 1 << 20;
 
 #[derive(Default)]
@@ -50,6 +52,10 @@ pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
     let report = exercise(&model().function(), &plan).or_fail(Code::DeviceFailed)?;
     let polled = report.round_trip_polled.as_secs_f64() * 1e6;
     sheet.line("doorbell to completion of an empty job, polled", polled, "µs", Bar::AtMost(5.0));
+    let through_driver = round_trip(&engine(model().function())?)?;
+    // No bar: the model's transform, by the oracle, is most of it.
+    let name = "a transform of 2 through the driver, polled, the model's work with it";
+    sheet.told(name, through_driver, "µs");
 
     let accesses = Arc::new(Accesses::default());
     let device = model();
@@ -57,7 +63,7 @@ pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
     let raised_before = device.interrupts_raised();
     let before = (accesses.reads.load(Ordering::Relaxed), accesses.writes.load(Ordering::Relaxed));
     let before_run = thread_seconds();
-    run(&engine, JOBS).or_fail(Code::DeviceFailed)?;
+    run(&engine, JOBS, IN_FLIGHT).or_fail(Code::DeviceFailed)?;
     let cpu = (thread_seconds() - before_run) * 1e6 / JOBS as f64;
     let per_job = |now: &AtomicU64, before: u64| (now.load(Ordering::Relaxed) - before) as f64 / JOBS as f64;
     sheet.line("CPU time of the driver's thread for a transform of 2", cpu, "µs a job", Bar::AtMost(2.0));
@@ -79,6 +85,13 @@ pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
     let per_interrupt = JOBS as f64 / raised.max(1) as f64;
     sheet.line("jobs an interrupt raised, 32 jobs in flight", per_interrupt, "jobs", Bar::AtLeast(16.0));
 
+    let before = (accesses.reads.load(Ordering::Relaxed), accesses.writes.load(Ordering::Relaxed));
+    run(&engine, JOBS, 1).or_fail(Code::DeviceFailed)?;
+    let writes = per_job(&accesses.writes, before.1);
+    sheet.line("register writes, one job in flight", writes, "a job", Bar::AtMost(1.0));
+    let reads = per_job(&accesses.reads, before.0);
+    sheet.line("register reads, one job in flight", reads, "a job", Bar::AtMost(0.0));
+
     let lent = upload(&engine)?;
     let lent_bytes = engine.lent_bytes() as f64 / lent.sent_bytes as f64;
     if lent_bytes < 0.99 {
@@ -98,10 +111,55 @@ pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
     sheet.told("memcpy of the same bytes", lent.memcpy, "GB/s");
 
     let before = resident_bytes()?;
-    run(&engine, MANY_JOBS).or_fail(Code::DeviceFailed)?;
+    run(&engine, MANY_JOBS, IN_FLIGHT).or_fail(Code::DeviceFailed)?;
     let growth = (resident_bytes()? as f64 - before as f64) / f64::from(1 << 20);
     sheet.line("growth of memory over 10^6 jobs", growth, "MiB", Bar::AtMost(1.0));
+    failed_jobs(sheet)
+}
+
+/// What jobs leave behind that fail, whose memory is not used again: the same bar, and nothing mapped or open that was not before.
+fn failed_jobs(sheet: &mut Sheet) -> Result<(), Failure> {
+    let device = ModelDevice::start(ModelConfig::default());
+    let engine = engine(device.function())?;
+    let fail = |jobs: u64| {
+        for i in 0..jobs {
+            device.inject(JobClass::Ntt, 0, Fault::UnknownStatus(200));
+            match engine.submit(transform(i)).and_then(|ticket| engine.wait(ticket)) {
+                Err(EngineError::JobFailed { .. }) => {}
+                other => {
+                    let message = format!("expected job {i} to fail, got {other:?}");
+                    return Err(Failure::new(Code::DeviceFailed, message));
+                }
+            }
+        }
+        Ok(())
+    };
+    let mapped = || device.host_memory().device().snapshot().len() as f64;
+    let files = || fs::read_dir("/proc/self/fd").or_fail(Code::BadFile).map(|files| files.count() as f64);
+    fail(FAILED_JOBS / 10)?;
+    let before = (resident_bytes()? as f64, mapped(), files()?);
+    fail(FAILED_JOBS)?;
+    let growth = (resident_bytes()? as f64 - before.0) / f64::from(1 << 20);
+    sheet.line("growth of memory over 10^5 failed jobs", growth, "MiB", Bar::AtMost(1.0));
+    let name = "mapped buffers and open files more after them";
+    sheet.line(name, mapped() - before.1 + files()? - before.2, "", Bar::AtMost(0.0));
     Ok(())
+}
+
+/// A job of the smallest kind that the device is given.
+fn transform(i: u64) -> Job {
+    let values = vec![Fr::from(i), Fr::from(1u64)];
+    Job::Ntt { direction: NttDirection::Forward, coset: false, values }
+}
+
+/// The median time from submission to result of one job at a time, in microseconds: staging, ring, doorbell, looks at the ring, judgement.
+fn round_trip(engine: &DeviceEngine) -> Result<f64, Failure> {
+    let trip = |i| {
+        let begin = Instant::now();
+        engine.submit(transform(i)).and_then(|ticket| engine.wait(ticket)).or_fail(Code::DeviceFailed)?;
+        Ok(begin.elapsed().as_secs_f64() * 1e6)
+    };
+    (0..JOBS).map(trip).collect::<Result<Vec<f64>, Failure>>().map(median)
 }
 
 fn engine(function: millrace_pcie::Function) -> Result<DeviceEngine, Failure> {
@@ -109,20 +167,15 @@ fn engine(function: millrace_pcie::Function) -> Result<DeviceEngine, Failure> {
 }
 
 /// Transforms of two values, so many in flight.
-fn run(engine: &DeviceEngine, jobs: u64) -> Result<(), EngineError> {
-    let mut flying = VecDeque::with_capacity(IN_FLIGHT);
+fn run(engine: &DeviceEngine, jobs: u64, in_flight: usize) -> Result<(), EngineError> {
+    let mut flying = VecDeque::with_capacity(in_flight);
     for i in 0..jobs {
-        if flying.len() == IN_FLIGHT
+        if flying.len() == in_flight
             && let Some(oldest) = flying.pop_front()
         {
             engine.wait(oldest)?;
         }
-        let values = vec![Fr::from(i), Fr::from(1u64)];
-        flying.push_back(engine.submit(Job::Ntt {
-            direction: NttDirection::Forward,
-            coset: false,
-            values,
-        })?);
+        flying.push_back(engine.submit(transform(i))?);
     }
     for ticket in flying {
         engine.wait(ticket)?;
