@@ -169,7 +169,7 @@ proptest! {
         let function = Function { bar0: hostile.clone(), ..device.function() };
         let config = DriverConfig {
             log_entries: 3,
-            stall_time: std::time::Duration::from_millis(60),
+            stall_time: std::time::Duration::from_millis(200),
             ..quick()
         };
         let engine = DeviceEngine::open(function, config).expect("not armed yet");
