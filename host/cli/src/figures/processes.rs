@@ -5,6 +5,7 @@
 
 use std::{
     ffi::OsStr,
+    fs::File,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -87,7 +88,9 @@ fn of(sheet: &mut Sheet, what: &str, files: &Files, turns: usize, bar: f64) -> R
     let out = tempfile::tempdir().or_fail(Code::Output)?;
     let [proof, public, report, imported] =
         ["proof.json", "public.json", "report.json", "key.mkey"].map(|name| out.path().join(name));
-    let file = std::fs::File::create(&imported).or_fail(Code::Output)?;
+    // The import reads what it wrote.
+    let file =
+        File::options().read(true).write(true).create_new(true).open(&imported).or_fail(Code::Output)?;
     import_key(&files.key, &file, &|| true).or_fail(Code::BadFile)?;
     let ours = |key: &Path| {
         let mut command = this_program()?;
