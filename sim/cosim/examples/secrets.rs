@@ -15,7 +15,7 @@ use ark_ff::Field;
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont, G1Projective};
 use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
 use millrace_job::{BufferId, Engine, EngineError, Group, Job, JobValue, NttDirection, Resident};
-use millrace_pcie::{Function, VfioAccess, VfioOptions, open_vfio};
+use millrace_pcie::{Function, FunctionReset, ResetError, VfioAccess, VfioOptions, open_vfio};
 
 use self::{device_memory::read_back, seen::Seen};
 
@@ -37,6 +37,15 @@ fn secrets(tag: u64, n: usize) -> Vec<Fr> {
     (0..n as u64).map(|i| (Fr::from(tag) + Fr::from(i)).pow([0x1234_5678_9abc_def1])).collect()
 }
 
+/// The function's own reset, without letting go of it: a driver whose link is cut gives the function up, and its device memory is to be read after that.
+struct Kept(Arc<dyn FunctionReset>);
+
+impl FunctionReset for Kept {
+    fn reset(&self) -> Result<(), ResetError> {
+        self.0.reset()
+    }
+}
+
 struct Hunt {
     engine: DeviceEngine,
     seen: Arc<Seen>,
@@ -52,7 +61,8 @@ impl Hunt {
         let seen = Arc::new(Seen::new(function));
         // Patient: nothing hangs here that is not let hang, and a simulation steps slowly.
         let config = DriverConfig { stall_time: Duration::from_secs(60), ..DriverConfig::default() };
-        let engine = DeviceEngine::open(Seen::function(&seen, function), config)?;
+        let reset = function.reset.clone().map(|reset| Arc::new(Kept(reset)) as Arc<dyn FunctionReset>);
+        let engine = DeviceEngine::open(Function { reset, ..Seen::function(&seen, function) }, config)?;
         let step = G1Affine::generator() * Fr::from(7u64);
         let points: Vec<G1Projective> =
             std::iter::successors(Some(step), |p| Some(*p + step)).take(POINTS).collect();

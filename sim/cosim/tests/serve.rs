@@ -591,3 +591,37 @@ fn a_reset_that_nobody_told_the_driver_of_costs_no_job() {
     assert_eq!((anomalies.function_resets, anomalies.queue_resets), (1, 0));
     works(&engine, 3);
 }
+
+/// While the RTL is at work its registers are answered within 50 ms: of a thousand reads ten may be late, where the machine has other things to do.
+#[test]
+fn registers_are_answered_while_the_rtl_works() {
+    const LIMIT: Duration = Duration::from_millis(50);
+    const READS: usize = 1000;
+    const LATE_MOST: usize = READS / 100;
+    let served = Served::sim();
+    let function = served.function();
+    let engine = engine(function.clone());
+    let points: Vec<_> = (1..=256u64).map(|i| (G1Affine::generator() * Fr::from(i)).into_affine()).collect();
+    let bases =
+        engine.load(Resident::G1(points.iter().map(G1Mont::from).collect::<Vec<_>>().into())).unwrap();
+    let mut at_work = Vec::new();
+    while at_work.len() < READS {
+        let scalars = (0..256u64).map(|i| FrCanonical::from(-Fr::from(i + 1))).collect();
+        let ticket = engine.submit(Job::Msm { group: Group::G1, bases, range: 0..256, scalars }).unwrap();
+        for _ in 0..100 {
+            let started = Instant::now();
+            let status = function.bar0.read32(reg::STATUS);
+            let took = started.elapsed();
+            if status & reg::STATUS_BUSY_MASK != 0 {
+                at_work.push(took);
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        engine.wait(ticket).unwrap();
+    }
+    at_work.sort();
+    let (median, longest) = (at_work[at_work.len() / 2], at_work[at_work.len() - 1]);
+    println!("{} register reads while the RTL works: median {median:?}, longest {longest:?}", at_work.len());
+    let late = at_work.iter().filter(|took| **took > LIMIT).count();
+    assert!(late <= LATE_MOST, "{late} of {} took longer than {LIMIT:?}", at_work.len());
+}
