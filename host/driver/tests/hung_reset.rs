@@ -82,14 +82,20 @@ fn expect_lost(result: Result<(), EngineError>) {
     assert!(matches!(result, Err(EngineError::DeviceLost { .. })), "{result:?}");
 }
 
-#[test]
-fn others_go_on_while_a_reset_hangs() {
-    let model = ModelDevice::start(small());
+/// A driver of the model behind a kernel whose reset sleeps.
+fn behind_a_kernel(model: &ModelDevice) -> (DeviceEngine, Arc<Kernel>, Arc<Gate>) {
     let (kernel, gate) = (Arc::new(Kernel::default()), Arc::new(Gate::default()));
     gate.open(Box::new(Zapped(model.function().bar0, kernel.clone())));
     let reset = Arc::new(Sleeps(gate.clone(), kernel.clone()));
     let function = Function { bar0: gate.clone(), reset: Some(reset), ..model.function() };
     let engine = DeviceEngine::open(function, quick()).unwrap();
+    (engine, kernel, gate)
+}
+
+#[test]
+fn others_go_on_while_a_reset_hangs() {
+    let model = ModelDevice::start(small());
+    let (engine, kernel, gate) = behind_a_kernel(&model);
     let rng = &mut rng();
     let (bases, factors) = (points(9, rng), scalars(9, rng));
     let id = load(&engine, &bases).unwrap();
@@ -145,11 +151,7 @@ fn others_go_on_while_a_reset_hangs() {
 #[test]
 fn a_device_without_jobs_is_looked_at_too() {
     let model = ModelDevice::start(small());
-    let (kernel, gate) = (Arc::new(Kernel::default()), Arc::new(Gate::default()));
-    gate.open(Box::new(Zapped(model.function().bar0, kernel.clone())));
-    let reset = Arc::new(Sleeps(gate.clone(), kernel.clone()));
-    let function = Function { bar0: gate.clone(), reset: Some(reset), ..model.function() };
-    let engine = DeviceEngine::open(function, quick()).unwrap();
+    let (engine, kernel, gate) = behind_a_kernel(&model);
     engine.look().unwrap();
     assert!(!kernel.let_go.load(Ordering::SeqCst));
     gate.close();
