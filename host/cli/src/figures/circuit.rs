@@ -36,6 +36,14 @@ const REGISTER: u32 = 17;
 const TAP: u32 = 14;
 
 impl Kind {
+    /// As figures name it.
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::FullWidth => "full width",
+            Self::Bits => "bits",
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::FullWidth => "full-width",

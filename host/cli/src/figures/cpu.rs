@@ -71,12 +71,11 @@ fn proofs(sheet: &mut Sheet, semaphore: &Files, folder: &Path) -> Result<(), Fai
     let prover = prover(&cpu, None, false);
     beside_arkworks(sheet, "Semaphore", &prover, semaphore, RUNS, 1.0)?;
     from_files(sheet, "Semaphore", &semaphore.key, &semaphore.witness)?;
-    for (kind, sizes, what, bar) in
-        [(Kind::FullWidth, &FULL_WIDTH[..], "full width", 5.0), (Kind::Bits, &BITS, "bits", 4.0)]
-    {
+    for (kind, sizes, bar) in [(Kind::FullWidth, &FULL_WIDTH[..], 5.0), (Kind::Bits, &BITS, 4.0)] {
         for (log_n, runs) in sizes {
             let files = circuit::chain(folder, kind, *log_n)?;
-            beside_arkworks(sheet, &format!("{what} 2^{log_n}"), &prover, &files, *runs, bar)?;
+            let what = format!("{} 2^{log_n}", kind.in_words());
+            beside_arkworks(sheet, &what, &prover, &files, *runs, bar)?;
         }
     }
     let large = circuit::chain(folder, Kind::FullWidth, LOG_LARGE)?;

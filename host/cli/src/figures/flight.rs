@@ -9,9 +9,7 @@ use std::{
     time::Instant,
 };
 
-use millrace_groth16::{proof_to_json, public_to_json};
-use millrace_job::CancelToken;
-use millrace_prover::{LoadedKey, Prover, Randomness};
+use millrace_prover::{LoadedKey, Prover};
 
 use super::{
     Bar, Sheet,
@@ -20,10 +18,11 @@ use super::{
     cpu::median,
 };
 use crate::{
+    bench::proofs::once_from,
     device::{self, DeviceName, OpenOptions},
     exit::Failure,
     input,
-    prove::{load_failure, prove_failure, prover},
+    prove::{load_failure, prover},
 };
 
 /// Chains, log₂ of the domain, and proofs of a round.
@@ -69,15 +68,6 @@ impl<'a> Line<'a> {
         Ok(Self { prover, key, witness: &files.witness, in_flight })
     }
 
-    fn one(&self) -> Result<(), Failure> {
-        let witness = input::witness(self.witness)?;
-        let (randomness, cancel) = (Randomness::Seed([7; 32]), CancelToken::default());
-        let made = self.prover.prove(&self.key, &witness, None, &randomness, &(), &cancel);
-        let made = made.map_err(prove_failure)?;
-        std::hint::black_box((proof_to_json(&made.proof), public_to_json(&made.publics)));
-        Ok(())
-    }
-
     fn round(&self, proofs: usize) -> Result<Round, Failure> {
         let (processor, started) = (processor_seconds(), Instant::now());
         let left = AtomicUsize::new(proofs);
@@ -86,7 +76,7 @@ impl<'a> Line<'a> {
         std::thread::scope(|scope| {
             let flying = || {
                 while take() {
-                    self.one()?;
+                    once_from(&self.prover, &self.key, self.witness)?;
                 }
                 Ok(())
             };
@@ -102,10 +92,7 @@ impl<'a> Line<'a> {
 pub(super) fn measure(sheet: &mut Sheet, folder: &Path, semaphore: &Files) -> Result<(), Failure> {
     of(sheet, "Semaphore", semaphore, SEMAPHORE_PROOFS)?;
     CHAINS.into_iter().try_for_each(|(kind, log_n, proofs)| {
-        let what = match kind {
-            Kind::FullWidth => "full width",
-            Kind::Bits => "bits",
-        };
+        let what = kind.in_words();
         of(sheet, &format!("{what} 2^{log_n}"), &circuit::chain(folder, kind, log_n)?, proofs)
     })
 }

@@ -55,10 +55,7 @@ fn snarkjs() -> Option<PathBuf> {
 pub(super) fn measure(sheet: &mut Sheet, folder: &Path, semaphore: &Files) -> Result<(), Failure> {
     of(sheet, "Semaphore", semaphore, SEMAPHORE_TURNS, 1.0)?;
     CHAINS.into_iter().try_for_each(|(kind, log_n, turns, bar)| {
-        let what = match kind {
-            Kind::FullWidth => "full width",
-            Kind::Bits => "bits",
-        };
+        let what = kind.in_words();
         of(sheet, &format!("{what} 2^{log_n}"), &circuit::chain(folder, kind, log_n)?, turns, bar)
     })
 }
