@@ -249,6 +249,33 @@ impl Shared {
 mod tests {
     use super::*;
 
+    /// Wherever points lie: chunks of bounded length that join, at most two more than without pages, and whole pages where they can be had.
+    #[test]
+    fn chunks_are_cut_at_pages_wherever_points_lie() {
+        let bytes = vec![0u8; 3 * LENT_LEAST_POINTS * BASE_BYTES + 2 * PAGE_BYTES];
+        let page = bytes.as_ptr().addr().wrapping_neg() % PAGE_BYTES;
+        for offset in (0..PAGE_BYTES).step_by(16).chain([1, 63, PAGE_BYTES - 1]) {
+            for (n, chunk_points) in
+                [(151, 16), (3 * LENT_LEAST_POINTS, 128), (LENT_LEAST_POINTS + 70, 1 << 13)]
+            {
+                let points: &[G1Mont] = bytemuck::cast_slice(&bytes[page + offset..][..n * BASE_BYTES]);
+                let (mut start, mut chunks, mut whole_pages) = (0, 0, 0);
+                while start < n {
+                    let end = end_of_chunk(points, start, chunk_points);
+                    assert!(end > start && end - start <= chunk_points && end <= n, "{start}..{end} of {n}");
+                    let range = points[start..end].as_ptr_range();
+                    let is_paged =
+                        [range.start, range.end].iter().all(|p| p.addr().is_multiple_of(PAGE_BYTES));
+                    whole_pages += if is_paged { (end - start) / PAGE_POINTS } else { 0 };
+                    (start, chunks) = (end, chunks + 1);
+                }
+                assert!(chunks <= n.div_ceil(chunk_points) + 2, "{chunks} chunks of {n} points at {offset}");
+                let is_cut = offset.is_multiple_of(BASE_BYTES) && chunk_points == 128;
+                assert!(!is_cut || whole_pages >= n / PAGE_POINTS - 2, "{whole_pages} pages of {n} points");
+            }
+        }
+    }
+
     #[test]
     fn a_look_finds_what_the_slow_check_finds() {
         let point = |x: [u64; 4], y: [u64; 4]| {
