@@ -19,6 +19,8 @@ use crate::{
 const ENTRY_BYTES: u64 = 64;
 /// How long the dispatcher looks at the doorbells without pause after it had something to do: hardware would not sleep at all.
 const AWAKE: Duration = Duration::from_micros(20);
+/// Looks at them between two times that others have the core.
+const SPINS: u32 = 32;
 /// A transform of at most so many bytes is done by the dispatcher itself: handing it to another thread takes longer.
 const SHORT_BYTES: u64 = 4096;
 /// So is a copy of at most so many, a chunk of an upload: of memory that the driver has just looked at it takes about 30 µs, as waking a thread does on
@@ -131,6 +133,7 @@ impl Device {
     /// One thread fetches for all engines, one descriptor of each queue in turn.
     pub(crate) fn dispatch(&self) {
         let mut state = self.state.lock();
+        let mut shares_core = false;
         while !state.off {
             let seen = self.changes.load(Ordering::SeqCst);
             let mut idle = true;
@@ -145,7 +148,7 @@ impl Device {
             }
             // Whoever has jobs waiting misses nothing while the dispatcher sleeps, and the machine has few cores.
             let busy = state.engines.iter().any(|engine| !engine.waiting.is_empty());
-            if idle && (busy || !self.changes_soon(&mut state, seen)) {
+            if idle && (busy || !self.changes_soon(&mut state, seen, &mut shares_core)) {
                 MutexGuard::unlocked(&mut state, || {
                     let mut nap = self.nap.lock();
                     self.asleep.store(true, Ordering::SeqCst);
@@ -159,22 +162,24 @@ impl Device {
         }
     }
 
-    /// Looks for a change for a little while, with nothing locked.
-    fn changes_soon(&self, state: &mut MutexGuard<'_, State>, seen: u64) -> bool {
+    /// Looks for a change for a little while, with nothing locked. `shares_core`: the last one came while others had this core; whether it did so now.
+    fn changes_soon(&self, state: &mut MutexGuard<'_, State>, seen: u64, shares_core: &mut bool) -> bool {
         MutexGuard::unlocked(state, || {
+            let changed = || self.changes.load(Ordering::SeqCst) != seen;
             let until = Instant::now() + AWAKE;
             loop {
-                for _ in 0..32 {
-                    if self.changes.load(Ordering::SeqCst) != seen {
+                for _ in 0..if *shares_core { 1 } else { SPINS } {
+                    if changed() {
                         return true;
                     }
                     hint::spin_loop();
                 }
-                if Instant::now() >= until {
-                    return false;
-                }
-                // On a machine with no core to spare it is the host's turn.
+                // On a machine with no core to spare it is the host's turn, and to look before it had that is in vain.
                 thread::yield_now();
+                *shares_core = changed();
+                if *shares_core || Instant::now() >= until {
+                    return *shares_core;
+                }
             }
         })
     }

@@ -1,7 +1,8 @@
 //! A queue, driven by hand.
 
 use std::{
-    thread,
+    cell::Cell,
+    hint, thread,
     time::{Duration, Instant},
 };
 
@@ -33,6 +34,9 @@ pub(super) struct HandQueue<'a> {
     next_job_id: u32,
     /// Of the completion that comes next: one engine's jobs complete in order.
     next_done: u32,
+    /// The last completion came while this thread let others run: the device of a simulation has no core but this one, and to look before it had its turn
+    /// is in vain.
+    shares_core: Cell<bool>,
 }
 
 impl Drop for HandQueue<'_> {
@@ -62,7 +66,8 @@ impl<'a> HandQueue<'a> {
         let registers = Registers::new(function.bar0.clone(), number as u32);
         let sq = SubmissionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
         let cq = CompletionRing::new(&*function.dma, LOG_ENTRIES).map_err(dma)?;
-        Ok(Self { function, number, registers, deadline, sq, cq, next_job_id: 0, next_done: 0 })
+        let shares_core = Cell::new(false);
+        Ok(Self { function, number, registers, deadline, sq, cq, next_job_id: 0, next_done: 0, shares_core })
     }
 
     fn told<T>(&self, result: Result<T, LinkDown>) -> Result<T, ExerciseError> {
@@ -177,15 +182,17 @@ impl<'a> HandQueue<'a> {
 
     /// Looks at the ring for a moment.
     fn look(&self, step: &'static str, until: Instant) -> Result<(), ExerciseError> {
-        for _ in 0..SPINS {
+        let spins = if self.shares_core.get() { 1 } else { SPINS };
+        for _ in 0..spins {
             if self.cq.has_news(EPOCH) {
                 return Ok(());
             }
-            std::hint::spin_loop();
+            hint::spin_loop();
         }
-        // Where no core is to spare, the device of a simulation runs on this one.
         thread::yield_now();
-        if Instant::now() > until { Err(self.late(step)) } else { Ok(()) }
+        let has_news = self.cq.has_news(EPOCH);
+        self.shares_core.set(has_news);
+        if !has_news && Instant::now() > until { Err(self.late(step)) } else { Ok(()) }
     }
 
     /// Looks at the ring until a completion is there; interrupts are left alone.
