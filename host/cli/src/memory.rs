@@ -7,7 +7,10 @@ use millrace_kernels::Limits;
 use millrace_prover::{WorkingMemory, proof_bytes};
 
 pub(crate) use self::watch::{Watch, kilobytes};
-use crate::exit::{Code, Failure};
+use crate::{
+    device::DeviceName,
+    exit::{Code, Failure},
+};
 
 /// What the process has before and beside a proof: code's own data, pools, the verifying key prepared for pairings.
 const PROCESS_BYTES: u64 = 6 << 20;
@@ -72,6 +75,24 @@ fn bytes(key: &ProvingKey, limits: Limits, in_flight: usize, threads: usize) -> 
     let beside = proof(threads.div_ceil(lanes), if limits.keep_tables { 0 } else { table }, 0);
     let pools = if lanes > 1 { 2 * threads } else { threads };
     first + (in_flight - 1) as u64 * (beside + THREAD_BYTES) + PROCESS_BYTES + pools as u64 * THREAD_BYTES
+}
+
+/// [`budget`] where the CPU engine of `device`, alone, makes the proofs; `None` where others have a part in them, whose memory nobody knows.
+pub(crate) fn budget_of(
+    (device, with): (&DeviceName, &[DeviceName]),
+    key: &ProvingKey,
+    most_bytes: Option<u64>,
+    flight: Flight,
+) -> Result<Option<Budget>, Failure> {
+    match device {
+        DeviceName::Cpu if with.is_empty() => budget(key, most_bytes, flight).map(Some),
+        _ if most_bytes.is_none() => Ok(None),
+        _ => {
+            let with = with.iter().map(|device| format!(" --with {device}")).collect::<String>();
+            let message = format!("--max-memory expects --device cpu alone, got {device}{with}");
+            Err(Failure::new(Code::Usage, message))
+        }
+    }
 }
 
 /// The fastest way to prove with `key` that takes no more than `most_bytes`, all proofs in flight together.

@@ -52,17 +52,8 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         let got = &args.device;
         return Err(Failure::new(Code::Usage, format!("--inject expects a device, got --device {got}")));
     }
-    let budget = match args.device {
-        DeviceName::Cpu if args.with.is_empty() => {
-            Some(memory::budget(&key, args.max_memory, Flight { in_flight: 1, again: args.repeat > 1 })?)
-        }
-        _ if args.max_memory.is_none() => None,
-        _ => {
-            let with = args.with.iter().map(|device| format!(" --with {device}")).collect::<String>();
-            let message = format!("--max-memory expects --device cpu alone, got {}{with}", args.device);
-            return Err(Failure::new(Code::Usage, message));
-        }
-    };
+    let flight = Flight { in_flight: 1, again: args.repeat > 1 };
+    let budget = memory::budget_of((&args.device, &args.with), &key, args.max_memory, flight)?;
     let randomness = match args.seed {
         Some(seed) => {
             tell!("r and s come from --seed: for tests and validation only, this proof hides nothing");

@@ -145,6 +145,7 @@ fn an_operator_that_was_killed_loses_nothing_and_sends_nothing_twice() {
     a_reorganised_batch(&rollup);
     beside_another_operator(&rollup);
     fees_are_paid_to_whom_they_are_due(&rollup);
+    memory_is_limited(&rollup);
     all_along_a_batch(&rollup);
 
     // All entries are taken in the end, each by one transaction.
@@ -253,6 +254,29 @@ fn fees_are_paid_to_whom_they_are_due(rollup: &Rollup<'_>) {
     assert_ne!(pending(1), proposer, "by itself it pays the proposer's account");
     let output = rollup.operate(rollup.user.url, &["--fee-account", "99"]).output();
     assert_eq!(output.expect("the binary starts").status.code(), Some(2));
+}
+
+/// What cannot be kept is refused with what is needed, before anything is proven; within that a batch is made.
+fn memory_is_limited(rollup: &Rollup<'_>) {
+    let run = |most: &str, more: &[&str]| {
+        let limit = ["--batches", "1", "--max-memory", most];
+        let mut command = rollup.operate(rollup.user.url, &[&limit[..], more].concat());
+        let output = command.stderr(Stdio::piped()).output().expect("the binary starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let batches = rollup.accepted();
+    let (code, said) = run("1MiB", &[]);
+    assert_eq!(code, Some(2), "{said}");
+    let least = said.split_ascii_whitespace().find_map(|word| word.parse::<u64>().ok()).expect("named");
+    assert_eq!(run(&(least - 1).to_string(), &[]).0, Some(2));
+    let (code, said) = run("1GiB", &["--device", "model"]);
+    assert!(code == Some(2) && said.contains("--max-memory expects --device cpu alone"), "{said}");
+    assert_eq!(rollup.accepted(), batches);
+    let (code, said) = run(&least.to_string(), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let announced = format!("memory: at most {} MiB", least.div_ceil(1 << 20));
+    assert!(said.contains(&announced), "{said}");
+    assert_eq!(rollup.accepted(), batches + 1);
 }
 
 /// Whatever it was about to ask: what L1 has is never less than the store, and one transaction a batch.

@@ -25,7 +25,7 @@ use millrace_state::types::{AccountId, Domain};
 
 use super::{
     SIZES, devkey,
-    operator::{Blinding, Followed, Operator},
+    operator::{Blinding, Engines, Followed, Operator},
     parse_size,
     place::grouped,
 };
@@ -33,6 +33,7 @@ use crate::{
     device::DeviceName,
     exit::{Code, Failure},
     input,
+    memory::parse_bytes,
     output::{say, tell},
     submit::{sender, submit_failure},
 };
@@ -76,6 +77,9 @@ pub(crate) struct OperateArgs {
     /// More devices to share the jobs with, by measured rates; may be given several times. One that is not there, or goes away, is taken in when it comes.
     #[arg(long, value_name = "DEVICE")]
     with: Vec<DeviceName>,
+    /// Most memory that a proof may take, like 300MiB (needs `--device cpu`): the fastest way that stays below is chosen.
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    max_memory: Option<u64>,
     /// The proposer, as an account that the node itself signs for.
     #[arg(long, value_name = "ADDR", conflicts_with = "key_file")]
     from: Option<String>,
@@ -101,9 +105,13 @@ pub(crate) fn run(args: &OperateArgs, cancel: &CancelToken) -> Result<(), Failur
     };
     rollup.is_of(&mut node, args.ops, VerifierKey::from(key.verifying_key()).hash())?;
     let proposer = sender.address();
-    let (blinding, fallback) = (Blinding::Os, !args.no_fallback);
-    let devices = (&args.device, &args.with[..]);
-    let mut operator = Operator::start(devices, circuit, key, sender, blinding, fallback, cancel)?;
+    let engines = Engines {
+        device: &args.device,
+        with: &args.with,
+        fallback: !args.no_fallback,
+        max_memory: args.max_memory,
+    };
+    let mut operator = Operator::start(engines, circuit, key, sender, Blinding::Os, cancel)?;
     operator.open_store(&args.store, rollup.domain)?;
     let mut done = 0;
     while args.batches.is_none_or(|batches| done < batches) {

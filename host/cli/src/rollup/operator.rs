@@ -119,21 +119,30 @@ impl Made {
     }
 }
 
+/// What an operator proves with.
+pub(crate) struct Engines<'a> {
+    /// Where batches are proven.
+    pub(crate) device: &'a DeviceName,
+    /// Devices that share the work.
+    pub(crate) with: &'a [DeviceName],
+    /// Whether the CPU goes on where the device fails.
+    pub(crate) fallback: bool,
+    /// Most memory that the CPU engine may take for a proof.
+    pub(crate) max_memory: Option<u64>,
+}
+
 impl Operator {
     /// Opens the device, alone or with others, and loads a key for batches of so many ops.
     pub(crate) fn start(
-        (name, with): (&DeviceName, &[DeviceName]),
+        Engines { device: name, with, fallback, max_memory }: Engines<'_>,
         circuit: Circuit,
         key: ProvingKey,
         sender: Sender,
         blinding: Blinding,
-        fallback: bool,
         cancel: &CancelToken,
     ) -> Result<Self, Failure> {
-        let budget = match name {
-            DeviceName::Cpu => Some(memory::budget(&key, None, Flight { in_flight: 1, again: true })?),
-            _ => None,
-        };
+        let flight = Flight { in_flight: 1, again: true };
+        let budget = memory::budget_of((name, with), &key, max_memory, flight)?;
         if let Some(budget) = &budget {
             tell!("memory: {budget}");
         }
