@@ -1,6 +1,6 @@
 //! The engines at hand, and which of them is still trusted with work.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::Engine;
 
@@ -8,15 +8,29 @@ use crate::Engine;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
 pub struct EngineSlot(pub usize);
 
-/// Engines in a fixed order. An engine that was put aside stays so for the life of the set.
+/// Why an engine gets no work.
+struct Aside {
+    reason: String,
+    /// Whether it may be taken back.
+    for_now: bool,
+}
+
+struct Member {
+    engine: Arc<dyn Engine>,
+    aside: RwLock<Option<Aside>>,
+}
+
+/// Engines in a fixed order. An engine that was put aside stays so for the life of the set; one that was only left alone can be taken back.
 pub struct EngineSet {
-    engines: Vec<(Arc<dyn Engine>, OnceLock<String>)>,
+    engines: Vec<Member>,
 }
 
 impl EngineSet {
     /// A set of these engines; slot i is the i-th.
     pub fn new(engines: Vec<Arc<dyn Engine>>) -> Arc<Self> {
-        Arc::new(Self { engines: engines.into_iter().map(|e| (e, OnceLock::new())).collect() })
+        Arc::new(Self {
+            engines: engines.into_iter().map(|engine| Member { engine, aside: RwLock::default() }).collect(),
+        })
     }
 
     /// Number of engines.
@@ -39,7 +53,7 @@ impl EngineSet {
     /// # Panics
     /// If the slot is of another set and beyond this one's end.
     pub fn engine(&self, slot: EngineSlot) -> &Arc<dyn Engine> {
-        &self.engines[slot.0].0
+        &self.engines[slot.0].engine
     }
 
     /// The engine's name.
@@ -50,19 +64,101 @@ impl EngineSet {
         self.engine(slot).name()
     }
 
-    /// Gives the engine no more work. The first reason stays.
+    /// Gives the engine no more work, for good. The first reason stays.
     ///
     /// # Panics
     /// As [`EngineSet::engine`].
     pub fn put_aside(&self, slot: EngineSlot, reason: impl Into<String>) {
-        let _ = self.engines[slot.0].1.set(reason.into());
+        self.change(slot, |aside| match aside {
+            Some(aside) => aside.for_now = false,
+            None => *aside = Some(Aside { reason: reason.into(), for_now: false }),
+        });
     }
 
-    /// Why the engine was put aside, or `None` if it was not.
+    /// Gives the engine no more work until it is [taken back](EngineSet::take_back). The first reason stays.
     ///
     /// # Panics
     /// As [`EngineSet::engine`].
-    pub fn aside(&self, slot: EngineSlot) -> Option<&str> {
-        self.engines[slot.0].1.get().map(String::as_str)
+    pub fn leave_alone(&self, slot: EngineSlot, reason: impl Into<String>) {
+        self.change(slot, |aside| {
+            aside.get_or_insert_with(|| Aside { reason: reason.into(), for_now: true });
+        });
+    }
+
+    /// Gives the engine work again, unless it was put aside for good.
+    ///
+    /// # Panics
+    /// As [`EngineSet::engine`].
+    pub fn take_back(&self, slot: EngineSlot) {
+        self.change(slot, |aside| {
+            aside.take_if(|aside| aside.for_now);
+        });
+    }
+
+    fn change(&self, slot: EngineSlot, change: impl FnOnce(&mut Option<Aside>)) {
+        change(&mut self.engines[slot.0].aside.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Why the engine gets no work, or `None` if it does.
+    ///
+    /// # Panics
+    /// As [`EngineSet::engine`].
+    pub fn aside(&self, slot: EngineSlot) -> Option<String> {
+        let aside = self.engines[slot.0].aside.read().unwrap_or_else(PoisonError::into_inner);
+        aside.as_ref().map(|aside| aside.reason.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{EngineSet, EngineSlot};
+    use crate::{BufferId, Engine, EngineError, Job, JobKind, JobOutput, Resident, Ticket};
+
+    struct Nothing;
+
+    impl Engine for Nothing {
+        fn name(&self) -> &str {
+            "nothing"
+        }
+        fn supports(&self, _: &JobKind) -> bool {
+            false
+        }
+        fn load(&self, _: Resident) -> Result<BufferId, EngineError> {
+            Err(EngineError::Cancelled)
+        }
+        fn unload(&self, _: BufferId) {}
+        fn submit(&self, _: Job) -> Result<Ticket, EngineError> {
+            Err(EngineError::Cancelled)
+        }
+        fn wait(&self, _: Ticket) -> Result<JobOutput, EngineError> {
+            Err(EngineError::Cancelled)
+        }
+        fn try_wait(
+            &self,
+            ticket: Ticket,
+            _: std::time::Duration,
+        ) -> Result<Result<JobOutput, Ticket>, EngineError> {
+            Ok(Err(ticket))
+        }
+        fn cancel(&self, _: Ticket) -> Result<(), EngineError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_left_alone_is_taken_back_and_what_was_put_aside_is_not() {
+        let set = EngineSet::new(vec![Arc::new(Nothing)]);
+        let slot = EngineSlot(0);
+        set.leave_alone(slot, "slow");
+        set.leave_alone(slot, "slower");
+        assert_eq!(set.aside(slot).as_deref(), Some("slow"));
+        set.take_back(slot);
+        assert_eq!(set.aside(slot), None);
+        set.leave_alone(slot, "slow");
+        set.put_aside(slot, "wrong");
+        set.take_back(slot);
+        assert_eq!(set.aside(slot).as_deref(), Some("slow"), "the first reason stays");
     }
 }

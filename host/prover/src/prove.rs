@@ -8,8 +8,8 @@ use std::{
 use millrace_bn254::FrCanonical;
 use millrace_groth16::{Proof, ProvingKey, R1cs, VerifyError, Witness};
 use millrace_job::{
-    CancelToken, Engine, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer, RunError,
-    RunOutput, RunPolicy, run, split::Rates,
+    CancelToken, Engine, EngineError, EngineSet, EngineSlot, Event, Group, Job, JobGraph, JobKind, Observer,
+    RunError, RunOutput, RunPolicy, run, split::Rates,
 };
 
 use crate::{
@@ -132,21 +132,40 @@ impl Prover {
         observer: &dyn Observer,
         cancel: &CancelToken,
     ) -> Result<Proved, ProveError> {
-        let usable = |index: usize| self.set.aside(self.lane(index).options.trusted).is_none();
         let once = || {
-            let seat = self.seats.take(usable);
-            let lane = self.lane(seat.index);
-            (seat.index, lane.prove_here(key, witness, r1cs, randomness, observer, cancel))
+            self.take_back_if_all_are_needed();
+            let seat = self.seats.take(|index| self.lane(index).is_usable());
+            self.lane(seat.index).prove_here(key, witness, r1cs, randomness, observer, cancel)
         };
         match once() {
-            // An engine that is put aside for a fault of its own fails no proof while there is another like it.
-            (index, Err(ProveError::Run(RunError::Job { .. })))
-                if !usable(index) && (0..=self.lanes.len()).any(usable) =>
+            // A fault of an engine fails no proof while there is another like it; where there is none, it is tried once more.
+            Err(ProveError::Run(RunError::Job { source, .. }))
+                if (source.is_transient() || matches!(source, EngineError::DeviceLost { .. }))
+                    && self.take_back_if_all_are_needed() =>
             {
-                once().1
+                once()
             }
-            (_, result) => result,
+            result => result,
         }
+    }
+
+    /// Engines whose failure fails a proof.
+    fn needed(&self) -> impl Iterator<Item = EngineSlot> {
+        let ProverOptions { placement, trusted, fallback, .. } = &self.options;
+        [Some(*trusted), (!fallback).then(|| placement.device())].into_iter().flatten()
+    }
+
+    fn is_usable(&self) -> bool {
+        self.needed().all(|slot| self.set.aside(slot).is_none())
+    }
+
+    /// Where no lane is usable, gives all engines work again that are not put aside for good. Says whether a lane is usable then.
+    fn take_back_if_all_are_needed(&self) -> bool {
+        let lanes = || (0..=self.lanes.len()).map(|index| self.lane(index));
+        if !lanes().any(Self::is_usable) {
+            lanes().flat_map(Self::needed).for_each(|slot| self.set.take_back(slot));
+        }
+        lanes().any(Self::is_usable)
     }
 
     /// The prover of an engine: this one, or that of another engine of the set that does whole proofs.

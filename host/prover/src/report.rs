@@ -57,8 +57,7 @@ impl ProofReport {
             wall: record.report.wall,
             cycles: record.report.cycles,
         };
-        let aside =
-            set.slots().filter_map(|s| Some((set.name(s).to_owned(), set.aside(s)?.to_owned()))).collect();
+        let aside = set.slots().filter_map(|s| Some((set.name(s).to_owned(), set.aside(s)?))).collect();
         Self { jobs: jobs.iter().map(line).collect(), wall, check, aside, blame: None }
     }
 

@@ -5,7 +5,7 @@ mod common;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -16,7 +16,7 @@ use common::{
 };
 use millrace_bn254::backend::Instructions;
 use millrace_job::{
-    BufferId, CancelToken, Engine, EngineError, Fleet, Job, JobKind, JobOutput, Resident, Ticket,
+    BufferId, CancelToken, Engine, EngineError, Fleet, Job, JobKind, JobOutput, Resident, RunError, Ticket,
 };
 use millrace_kernels::{CpuEngine, Limits};
 use millrace_oracle::OracleEngine;
@@ -85,37 +85,49 @@ fn proofs_in_flight_are_the_same_as_alone() {
     }
 }
 
-/// The CPU, but for its first job, which ends in what a panic of a kernel gives.
-struct FailsOnce(CpuEngine, AtomicBool);
+/// The CPU, but for its first jobs, which end in what a panic of a kernel gives. One job at a time.
+struct Fails {
+    cpu: CpuEngine,
+    left: AtomicUsize,
+    submitted: AtomicUsize,
+}
 
-impl Engine for FailsOnce {
+impl Fails {
+    fn new(cpu: CpuEngine, times: usize) -> Self {
+        Self { cpu, left: AtomicUsize::new(times), submitted: AtomicUsize::new(0) }
+    }
+}
+
+impl Engine for Fails {
     fn name(&self) -> &str {
-        self.0.name()
+        self.cpu.name()
     }
     fn supports(&self, kind: &JobKind) -> bool {
-        self.0.supports(kind)
+        self.cpu.supports(kind)
     }
     fn load(&self, data: Resident) -> Result<BufferId, EngineError> {
-        self.0.load(data)
+        self.cpu.load(data)
     }
     fn unload(&self, id: BufferId) {
-        self.0.unload(id);
+        self.cpu.unload(id);
     }
     fn submit(&self, job: Job) -> Result<Ticket, EngineError> {
-        if self.1.swap(true, Ordering::Relaxed) {
-            return self.0.submit(job);
+        self.submitted.fetch_add(1, Ordering::Relaxed);
+        let one_less = |left: usize| left.checked_sub(1);
+        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
+            return self.cpu.submit(job);
         }
         let (engine, cause) = (self.name().to_owned(), "a panic in a kernel".to_owned());
         Err(EngineError::JobFailed { engine, job_id: 0, cause, position: 0 })
     }
     fn wait(&self, ticket: Ticket) -> Result<JobOutput, EngineError> {
-        self.0.wait(ticket)
+        self.cpu.wait(ticket)
     }
     fn try_wait(&self, ticket: Ticket, at_most: Duration) -> Result<Result<JobOutput, Ticket>, EngineError> {
-        self.0.try_wait(ticket, at_most)
+        self.cpu.try_wait(ticket, at_most)
     }
     fn cancel(&self, ticket: Ticket) -> Result<(), EngineError> {
-        self.0.cancel(ticket)
+        self.cpu.cancel(ticket)
     }
 }
 
@@ -123,7 +135,7 @@ impl Engine for FailsOnce {
 fn a_lane_that_fails_costs_no_proof_and_gets_no_more() {
     let (key, witness) = chain(6);
     let lanes = CpuEngine::lanes(2, 2, Instructions::best(), Limits::NONE).into_iter();
-    let lanes = lanes.enumerate().map(|(i, lane)| Arc::new(FailsOnce(lane, AtomicBool::new(i > 0))) as _);
+    let lanes = lanes.enumerate().map(|(i, lane)| Arc::new(Fails::new(lane, usize::from(i == 0))) as _);
     let prover = Prover::lanes(lanes.collect());
     let key = prover.load(key).unwrap();
     let seed = Randomness::Seed(common::SEED);
@@ -132,6 +144,32 @@ fn a_lane_that_fails_costs_no_proof_and_gets_no_more() {
     }
     let aside = prover.engines().slots().map(|slot| prover.engines().aside(slot).is_some());
     assert_eq!(aside.collect::<Vec<_>>(), [true, false]);
+}
+
+/// Nobody else can do its jobs: each proof tries it once more, and so does the next one.
+#[test]
+fn the_only_engine_is_tried_again_after_a_failure_but_not_for_ever() {
+    let (key, witness) = chain(6);
+    let jobs = 7;
+    for (failures, good, submitted) in
+        [(0, [true, true], 2 * jobs), (1, [true, true], 1 + 2 * jobs), (2, [false, true], 2 + jobs)]
+    {
+        let engine = Arc::new(Fails::new(CpuEngine::with_threads(1), failures));
+        let prover = Prover::alone(engine.clone());
+        let key = prover.load(key.clone()).unwrap();
+        let prove = || {
+            let seed = Randomness::Seed(common::SEED);
+            prover.prove(&key, &witness, None, &seed, &(), &CancelToken::default()).is_ok()
+        };
+        assert_eq!([prove(), prove()], good, "{failures} failures");
+        assert_eq!(engine.submitted.load(Ordering::Relaxed), submitted, "{failures} failures");
+    }
+    let prover = Prover::alone(Arc::new(Fails::new(CpuEngine::with_threads(1), usize::MAX)));
+    let key = prover.load(key).unwrap();
+    let seed = Randomness::Seed(common::SEED);
+    let failed = prover.prove(&key, &witness, None, &seed, &(), &CancelToken::default());
+    let Err(ProveError::Run(RunError::Job { source, .. })) = failed else { panic!("it failed each time") };
+    assert!(source.to_string().contains("a panic in a kernel"), "{source}");
 }
 
 #[test]

@@ -41,19 +41,19 @@ impl Worker<'_> {
                 continue;
             }
             match &error {
-                EngineError::DeviceLost { reason, .. } => self.put_aside(reason),
+                EngineError::DeviceLost { reason, .. } => self.aside(reason, EngineSet::put_aside),
                 // It says nothing against the engine: those behind it may be back for the next job.
                 EngineError::Unavailable { .. } => {}
-                error if error.is_transient() => self.put_aside(&error.to_string()),
+                error if error.is_transient() => self.aside(&error.to_string(), EngineSet::leave_alone),
                 _ => {}
             }
             return Finished::Failed { ready: Box::new(ready), slot: self.slot, error };
         }
     }
 
-    fn put_aside(&self, reason: &str) {
+    fn aside(&self, reason: &str, how: fn(&EngineSet, EngineSlot, String)) {
         if self.set.aside(self.slot).is_none() {
-            self.set.put_aside(self.slot, reason);
+            how(self.set, self.slot, reason.to_owned());
             self.observer.event(&Event::EngineAside { engine: self.set.name(self.slot), reason });
         }
     }
@@ -61,10 +61,7 @@ impl Worker<'_> {
     fn once(&self, ready: &mut Ready, last: bool) -> Result<JobOutput, EngineError> {
         let engine = self.set.engine(self.slot);
         if let Some(reason) = self.set.aside(self.slot) {
-            return Err(EngineError::DeviceLost {
-                engine: engine.name().to_owned(),
-                reason: reason.to_owned(),
-            });
+            return Err(EngineError::DeviceLost { engine: engine.name().to_owned(), reason });
         }
         if !engine.supports(&ready.kind) {
             let what = format!("{:?}", ready.kind);

@@ -66,8 +66,7 @@ impl Demo {
         let circuit = Circuit::new(self.ops);
         let (key, made) = devkey::load(&circuit, self.ops)?;
         let sender = Sender::Unlocked(proposer.address);
-        let engines =
-            Engines { device: &self.device, with: &[], fallback: self.fallback, max_memory: None };
+        let engines = Engines { device: &self.device, with: &[], fallback: self.fallback, max_memory: None };
         let mut operator = Operator::start(engines, circuit, key, sender, self.blinding, cancel)?;
         if made.is_some() {
             self.story.row("the development key is made, once; it stays in the cache", None, made);
