@@ -75,7 +75,7 @@ fn of_key(key: &ProvingKey) -> Value {
         facts["BLAKE3 of that"] = hex::encode(origin.digest).into();
         facts["is it the same now"] = match origin.check_remembered() {
             Err(_) => "NO: another file is there now; import it again",
-            Ok(()) if origin.path.is_file() => "yes, by length and time of writing, or else by digest",
+            Ok(()) if origin.path.is_file() => "yes, by length, times and inode, or else by digest",
             Ok(()) => "it is not there",
         }
         .into();

@@ -77,44 +77,49 @@ pub enum ImportError {
 pub struct ImportOrigin {
     /// The `.zkey` as it was called then, absolute.
     pub path: PathBuf,
-    /// Its length.
-    pub len_bytes: u64,
-    /// When it was last written, seconds and nanoseconds since 1970.
-    pub modified: (u64, u32),
+    /// What it looked like from outside.
+    pub outside: FileFacts,
     /// Its BLAKE3 digest, as `b3sum` prints it.
     pub digest: [u8; 32],
 }
 
-/// What a file looks like from outside.
-#[derive(PartialEq, Eq)]
-struct Outside {
-    /// Device and inode.
-    file: (u64, u64),
-    len_bytes: u64,
-    modified: (u64, u32),
+/// What a file looks like from outside. Whoever writes to it, or puts another in its place, changes something here: the time of change cannot be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileFacts {
+    /// Its length.
+    pub len_bytes: u64,
+    /// When it was last written, seconds and nanoseconds since 1970.
+    pub modified: (u64, u32),
+    /// When it, its name or its rights last changed, by the file system.
+    pub changed: (u64, u32),
+    /// Its inode.
+    pub inode: u64,
 }
 
-impl From<&std::fs::Metadata> for Outside {
+impl From<&std::fs::Metadata> for FileFacts {
     fn from(file: &std::fs::Metadata) -> Self {
         let since = file.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
         let modified = (since.as_secs(), since.subsec_nanos());
-        Self { file: (file.dev(), file.ino()), len_bytes: file.len(), modified }
+        let changed = (file.ctime() as u64, file.ctime_nsec() as u32);
+        Self { len_bytes: file.len(), modified, changed, inode: file.ino() }
     }
 }
 
 impl ImportOrigin {
-    /// Refuses a key whose `.zkey` lies where it lay and is another one now. One that is gone says nothing; one of the same length and
-    /// time of writing is taken for the same, any other is read.
+    /// Refuses a key whose `.zkey` lies where it lay and is another one now. One that is gone says nothing; one that looks
+    /// the same from outside is taken for the same, any other is read.
     ///
     /// # Errors
     /// [`ImportError::Stale`].
     pub fn check_remembered(&self) -> Result<(), ImportError> {
         match self.path.metadata() {
             Ok(file) if file.is_file() => {
-                let Outside { len_bytes, modified, .. } = Outside::from(&file);
-                let same = (len_bytes, modified) == (self.len_bytes, self.modified);
                 let stale = || Err(ImportError::Stale { zkey: self.path.clone() });
-                if same { Ok(()) } else { self.check_is(&self.path).unwrap_or_else(|_| stale()) }
+                if FileFacts::from(&file) == self.outside {
+                    Ok(())
+                } else {
+                    self.check_is(&self.path).unwrap_or_else(|_| stale())
+                }
             }
             _ => Ok(()),
         }
@@ -194,7 +199,7 @@ pub fn import_key(source: &Path, out: &File, go_on: &dyn Fn() -> bool) -> Result
     let read = |e: io::Error| ImportFailure::Key(KeyError::Io(Arc::new(e)));
     let zkey = File::open(source).map_err(read)?;
     // Of the file that is read, whatever its path will name later.
-    let outside = Outside::from(&zkey.metadata().map_err(read)?);
+    let outside = FileFacts::from(&zkey.metadata().map_err(read)?);
     let key = ProvingKey::from_mapping(mapped::map_file(&zkey).map_err(read)?)?;
     if key.origin().is_some() {
         return Err(ImportFailure::Imported);
@@ -205,8 +210,7 @@ pub fn import_key(source: &Path, out: &File, go_on: &dyn Fn() -> bool) -> Result
     );
     // As it was called: where that is a link, whatever it leads to later is compared.
     let path = std::path::absolute(source).map_err(read)?;
-    let Outside { len_bytes, modified, .. } = outside;
-    let origin = ImportOrigin { path, len_bytes, modified, digest: origin };
+    let origin = ImportOrigin { path, outside, digest: origin };
     let rows = rows?.ok_or(ImportFailure::Moving)?;
     go_on()?;
 
@@ -230,7 +234,7 @@ pub fn import_key(source: &Path, out: &File, go_on: &dyn Fn() -> bool) -> Result
     written.check_points()?;
     go_on()?;
     written.check_subgroups()?;
-    let still = |file: &std::fs::Metadata| Outside::from(file) == outside;
+    let still = |file: &std::fs::Metadata| FileFacts::from(file) == outside;
     if !still(&zkey.metadata().map_err(read)?) || !still(&source.metadata().map_err(read)?) {
         return Err(ImportFailure::Moving);
     }

@@ -28,7 +28,7 @@ mod zkey;
 pub use calldata::solidity_calldata;
 pub use container::ContainerError;
 pub use contributions::{Contribution, ContributionKind};
-pub use import::{ImportError, ImportFailure, ImportOrigin, import_key};
+pub use import::{FileFacts, ImportError, ImportFailure, ImportOrigin, import_key};
 pub use json::{
     JsonError, proof_from_json, proof_to_json, public_from_json, public_to_json, verifying_key_from_json,
     verifying_key_to_json,

@@ -2,10 +2,17 @@
 
 mod common;
 
-use std::{fs::File, path::PathBuf, sync::Arc};
+use std::{
+    fs::File,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use common::{TINY_KEY, key, section};
-use millrace_groth16::{ImportError, ImportFailure, KeyError, KeyPart, PointFault, ProvingKey, import_key};
+use millrace_groth16::{
+    FileFacts, ImportError, ImportFailure, KeyError, KeyPart, PointFault, ProvingKey, import_key,
+};
 
 struct Imported {
     folder: tempfile::TempDir,
@@ -210,10 +217,10 @@ fn rows_of_a_sealed_file_are_looked_at_when_asked() {
 #[test]
 fn another_version_says_so() {
     let mut bytes = import(TINY_KEY).unwrap().bytes;
-    for other in [1, 3] {
+    for other in [1, 2, 4] {
         bytes[4] = other;
         let Err(KeyError::Import(error)) = key(&bytes) else { panic!("another version was taken") };
-        assert_eq!(error, ImportError::Version { expected: 2, got: other.into() });
+        assert_eq!(error, ImportError::Version { expected: 3, got: other.into() });
     }
 }
 
@@ -237,6 +244,17 @@ fn a_stale_key_is_told_by_its_zkey() {
     let stale = ImportError::Stale { zkey: imported.zkey().canonicalize().unwrap() };
     assert_eq!(origin.check_remembered(), Err(stale));
     assert!(origin.check_is(&imported.zkey()).unwrap().is_err());
+    // The same, with the time of writing that the first one had: its time of change, which nobody can set, is another as soon as a tick has passed.
+    let FileFacts { modified: (seconds, nanoseconds), changed, .. } = origin.outside;
+    let written = UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+    while FileFacts::from(&file.metadata().unwrap()).changed == changed {
+        file.set_modified(written).unwrap();
+    }
+    file.set_modified(written).unwrap();
+    let now = FileFacts::from(&file.metadata().unwrap());
+    assert_eq!(now, FileFacts { changed: now.changed, ..origin.outside });
+    let stale = ImportError::Stale { zkey: imported.zkey().canonicalize().unwrap() };
+    assert_eq!(origin.check_remembered(), Err(stale));
     // Gone: nothing to compare with, unless one is given.
     std::fs::remove_file(imported.zkey()).unwrap();
     origin.check_remembered().unwrap();

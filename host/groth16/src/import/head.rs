@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ffi::OsStr, ops::Range, os::unix::ffi::OsStrExt, path::PathBuf};
 
-use super::{CHUNK_BYTES, ImportError, ImportOrigin, chunk_digests};
+use super::{CHUNK_BYTES, FileFacts, ImportError, ImportOrigin, chunk_digests};
 use crate::{
     ContainerError, ProvingKey,
     container::{Cursor, Sections},
@@ -11,7 +11,7 @@ use crate::{
 /// What the file begins with.
 pub(crate) const MAGIC: &[u8; 4] = b"mkey";
 /// Rises with every change of the layout, or of what the kernels expect of it.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Arrays begin at multiples of this.
 pub(super) const PAGE_BYTES: usize = 4096;
 /// Bytes before the digest of the head, and behind it.
@@ -83,9 +83,13 @@ impl Head {
         let mut bytes = vec![0; DIGEST.end];
         let mut put = |part: &[u8]| bytes.extend_from_slice(part);
         put(&origin.digest);
-        put(&origin.len_bytes.to_le_bytes());
-        put(&origin.modified.0.to_le_bytes());
-        put(&origin.modified.1.to_le_bytes());
+        let FileFacts { len_bytes, modified, changed, inode } = origin.outside;
+        put(&len_bytes.to_le_bytes());
+        for (seconds, nanoseconds) in [modified, changed] {
+            put(&seconds.to_le_bytes());
+            put(&nanoseconds.to_le_bytes());
+        }
+        put(&inode.to_le_bytes());
         let path = origin.path.as_os_str().as_bytes();
         put(&(path.len() as u32).to_le_bytes());
         put(path);
@@ -152,7 +156,10 @@ impl Head {
         let mut at = Cursor::new(head, DIGEST.end..head.len());
         let digest = at.array("the digest").map_err(cut)?;
         let len_bytes = at.u64("a length").map_err(cut)?;
-        let modified = (at.u64("seconds").map_err(cut)?, at.u32("nanoseconds").map_err(cut)?);
+        let mut time = || Ok((at.u64("seconds").map_err(cut)?, at.u32("nanoseconds").map_err(cut)?));
+        let (modified, changed) = (time()?, time()?);
+        let inode = at.u64("an inode").map_err(cut)?;
+        let outside = FileFacts { len_bytes, modified, changed, inode };
         let path_bytes = at.u32("the length of a path").map_err(cut)?;
         let path = PathBuf::from(OsStr::from_bytes(at.take(path_bytes.into(), "a path").map_err(cut)?));
         let mut small = BTreeMap::new();
@@ -185,7 +192,7 @@ impl Head {
         if end != file.len() {
             return Err("its arrays end elsewhere than it does");
         }
-        let origin = ImportOrigin { path, len_bytes, modified, digest };
+        let origin = ImportOrigin { path, outside, digest };
         Ok(Self { origin, arrays, bytes_len: head.len(), bytes: Vec::new(), small })
     }
 
