@@ -111,7 +111,9 @@ RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)
 
 # For figures beside arkworks: its assembly wants its feature and a build in which these instructions are promised; Valgrind knows no more than them (CPU=native builds for this machine). Ours are chosen at run time. A folder of its own, as everything is built again.
 KERNEL_TARGET := $(CARGO_TARGET_DIR)/kernels
-KERNEL_ENV = CARGO_TARGET_DIR=$(KERNEL_TARGET) CRITERION_HOME=$(KERNEL_TARGET)/criterion $(if $(shell grep -m1 -ow adx /proc/cpuinfo),RUSTFLAGS="-C target-cpu=$(or $(CPU),x86-64-v3) -C target-feature=+adx")
+KERNEL_ENV = CARGO_TARGET_DIR=$(KERNEL_TARGET) CRITERION_HOME=$(KERNEL_TARGET)/criterion $(if $(shell grep -m1 -ow adx /proc/cpuinfo),RUSTFLAGS="-C target-cpu=$(or $(CPU),x86-64-v3) -C target-feature=+adx") $(KERNEL_PROFILE)
+# arkworks and halo2curves are generic, so their loops are compiled in crates of ours, with the profile of those: without the checks that ours are delivered with.
+KERNEL_PROFILE := CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=false CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=false
 # The command's allocator gives pages back at once, which arkworks, as others build it, does not pay for.
 KEEP_PAGES := _RJEM_MALLOC_CONF=dirty_decay_ms:10000,muzzy_decay_ms:10000
 KERNEL_CRATE := -p millrace-harness --features arkworks-assembly

@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, process::Command, thread::available_parallelism};
 
-use millrace_rivals::ARKWORKS_ASSEMBLY;
+use millrace_rivals::arkworks_build;
 
 /// What a record begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +46,7 @@ impl fmt::Display for Setting {
         writeln!(f, "# processor: {}, {} threads at once", self.processor, self.threads)?;
         writeln!(f, "# load (1, 5, 15 minutes): {}", self.load)?;
         writeln!(f, "# commit: {}", self.commit)?;
-        let arkworks = if ARKWORKS_ASSEMBLY { "its assembly" } else { "plain Rust" };
-        writeln!(f, "# arkworks' field: {arkworks}")
+        writeln!(f, "# rival: {}", arkworks_build())
     }
 }
 

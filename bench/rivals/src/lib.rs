@@ -5,7 +5,7 @@
 //!
 //! halo2curves is there for its kernels alone: products, sums over G1, transforms. Its field is assembly on x86-64 (feature `asm`).
 //!
-//! arkworks runs with its `parallel` feature, on as many threads as rayon's global pool has; with its assembly where [`ARKWORKS_ASSEMBLY`] says so.
+//! arkworks runs with its `parallel` feature, on as many threads as rayon's global pool has; as fast as it can be where [`ARKWORKS_AT_ITS_BEST`] says so.
 
 #![forbid(unsafe_code)]
 
@@ -21,15 +21,23 @@ pub const ARKWORKS_ASSEMBLY: bool = cfg!(all(
     target_feature = "adx"
 ));
 
+/// Whether these crates check their own claims in this build. Rivals are generic, so their loops are compiled with the profile of the crate that calls them: a
+/// butterfly of arkworks' then pays for checks of ours.
+const CHECKED: bool = cfg!(debug_assertions);
+
+/// Whether arkworks is what its users get at best: with its assembly, and without our checks in its loops. Ratios to another one are not measured.
+pub const ARKWORKS_AT_ITS_BEST: bool = ARKWORKS_ASSEMBLY && !CHECKED;
+
 /// What arkworks is in this build.
 pub fn arkworks_build() -> String {
     let field = if ARKWORKS_ASSEMBLY { "its assembly" } else { "its field in plain Rust" };
+    let checks = if CHECKED { ", with debug assertions in its loops" } else { ", no debug assertions" };
     let cpu = match (cfg!(target_feature = "avx512f"), cfg!(target_feature = "avx2")) {
         (true, _) => ", instructions up to AVX-512 allowed to the compiler",
         (_, true) => ", instructions up to AVX2 allowed to the compiler",
         _ => "",
     };
-    format!("arkworks 0.6, {field}{cpu}")
+    format!("arkworks 0.6, {field}{cpu}{checks}")
 }
 
 pub use arkworks::{ArkworksKey, RivalProof, arkworks_prove};

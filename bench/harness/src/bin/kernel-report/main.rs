@@ -12,7 +12,7 @@ use std::{env, error::Error, fmt::Write as _, fs, path::Path, process::ExitCode}
 
 use measured::Measured;
 use millrace_harness::Setting;
-use millrace_rivals::ARKWORKS_ASSEMBLY;
+use millrace_rivals::arkworks_build;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -44,9 +44,8 @@ fn report(criterion: &Path, out: &Path, command: &str) -> Result<(), Box<dyn Err
     let head = format!("{setting}# command: {command}\n");
     fs::write(out.join("kernels.csv"), head.clone() + &medians(&all))?;
     fs::write(out.join("samples.csv"), head + &samples(&all))?;
-    let arkworks = if ARKWORKS_ASSEMBLY { "arkworks with its assembly" } else { "arkworks in plain Rust" };
-    let note =
-        format!("{}, {} threads; commit {}; {arkworks}", setting.processor, setting.threads, setting.commit);
+    let Setting { processor, threads, commit, .. } = &setting;
+    let note = format!("{processor}, {threads} threads; commit {commit}; {}", arkworks_build());
     let mut kernels: Vec<&str> = all.iter().map(|m| m.kernel.as_str()).collect();
     kernels.dedup();
     for kernel in kernels {
