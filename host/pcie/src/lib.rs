@@ -8,6 +8,7 @@
 //! | `vfio`, `sysfs` | a card, through the kernel |
 //! | [`vfio_user`] | a device in another process, through a socket |
 //! | `mapping`, `near`, `iova`, `mapped`, `event` | what these two are made of |
+//! | `raiser` | the served side of `event` |
 //! | `gate` | registers that nobody touches while their function is reset from outside |
 //! | `memory`, `irq`, `fake`, `fault`, `layer`, `observe` | devices inside the process, and their faults |
 //!
@@ -30,13 +31,15 @@ mod mapping;
 mod memory;
 mod near;
 mod observe;
+#[allow(unsafe_code)]
+mod raiser;
 mod sysfs;
 mod traits;
 mod vfio;
 pub mod vfio_user;
 
 pub use address::{AddressError, PciAddress};
-pub use event::{EventIrq, raise};
+pub use event::EventIrq;
 pub use fake::FakeMmio;
 pub use fault::{CallCount, FaultyDma, FaultyMmio, MmioFault};
 pub use gate::Gate;
@@ -45,6 +48,7 @@ pub use layer::DmaLayer;
 pub use mapping::Mapping;
 pub use memory::{DeviceDma, DmaFault, HostMemory, PAGE_BYTES};
 pub use observe::{Event, Observer, observed};
+pub use raiser::Raiser;
 pub use sysfs::{Link, PciFunction, PciTree};
 pub use traits::{
     BusMaster, DmaBuffer, DmaError, DmaLoan, DmaSpace, Function, FunctionReset, Iova, Irq, Mmio, ResetError,

@@ -22,7 +22,7 @@ use std::{
 };
 
 use millrace_pcie::{
-    BusMaster, Irq, Mmio, raise,
+    BusMaster, Irq, Mmio, Raiser,
     vfio_user::{Connection, ReceiveError},
 };
 use parking_lot::Mutex;
@@ -96,6 +96,7 @@ pub struct Server {
     machine: Machine,
     memory: Arc<ClientMemory>,
     vectors: Vectors,
+    raiser: Raiser,
 }
 
 /// The shape of a served device.
@@ -111,13 +112,14 @@ impl Server {
     /// Listens on a socket that only this user may connect to. A socket that a dead server left behind is taken over.
     ///
     /// # Errors
-    /// What the system says: another server is there, the folder cannot be written.
+    /// What the system says: another server is there, the folder cannot be written, the kernel has no way to send interrupts ([`Raiser::new`]).
     ///
     /// # Panics
     /// If the shape is none.
     pub fn bind(path: &Path, config: ServerConfig, power_on: PowerOn) -> io::Result<Self> {
         assert!(config.bar0_bytes.is_power_of_two() && config.bar0_bytes >= 4096, "{config:?}");
         assert!((1..=16).contains(&config.vectors), "{config:?}");
+        let raiser = Raiser::new()?;
         let listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_behind(path) => {
                 std::fs::remove_file(path)?;
@@ -134,7 +136,7 @@ impl Server {
             on: Mutex::new(None),
         };
         let vectors = Mutex::new((0..config.vectors).map(|_| None).collect());
-        Ok(Self { listener, path: path.to_owned(), machine, memory: Arc::default(), vectors })
+        Ok(Self { listener, path: path.to_owned(), machine, memory: Arc::default(), vectors, raiser })
     }
 
     /// Serves one client after the other until `stop` is set.
@@ -201,7 +203,7 @@ impl Server {
             // Not under the lock: what happens at the client's descriptor holds up no message.
             let fd = self.vectors.lock()[vector].clone();
             if let Some(fd) = fd
-                && let Err(error) = raise(&*fd)
+                && let Err(error) = self.raiser.raise(&*fd)
             {
                 tracing::warn!("an interrupt was lost: {error}");
             }
