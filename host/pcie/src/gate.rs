@@ -1,7 +1,8 @@
 //! Registers that nobody touches while their function is reset from outside, nor once it was let go.
 //!
 //! A kernel that resets a function takes its registers away meanwhile: who touches them sleeps in the kernel until the reset ends, and where that hangs,
-//! for ever. So accesses are turned away first (reads answer all-ones, as those of a dead link), those under way are waited for, and then the reset begins.
+//! for ever. So accesses are turned away first, those under way are waited for, and then the reset begins. Whoever reads meanwhile waits for its end, which is bounded: an answer of
+//! all-ones would tell him of a function that is lost. What is written meanwhile is lost, as it would be in a function in reset.
 
 use std::{
     io,
@@ -22,7 +23,7 @@ use crate::{Mmio, ResetError};
 /// Between two looks whether accesses under way have ended.
 const DRAIN_POLL: Duration = Duration::from_micros(50);
 
-/// The way to registers, open or not. An access takes no lock.
+/// The way to registers, open or not. An access takes no lock unless a reset is under way.
 #[derive(Default)]
 pub struct Gate {
     registers: ArcSwapOption<Box<dyn Mmio>>,
@@ -101,10 +102,16 @@ impl Gate {
 
 impl Mmio for Gate {
     fn read32(&self, offset: u32) -> u32 {
-        match &*self.registers.load() {
-            Some(registers) => registers.read32(offset),
-            None => u32::MAX,
-        }
+        let read = || self.registers.load().as_ref().map(|registers| registers.read32(offset));
+        read()
+            .or_else(|| {
+                if !self.is_lost() {
+                    // Whoever resets has it, for as long as a reset may take.
+                    drop(self.turn.lock());
+                }
+                read()
+            })
+            .unwrap_or(u32::MAX)
     }
 
     fn write32(&self, offset: u32, value: u32) {
@@ -151,11 +158,58 @@ mod tests {
         let seen = gate.clone();
         let looks = move || {
             seen.write32(4, 1);
-            let all_ones = (seen.read32(0), seen.read32(4)) == (u32::MAX, u32::MAX);
-            if all_ones { Ok(()) } else { Err(io::Error::other("registers answer")) }
+            if seen.registers.load().is_none() { Ok(()) } else { Err(io::Error::other("registers answer")) }
         };
         gate.reset_within(LIMIT, looks).unwrap();
         assert_eq!((gate.read32(0), gate.read32(4)), (7, u32::MAX), "what was written meanwhile is lost");
+    }
+
+    #[test]
+    fn who_reads_while_a_reset_lasts_is_not_told_of_a_dead_link() {
+        let gate = open();
+        thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            let reader = gate.clone();
+            let reading = scope.spawn(move || {
+                told.recv().unwrap();
+                reader.read32(0)
+            });
+            let seen = gate.clone();
+            let lasts = move || {
+                tell.send(()).map_err(io::Error::other)?;
+                // Until the reader has come, or long enough that one who does not wait would have been answered.
+                thread::sleep(Duration::from_millis(50));
+                if seen.registers.load().is_none() {
+                    Ok(())
+                } else {
+                    Err(io::Error::other("it was let through"))
+                }
+            };
+            gate.reset_within(LIMIT, lasts).unwrap();
+            assert_eq!(reading.join().unwrap(), 7);
+        });
+    }
+
+    #[test]
+    fn who_reads_while_a_reset_hangs_is_told_when_it_is_given_up() {
+        let gate = open();
+        thread::scope(|scope| {
+            let (go, stay) = mpsc::channel::<()>();
+            let (tell, told) = mpsc::channel();
+            let reader = gate.clone();
+            let reading = scope.spawn(move || {
+                told.recv().unwrap();
+                reader.read32(0)
+            });
+            let hung = gate.reset_within(Duration::from_millis(50), move || {
+                tell.send(()).map_err(io::Error::other)?;
+                let _ = stay.recv();
+                Ok(())
+            });
+            assert!(matches!(hung, Err(ResetError::Hung { .. })));
+            assert_eq!(reading.join().unwrap(), u32::MAX);
+            drop(go);
+        });
     }
 
     #[test]
