@@ -13,7 +13,7 @@ use millrace_regs::registers as reg;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    Anomalies, DriverConfig, Identity,
+    Anomalies, DriverConfig, Identity, Lost,
     fault::DeviceFault,
     flight::{PartState, Tracked},
     flights::{Doom, Flight},
@@ -101,6 +101,11 @@ impl Device {
         }
     }
 
+    /// A device of which this was seen, with why it is gone.
+    pub(crate) fn lost(&self, seen: String) -> Lost {
+        Lost { gone: self.function.reset.as_ref().and_then(|function| function.gone()), seen }
+    }
+
     /// Does what a queue could not do by itself. The caller holds no queue.
     pub(crate) fn meet(&self, queue: usize, need: Need) {
         self.bring_back(queue, need);
@@ -180,13 +185,13 @@ impl Device {
     }
 
     /// Makes the device let go of a ticket's jobs and forgets it.
-    pub(crate) fn cancel(&self, ticket: u64) -> Result<(), String> {
+    pub(crate) fn cancel(&self, ticket: u64) -> Result<(), Lost> {
         let number = queue_of(ticket);
         let Some(queue) = self.queues.get(number) else { return Ok(()) };
         let need = queue.lock().service();
         self.meet(number, need);
-        if let Some(reason) = self.common.lost.get() {
-            return Err(reason.clone());
+        if let Some(lost) = self.common.lost.get() {
+            return Err(lost.clone());
         }
         let mut world = self.world();
         match world.cancel(number, ticket) {
@@ -198,7 +203,7 @@ impl Device {
         let need = queue.lock().service();
         self.meet(number, need);
         match self.common.lost.get() {
-            Some(reason) => Err(reason.clone()),
+            Some(lost) => Err(lost.clone()),
             None => Ok(()),
         }
     }
@@ -207,7 +212,7 @@ impl Device {
 impl World<'_> {
     /// Puts the device aside for ever. It may still write somewhere, so all its memory is unmapped.
     pub(crate) fn lose(&mut self, reason: String) {
-        let _ = self.device.common.lost.set(reason);
+        let _ = self.device.common.lost.set(self.device.lost(reason));
         self.queues.iter_mut().for_each(|queue| queue.lose());
         self.device.pool.drain();
     }

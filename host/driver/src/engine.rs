@@ -12,7 +12,7 @@ use millrace_pcie::Function;
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::{
-    Anomalies, DeviceStatistics, DriverConfig, Identity, OpenError,
+    Anomalies, DeviceStatistics, DriverConfig, Identity, Lost, OpenError,
     allocator::DeviceMemory,
     device::Device,
     flight::Purpose,
@@ -91,10 +91,11 @@ impl DeviceEngine {
     pub fn statistics(&self) -> Result<DeviceStatistics, EngineError> {
         let device = &self.shared.device;
         let _nobody_resets = device.queues[0].lock();
-        if let Some(reason) = device.common.lost.get() {
-            return Err(self.shared.lost(reason.clone()));
+        if let Some(lost) = device.common.lost.get() {
+            return Err(self.shared.lost(lost));
         }
-        DeviceStatistics::read(&device.registers).map_err(|LinkDown(reason)| self.shared.lost(reason))
+        DeviceStatistics::read(&device.registers)
+            .map_err(|LinkDown(seen)| self.shared.lost(&device.lost(seen)))
     }
 
     /// Looks whether the device still answers, as no job tells of one that has none. Waits for nobody: one that is being brought back is left alone, and
@@ -121,9 +122,14 @@ impl DeviceEngine {
             }
         }
         match device.common.lost.get() {
-            Some(reason) => Err(self.shared.lost(reason.clone())),
+            Some(lost) => Err(self.shared.lost(lost)),
             None => Ok(()),
         }
+    }
+
+    /// Why the device is lost, once it is.
+    pub fn lost(&self) -> Option<&Lost> {
+        self.shared.device.common.lost.get()
     }
 
     /// What went wrong so far, and was survived.
@@ -156,7 +162,7 @@ impl DeviceEngine {
         device.reset();
         self.shared.wake_all();
         match device.common.lost.get() {
-            Some(reason) => Err(self.shared.lost(reason.clone())),
+            Some(lost) => Err(self.shared.lost(lost)),
             None => Ok(()),
         }
     }
@@ -215,7 +221,7 @@ impl Engine for DeviceEngine {
     fn cancel(&self, ticket: Ticket) -> Result<(), EngineError> {
         let cancelled = self.shared.device.cancel(ticket.0);
         self.shared.wake_all();
-        cancelled.map_err(|reason| self.shared.lost(reason))
+        cancelled.map_err(|lost| self.shared.lost(&lost))
     }
 
     fn dump_buckets(&self, job: Job) -> Result<Option<BucketDump>, EngineError> {

@@ -31,6 +31,7 @@ mod flight;
 mod flights;
 mod identity;
 mod judge;
+mod lost;
 mod msm;
 mod ntt;
 mod pool;
@@ -53,5 +54,6 @@ pub use exercise::{
     ExerciseError, ExercisePlan, ExerciseReport, LostWrites, ProbePlan, ProbeReport, exercise, probe,
 };
 pub use identity::{Identity, OpenError};
+pub use lost::Lost;
 pub use registers::BAR0_BYTES;
 pub use statistics::{Anomalies, DeviceStatistics};

@@ -16,7 +16,7 @@ use millrace_pcie::{DmaError, DmaSpace};
 use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
 
 use crate::{
-    Anomalies, DriverConfig,
+    Anomalies, DriverConfig, Lost,
     fault::DeviceFault,
     flight::{PartState, Tracked},
     flights::{Doom, Flight, Flights},
@@ -34,7 +34,7 @@ const ENGINES: [u8; 3] = [layout::OPCODE_COPY, layout::OPCODE_MSM_G1, layout::OP
 pub(crate) struct Common {
     pub(crate) config: DriverConfig,
     /// Why the device is given up, once it is.
-    pub(crate) lost: OnceLock<String>,
+    pub(crate) lost: OnceLock<Lost>,
     /// Rises with every descriptor of any queue.
     sequence: AtomicU64,
     /// For each opcode: expected work of all descriptors that were sent, and of those that have ended.
@@ -99,7 +99,7 @@ pub(crate) enum Need {
 
 /// Why a job is not taken.
 pub(crate) enum Refused {
-    Lost(String),
+    Lost(Lost),
     NoTickets,
 }
 

@@ -17,6 +17,7 @@ use millrace_pcie::DmaError;
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
 use crate::{
+    Lost,
     allocator::DeviceMemory,
     device::Device,
     fault::no_memory,
@@ -100,8 +101,8 @@ impl Drop for Lead<'_, '_> {
 }
 
 impl Shared {
-    pub(crate) fn lost(&self, reason: String) -> EngineError {
-        EngineError::DeviceLost { engine: self.name.clone(), reason }
+    pub(crate) fn lost(&self, lost: &Lost) -> EngineError {
+        EngineError::DeviceLost { engine: self.name.clone(), reason: lost.to_string() }
     }
 
     pub(crate) fn bad_job(&self, expected: impl Into<String>, got: impl Into<String>) -> EngineError {
@@ -134,7 +135,7 @@ impl Shared {
         });
         leased.map_err(|error| match self.device.registers.check_link() {
             Ok(()) => no_memory(&self.name, len_bytes, &error),
-            Err(LinkDown(reason)) => self.lost(reason),
+            Err(LinkDown(seen)) => self.lost(&self.device.lost(seen)),
         })
     }
 
@@ -154,7 +155,7 @@ impl Shared {
                 continue;
             }
             let ticket = queue.submit(tracked).map_err(|refused| match refused {
-                Refused::Lost(reason) => self.lost(reason),
+                Refused::Lost(lost) => self.lost(&lost),
                 Refused::NoTickets => self.bad_job("jobs that somebody waits for", "no ticket is left"),
             })?;
             let need = queue.service();
@@ -186,7 +187,7 @@ impl Shared {
             self.wake_all();
         }
         match self.device.common.lost.get() {
-            Some(reason) => Err(self.lost(reason.clone())),
+            Some(lost) => Err(self.lost(lost)),
             None => Ok(()),
         }
     }

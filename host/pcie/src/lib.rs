@@ -51,7 +51,7 @@ pub use observe::{Event, Observer, observed};
 pub use raiser::Raiser;
 pub use sysfs::{Link, PciFunction, PciTree};
 pub use traits::{
-    BusMaster, DmaBuffer, DmaError, DmaLoan, DmaSpace, Function, FunctionReset, Iova, Irq, Mmio, ResetError,
-    SharedBytes,
+    BusMaster, DmaBuffer, DmaError, DmaLoan, DmaSpace, Function, FunctionReset, Gone, Iova, Irq, Mmio,
+    ResetError, SharedBytes,
 };
 pub use vfio::{AccessError, VfioAccess, VfioError, VfioOptions, open_vfio, reset_vfio};

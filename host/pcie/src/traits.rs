@@ -123,6 +123,33 @@ pub enum ResetError {
     Failed(#[from] std::io::Error),
 }
 
+/// Why a function is gone for good, where whoever handed it out knows more than that its registers read as all-ones.
+#[non_exhaustive]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum Gone {
+    /// It is unbound from vfio-pci, or its slot is emptied.
+    #[error("the kernel asks for it back")]
+    AskedFor,
+    /// Of the link or the device; with AER the kernel's log names it.
+    #[error("the kernel reports an uncorrectable PCIe error (AER)")]
+    Uncorrectable,
+    /// A reset from outside took longer than it may.
+    #[error("its reset does not end")]
+    ResetHangs,
+    /// What was unmapped may still be reached by it.
+    #[error("memory cannot be taken away from it")]
+    KeepsMemory,
+    /// The process that served it is gone.
+    #[error("its server hung up")]
+    HungUp,
+    /// The process that served it is silent.
+    #[error("its server does not answer")]
+    NoAnswer,
+    /// The process that served it does not keep to the protocol.
+    #[error("its server answers with what is no answer")]
+    BadAnswer,
+}
+
 /// Reset of a whole function from outside, without its own registers: on PCIe the function-level reset.
 pub trait FunctionReset: Send + Sync {
     /// Resets. DMA and interrupts of before have ended when this returns well; memory stays mapped and interrupts arrive again.
@@ -134,6 +161,11 @@ pub trait FunctionReset: Send + Sync {
     /// Lets go of the function for good, once its driver has given it up: others can have it then, however long the driver lives. From here on
     /// registers answer all-ones, and it reaches no memory that is used for anything else. Does not wait for the kernel. Nothing to do for a function that nobody else can have.
     fn let_go(&self) {}
+
+    /// Why the function is gone, where that is known; what was seen first.
+    fn gone(&self) -> Option<Gone> {
+        None
+    }
 }
 
 /// Host memory as a device reaches it. [`crate::DeviceDma`] is the one inside the process.

@@ -32,7 +32,7 @@ use millrace_job::{
 };
 use millrace_model::{BareModel, ModelConfig};
 use millrace_pcie::{
-    BusMaster, Irq, Mapping, Raiser,
+    BusMaster, Gone, Irq, Mapping, Raiser,
     vfio_user::{
         Connection, Incoming, open_vfio_user,
         wire::{Command, Fields, Header},
@@ -700,6 +700,7 @@ fn what_a_server_keeps_does_not_make_the_host_grow() {
                 assert!(taken <= 1, "{taken} buffers were mapped by a server that lets go of none");
                 assert_eq!(function.bar0.read32(reg::MAGIC), u32::MAX, "it is still believed");
                 assert!(matches!(engine.look(), Err(EngineError::DeviceLost { .. })));
+                assert_eq!(engine.lost().and_then(|lost| lost.gone), Some(Gone::KeepsMemory));
             } else {
                 assert_eq!(taken, 1000);
                 assert!(dma_maps() <= held + KEPT, "{} of {held} before", dma_maps());

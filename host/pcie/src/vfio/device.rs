@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -18,8 +18,8 @@ use super::{
     ioctl, iommufd,
 };
 use crate::{
-    EventIrq, FunctionReset, Gate, Iova, Irq, PciAddress, PciFunction, PciTree, ResetError, mapped::Mapper,
-    mapping::Mapping, near::NearMemory,
+    EventIrq, FunctionReset, Gate, Gone, Iova, Irq, PciAddress, PciFunction, PciTree, ResetError,
+    mapped::Mapper, mapping::Mapping, near::NearMemory,
 };
 
 /// A reset that takes longer hangs in the kernel; PCIe gives a function 100 ms, and the kernel waits up to 60 s for a dead one.
@@ -44,6 +44,7 @@ pub(super) struct Device {
     can_reset: bool,
     /// The way to BAR0.
     pub(super) gate: Gate,
+    gone: OnceLock<Gone>,
 }
 
 impl Device {
@@ -73,6 +74,7 @@ impl Device {
             config_offset: config.offset,
             can_reset: info.flags & sys::VFIO_DEVICE_FLAGS_RESET != 0,
             gate: Gate::default(),
+            gone: OnceLock::new(),
         })
     }
 
@@ -99,24 +101,29 @@ impl Device {
         self.with(|files| act(ConfigSpace { device: &files.device, offset: self.config_offset }))
     }
 
+    /// Lets go of it for a reason of its own.
+    fn give_up(&self, why: Gone) {
+        tracing::warn!("the device is given up: {why}");
+        // The first reason is the one; what comes of it is none.
+        let _ = self.gone.set(why);
+        self.let_go();
+    }
+
     /// The kernel asks for a function back when it is unbound or taken out, and waits until it is let go; and it tells of errors that the link's hardware
     /// could not correct, such as poisoned data, after which nothing of the function is believed. Either way it is let go here, whether or not anybody
     /// uses it: from then on it answers all-ones, so that its driver gives it up.
     pub(super) fn watch(self: &Arc<Self>) -> io::Result<()> {
         let file = self.file()?;
         let mut events = Vec::new();
-        for (index, what) in [
-            (sys::VFIO_PCI_REQ_IRQ_INDEX, "the kernel asks for the device back"),
-            (
-                sys::VFIO_PCI_ERR_IRQ_INDEX,
-                "the kernel reports an uncorrectable PCIe error of the device (AER)",
-            ),
+        for (index, gone) in [
+            (sys::VFIO_PCI_REQ_IRQ_INDEX, Gone::AskedFor),
+            (sys::VFIO_PCI_ERR_IRQ_INDEX, Gone::Uncorrectable),
         ] {
             // A kernel, or a slot, that does not tell is none to wait for.
             if ioctl::irq_info(&file, index).is_ok_and(|info| info.count > 0) {
                 let event = EventIrq::new()?;
                 ioctl::set_irqs(&file, index, &[event.fd()])?;
-                events.push((event, what));
+                events.push((event, gone));
             }
         }
         drop(file);
@@ -126,12 +133,11 @@ impl Device {
         let device = Arc::downgrade(self);
         let watch = move || {
             while device.strong_count() > 0 {
-                for (event, what) in &events {
+                for &(ref event, gone) in &events {
                     if event.wait(WATCH_INTERVAL / events.len() as u32)
                         && let Some(device) = device.upgrade()
                     {
-                        tracing::warn!("{what}: it is given up");
-                        return device.let_go();
+                        return device.give_up(gone);
                     }
                 }
             }
@@ -189,7 +195,15 @@ impl FunctionReset for Device {
             return Err(ResetError::Unsupported);
         }
         let Ok(file) = self.file() else { return Err(ResetError::Hung { after: Duration::ZERO }) };
-        self.gate.reset_within(RESET_LIMIT, move || ioctl::reset(&file))
+        let reset = self.gate.reset_within(RESET_LIMIT, move || ioctl::reset(&file));
+        if matches!(reset, Err(ResetError::Hung { .. })) {
+            let _ = self.gone.set(Gone::ResetHangs);
+        }
+        reset
+    }
+
+    fn gone(&self) -> Option<Gone> {
+        self.gone.get().copied()
     }
 
     /// Unmaps BAR0 and closes the files. The kernel stops and resets the function as it closes, before its addresses go, which may hang as any reset: so a
@@ -239,8 +253,8 @@ impl Mapper for Device {
             None => Ok(()),
         };
         if let Err(error) = &unmapped {
-            tracing::warn!("the device is given up: memory cannot be unmapped: {error}");
-            self.let_go();
+            tracing::warn!("memory cannot be unmapped: {error}");
+            self.give_up(Gone::KeepsMemory);
         }
         unmapped
     }

@@ -7,7 +7,7 @@ use std::{
     os::{fd::AsFd, unix::net::UnixStream},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -22,7 +22,7 @@ use super::{
     wire::{Command, FDS_MOST, Fields, Header, Payload},
 };
 use crate::{
-    EventIrq, Function, FunctionReset, Iova, Irq, Mmio, ResetError,
+    EventIrq, Function, FunctionReset, Gone, Iova, Irq, Mmio, ResetError,
     iova::IovaAllocator,
     mapped::{MappedSpace, Mapper},
     mapping::Mapping,
@@ -94,7 +94,7 @@ pub fn open_vfio_user(path: &Path, bar0_bytes: u64) -> Result<Function, ClientEr
     let mut connection = Connection::new(stream);
     connection.set_timeout(Some(ANSWER_LIMIT));
     let state = Mutex::new(State { connection, next_id: 0 });
-    let link = Arc::new(Link { state, down: AtomicBool::new(false), socket });
+    let link = Arc::new(Link { state, down: AtomicBool::new(false), socket, gone: OnceLock::new() });
     let version = link.negotiate().map_err(|source| match source.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => ClientError::Busy { path: path.to_owned() },
         _ => talk("agreeing on a version")(source),
@@ -138,6 +138,7 @@ struct Link {
     down: AtomicBool,
     /// The socket, to hang up while somebody waits for an answer.
     socket: UnixStream,
+    gone: OnceLock<Gone>,
 }
 
 impl Link {
@@ -187,6 +188,10 @@ impl Link {
                 None => Ok(answer.payload),
             },
             Err(error) => {
+                // One that was hung up on by this side meanwhile is gone for the reason of then.
+                if !self.down.load(Ordering::Acquire) {
+                    let _ = self.gone.set(why_gone(&error));
+                }
                 self.hang_up();
                 tracing::warn!("the served device is gone: {error}");
                 Err(match error {
@@ -254,6 +259,20 @@ impl Link {
     }
 }
 
+fn why_gone(error: &ReceiveError) -> Gone {
+    match error {
+        ReceiveError::Closed => Gone::HungUp,
+        ReceiveError::Io(error) => match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Gone::NoAnswer,
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => {
+                Gone::HungUp
+            }
+            _ => Gone::BadAnswer,
+        },
+        ReceiveError::BadLength { .. } => Gone::BadAnswer,
+    }
+}
+
 /// An answer that is shorter than it should be is none.
 fn short<T>(field: Option<T>) -> io::Result<T> {
     field.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "an answer that is too short"))
@@ -277,6 +296,10 @@ impl FunctionReset for Link {
     /// Hangs up, so that the server takes another client.
     fn let_go(&self) {
         self.hang_up();
+    }
+
+    fn gone(&self) -> Option<Gone> {
+        self.gone.get().copied()
     }
 }
 
@@ -302,6 +325,7 @@ impl Mapper for Link {
                 tracing::debug!("unmapped after the server was gone: {error}");
             } else {
                 tracing::warn!("the served device is given up: it does not let go of memory: {error}");
+                let _ = self.gone.set(Gone::KeepsMemory);
                 self.let_go();
             }
         }
