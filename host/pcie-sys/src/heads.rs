@@ -19,6 +19,16 @@ pub struct vfio_irq_set {
     pub count: __u32,
 }
 
+/// Head of an order or a question about a feature of a device; data may follow.
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct vfio_device_feature {
+    /// Bytes of head and data.
+    pub argsz: __u32,
+    /// Which feature, with `VFIO_DEVICE_FEATURE_*` of what is done with it.
+    pub flags: __u32,
+}
+
 /// Head of the capability that lists the addresses an IOMMU can map; `nr_iovas` of `vfio_iova_range` follow.
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]

@@ -15,4 +15,6 @@ mod heads;
 pub mod requests;
 
 pub use bindings::*;
-pub use heads::{vfio_iommu_type1_dma_unmap, vfio_iommu_type1_info_cap_iova_range, vfio_irq_set};
+pub use heads::{
+    vfio_device_feature, vfio_iommu_type1_dma_unmap, vfio_iommu_type1_info_cap_iova_range, vfio_irq_set,
+};

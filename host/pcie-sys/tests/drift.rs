@@ -17,9 +17,9 @@ const TYPES: &str = "vfio_(group_status|device_info|region_info|irq_info|info_ca
     iommu_type1_dma_map|device_bind_iommufd|device_attach_iommufd_pt)|\
     iommu_(ioas_alloc|ioas_iova_ranges|iova_range|ioas_map|ioas_unmap|vfio_ioas)|iommufd_(ioas_map_flags|vfio_ioas_op)";
 /// Structures that end in an array of no fixed length, whose heads stand in `src/heads.rs`.
-const HEADED: &str = "vfio_(irq_set|iommu_type1_info_cap_iova_range|iommu_type1_dma_unmap)";
+const HEADED: &str = "vfio_(irq_set|device_feature|iommu_type1_info_cap_iova_range|iommu_type1_dma_unmap)";
 const VALUES: &str = "IOMMUFD_(TYPE|CMD_(IOAS_ALLOC|IOAS_IOVA_RANGES|IOAS_MAP|IOAS_UNMAP|VFIO_IOAS))|\
-    VFIO_(TYPE|BASE|API_VERSION|TYPE1v2_IOMMU|DMA_CC_IOMMU|GROUP_FLAGS_.*|DEVICE_FLAGS_(RESET|PCI)|\
+    VFIO_(TYPE|BASE|API_VERSION|TYPE1v2_IOMMU|DMA_CC_IOMMU|GROUP_FLAGS_.*|DEVICE_FLAGS_(RESET|PCI)|DEVICE_FEATURE_(PROBE|LOW_POWER_ENTRY)|\
     REGION_INFO_FLAG_(READ|WRITE|MMAP)|IRQ_INFO_EVENTFD|IRQ_SET_.*|PCI_(BAR0|CONFIG|MSIX|REQ|ERR|NUM|INTX|MSI)_?.*|\
     IOMMU_INFO_(PGSIZES|CAPS)|IOMMU_TYPE1_INFO_CAP_IOVA_RANGE|DMA_MAP_FLAG_(READ|WRITE))|\
     PCI_(VENDOR_ID|DEVICE_ID|COMMAND|COMMAND_MEMORY|COMMAND_MASTER|COMMAND_INTX_DISABLE|STATUS|STATUS_CAP_LIST|CLASS_REVISION|\
@@ -97,7 +97,12 @@ fn fields<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
 fn heads_are_what_the_headers_say() {
     let generated = generate(HEADED, "NOTHING");
     let ours = include_str!("../src/heads.rs");
-    for name in ["vfio_irq_set", "vfio_iommu_type1_info_cap_iova_range", "vfio_iommu_type1_dma_unmap"] {
+    for name in [
+        "vfio_irq_set",
+        "vfio_device_feature",
+        "vfio_iommu_type1_info_cap_iova_range",
+        "vfio_iommu_type1_dma_unmap",
+    ] {
         assert_eq!(fields(ours, name), fields(&generated, name), "{name}");
     }
 }

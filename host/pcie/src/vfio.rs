@@ -89,10 +89,12 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
         return Err(unfit("addresses", &expected, "none".into()));
     }
     let snooped = device.space(AddressSpace::forces_snooping).map_err(step("asking the IOMMU"))?;
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    if !snooped && !cfg!(target_arch = "x86_64") && !refuses_incoherent(&release) {
-        let expected = "one that gives out no device whose DMA is not coherent (5.19)";
-        return Err(unfit("kernel", expected, release.trim().into()));
+    let refuses_incoherent = device.kernel_refuses_incoherent().map_err(step("asking the kernel"))?;
+    tracing::debug!(%address, snooped, refuses_incoherent, "whether DMA is coherent");
+    // On x86 DMA is coherent unless the function asks for something else.
+    if !snooped && !cfg!(target_arch = "x86_64") && !refuses_incoherent && !options.known_coherent {
+        let expected = "one that gives out no device whose DMA is not coherent (it knows VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY: 6.1)";
+        return Err(unfit("kernel", expected, "an older one".into()));
     }
     let is_coherent = snooped || options.known_coherent;
     let forbid_no_snoop = || device.config(|config| config.forbid_no_snoop());
@@ -127,7 +129,7 @@ pub fn open_vfio(address: PciAddress, options: &VfioOptions) -> Result<Function,
     let mapping = Mapping::of_region(&file, bar.offset, len_bytes).map_err(step("mapping BAR0"))?;
     device.gate.open(Box::new(Bar(mapping)));
     let iovas = IovaAllocator::new(&windows);
-    tracing::debug!(%address, access = %device.access, snooped, "addresses for the device: {iovas}");
+    tracing::debug!(%address, access = %device.access, "addresses for the device: {iovas}");
     Ok(Function {
         name: format!("vfio:{address}"),
         bar0: device.clone(),
@@ -185,34 +187,10 @@ impl Mmio for Device {
     }
 }
 
-/// Whether a kernel of this release gives out no function behind an IOMMU that keeps its DMA from being coherent at all, as there are on other
-/// machines than x86: since 5.19, for both ways.
-fn refuses_incoherent(release: &str) -> bool {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|text| text.parse::<u32>().ok());
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (5, 19)
-}
-
 #[cfg(test)]
 #[allow(clippy::single_range_in_vec_init)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn releases_are_compared_as_numbers() {
-        for (release, refuses) in [
-            ("6.1.0-42-amd64", true),
-            ("5.19\n", true),
-            ("5.19-rc1", true),
-            ("10.2.3+", true),
-            ("5.4.0-1", false),
-            ("5.9", false),
-            ("5", false),
-            ("", false),
-            ("unknown", false),
-        ] {
-            assert_eq!(refuses_incoherent(release), refuses, "{release}");
-        }
-    }
 
     #[test]
     fn what_is_not_there_is_named() {

@@ -109,6 +109,14 @@ impl Device {
         self.let_go();
     }
 
+    /// Whether this kernel gives out no function at all behind an IOMMU that keeps its DMA from being coherent, as there are on other machines than x86. It does
+    /// since 5.19, and says so nowhere; it is asked for what VFIO learned next, with 6.1. One that has a file for each function (6.6) does in any case.
+    pub(super) fn kernel_refuses_incoherent(&self) -> io::Result<bool> {
+        let is_recent =
+            |files: &Files| ioctl::has_feature(&files.device, sys::VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
+        self.with(|files| Ok(self.access == VfioAccess::Cdev || is_recent(files)))
+    }
+
     /// The kernel asks for a function back when it is unbound or taken out, and waits until it is let go; and it tells of errors that the link's hardware
     /// could not correct, such as poisoned data, after which nothing of the function is believed. Either way it is let go here, whether or not anybody
     /// uses it: from then on it answers all-ones, so that its driver gives it up.

@@ -99,6 +99,13 @@ pub(super) fn set_irqs(device: &File, index: u32, fds: &[BorrowedFd<'_>]) -> io:
     unsafe { ioctl(device, requests::VFIO_DEVICE_SET_IRQS, words.as_mut_ptr() as u64) }.map(drop)
 }
 
+/// Whether the kernel has a feature for this device.
+pub(super) fn has_feature(device: &File, feature: u32) -> bool {
+    let flags = sys::VFIO_DEVICE_FEATURE_PROBE | feature;
+    let mut probe = sys::vfio_device_feature { argsz: argsz::<sys::vfio_device_feature>(), flags };
+    with(device, requests::VFIO_DEVICE_FEATURE, &mut probe).is_ok()
+}
+
 pub(super) fn reset(device: &File) -> io::Result<()> {
     plain(device, requests::VFIO_DEVICE_RESET, 0).map(drop)
 }
