@@ -88,12 +88,21 @@ impl World<'_> {
     }
 
     /// Takes all jobs from an engine and gives it the suspects one at a time: the one that it stands still with again is to blame, and nobody else.
-    /// `false` if the engine does not let go of its jobs.
+    /// `false` if the engine does not let go of its jobs. All queues are held meanwhile, so that the suspects share what one job of the work of all is granted
+    /// ([`Watchdog`]): two hours at most, however many they are.
     fn try_alone(&mut self, opcode: u8, suspects: &[(usize, (u64, usize))]) -> Result<bool, LinkDown> {
         self.device.anomalies.lock().engine_resets += 1;
         if !self.empty(opcode)? {
             return Ok(false);
         }
+        let work = |&(number, (ticket, part)): &(usize, (u64, usize))| {
+            self.queues[number]
+                .tickets
+                .get(ticket)
+                .map_or(0, |tracked| tracked.parts[part].work.expected_work)
+        };
+        let expected = suspects.iter().map(work).fold(0, u64::saturating_add);
+        let mut watchdog = Watchdog::new(&self.device.common.config);
         for &(number, (ticket, part)) in suspects {
             let queue = &mut *self.queues[number];
             if !queue.is_pending(ticket, part) {
@@ -101,8 +110,7 @@ impl World<'_> {
             }
             let Some(job_id) = queue.put(ticket, part) else { continue };
             queue.ring_doorbell();
-            let mut watchdog = Watchdog::new(&self.device.common.config);
-            let expected = queue.flights.of(opcode).map(|f| f.expected_work).sum();
+            watchdog.next_suspect();
             loop {
                 self.harvest();
                 if !self.queues[number].flights.has(job_id) {

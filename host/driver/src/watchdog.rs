@@ -95,6 +95,14 @@ impl Watchdog {
         self.halfway_told = false;
     }
 
+    /// Another job is tried now, which has its own time to stand still in; what the counter may move and how long it may creep is granted to all of them
+    /// together.
+    pub(crate) fn next_suspect(&mut self) {
+        let now = Instant::now();
+        (self.last, self.since, self.readings, self.halfway_told) = (None, now, 0, false);
+        self.next = now + self.interval;
+    }
+
     /// Whether it is time for a reading.
     pub(crate) fn is_due(&self) -> bool {
         Instant::now() >= self.next
@@ -185,6 +193,32 @@ mod tests {
         assert!(!dog.is_touched());
         assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR, 8), Verdict::Moving);
         assert_eq!(dog.observe(WORK_FLOOR + WORK_FACTOR + 1, 8), Verdict::Stuck);
+    }
+
+    #[test]
+    fn all_suspects_creep_within_one_allowance() {
+        let config = DriverConfig {
+            stall_time: Duration::from_secs(1),
+            progress_interval: Duration::from_secs(1),
+            ..DriverConfig::default()
+        };
+        let mut dog = Watchdog::new(&config);
+        let mut readings = 0;
+        // 15 queues, each with a suspect whose counter moves by one at each reading, ten times; then the next is tried.
+        let stuck = (0..15).find(|_| {
+            dog.next_suspect();
+            (0..10).any(|_| {
+                readings += 1;
+                dog.observe(readings, 0) == Verdict::Stuck
+            })
+        });
+        assert_eq!((stuck, readings), (Some(6), u64::from(CREEP_STALLS) + 1));
+        // Neither is more granted to each for what all of them may move.
+        let mut dog = Watchdog::new(&config);
+        let half = WORK_FLOOR / 2 + 1;
+        assert_eq!((dog.observe(0, 0), dog.observe(half, 0)), (Verdict::Moving, Verdict::Moving));
+        dog.next_suspect();
+        assert_eq!((dog.observe(0, 0), dog.observe(half, 0)), (Verdict::Moving, Verdict::Stuck));
     }
 
     #[test]
