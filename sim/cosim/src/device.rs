@@ -30,8 +30,8 @@ pub struct CosimConfig {
 /// Queues of the simulated device: the parameter `NumQueues` of `mr_device`.
 pub const QUEUES: usize = 2;
 
-/// Cycles between two looks at who waits for the registers: about a millisecond.
-const CYCLES_PER_TURN: u64 = 256;
+/// Cycles between two looks at who waits for the registers: about a millisecond, and so few that one who reads several registers in a row does not wait long.
+const CYCLES_PER_TURN: u64 = 32;
 
 struct Shared {
     sim: Mutex<Simulation>,
