@@ -1,6 +1,7 @@
 //! `millrace doctor`: looks at a machine as an operator would, and says what to type.
 
 mod card;
+mod electric;
 
 use std::{
     fmt, fs, io,

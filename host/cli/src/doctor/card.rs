@@ -13,7 +13,7 @@ const RULES: &str = r#"as root, `printf '%s, GROUP="millrace", MODE="0660"\n' 'S
 const NODE_FREE_KIB: u64 = 1 << 20;
 
 /// Of a function's configuration space, as far as every function has it.
-const CONFIG_BYTES: usize = 256;
+pub(super) const CONFIG_BYTES: usize = 256;
 /// Where its list of capabilities begins, and the entry that is looked for.
 const CAPABILITIES: usize = 0x34;
 const MSIX: u8 = 0x11;
@@ -38,7 +38,9 @@ impl Machine {
             findings.push(self.access(f));
         }
         findings.extend(self.shape(f));
+        findings.extend(self.coherence(at));
         findings.push(link(f));
+        findings.extend(self.power(at));
         self.numa(at, f.numa_node, findings);
     }
 
@@ -198,7 +200,7 @@ fn link(f: &PciFunction) -> Finding {
 }
 
 /// Whether a function's configuration space lists a capability. A list has no more entries than fit, whatever it says.
-fn has_capability(config: &[u8], id: u8) -> bool {
+pub(super) fn has_capability(config: &[u8], id: u8) -> bool {
     let at = |i: usize| config.get(i).copied().unwrap_or(0);
     let mut next = at(CAPABILITIES);
     for _ in 0..config.len() / 4 {

@@ -28,7 +28,12 @@ impl Fake {
         fake.of_card("vfio-dev/vfio0/dev", "511:0");
         fake.of_card("numa_node", "1");
         fake.of_card("resource", "0x00000000f0000000 0x00000000f000ffff 0x0000000000140204\n");
-        fake.capabilities(0x11);
+        fake.capabilities(&[0x11, 0x10]);
+        fake.of_card("iommu/intel-iommu/ecap", "f020df\n");
+        for (name, text) in [("power_state", "D0\n"), ("power/control", "auto\n"), ("d3cold_allowed", "0\n")]
+        {
+            fake.of_card(name, text);
+        }
         for which in ["current", "max"] {
             fake.of_card(&format!("{which}_link_width"), "16");
             fake.of_card(&format!("{which}_link_speed"), "16.0 GT/s PCIe");
@@ -63,10 +68,17 @@ impl Fake {
         );
     }
 
-    /// As root is shown the card: one capability, at byte 64.
-    fn capabilities(&self, id: u8) {
+    /// As root is shown the card: its capabilities, one after the other from byte 64 on.
+    fn capabilities(&self, ids: &[u8]) {
         let mut config = vec![0; 256];
-        (config[0x34], config[0x40], config[0x41]) = (0x40, id, if id == LOOP { 0x40 } else { 0 });
+        let mut link = 0x34;
+        for (at, &id) in (0x40..).step_by(4).zip(ids) {
+            (config[link], config[usize::from(at)]) = (at, id);
+            link = usize::from(at) + 1;
+            if id == LOOP {
+                config[link] = at;
+            }
+        }
         fs::write(self.path(&format!("sys/bus/pci/devices/{CARD}/config")), config).unwrap();
     }
 
@@ -161,7 +173,7 @@ fn a_machine_without_anything() {
 #[test]
 fn each_lack_alone() {
     type Change = fn(&Fake);
-    let cases: [(&str, Change); 26] = [
+    let cases: [(&str, Change); 36] = [
         ("the IOMMU is off", |m| {
             m.remove("sys/kernel/iommu_groups");
             m.remove(&format!("sys/bus/pci/devices/{CARD}/iommu_group"));
@@ -204,9 +216,30 @@ fn each_lack_alone() {
         }),
         ("a kernel without containers", |m| m.remove("dev/vfio/vfio")),
         ("the bus was scanned before the bitstream was there", |m| m.of_card("resource", "0x0 0x0 0x0\n")),
-        ("no MSI-X", |m| m.capabilities(0x05)),
-        ("capabilities that go round", |m| m.capabilities(LOOP)),
+        ("no MSI-X", |m| m.capabilities(&[0x05, 0x10])),
+        ("capabilities that go round", |m| m.capabilities(&[LOOP])),
         ("what an ordinary user sees of them", |m| m.of_card("config", "the first 64 bytes")),
+        ("an IOMMU that forces nothing", |m| m.of_card("iommu/intel-iommu/ecap", "f0205f")),
+        ("an IOMMU that forces nothing, and a conventional card", |m| {
+            m.of_card("iommu/intel-iommu/ecap", "f0205f");
+            m.capabilities(&[0x11]);
+        }),
+        ("an IOMMU that forces nothing, for an ordinary user", |m| {
+            m.of_card("iommu/intel-iommu/ecap", "f0205f");
+            m.of_card("config", "the first 64 bytes");
+        }),
+        ("AMD-Vi", |m| {
+            m.remove(&format!("sys/bus/pci/devices/{CARD}/iommu"));
+            m.of_card("iommu/amd-iommu/features", "25bf732fa2295afe:1d");
+        }),
+        ("an IOMMU that does not tell", |m| m.remove(&format!("sys/bus/pci/devices/{CARD}/iommu"))),
+        ("a card that sleeps", |m| m.of_card("power_state", "D3hot")),
+        ("a card whose power may be taken away", |m| m.of_card("d3cold_allowed", "1")),
+        ("a card without power", |m| m.of_card("power_state", "D3cold")),
+        ("a card that the kernel cannot wake", |m| m.of_card("power_state", "error")),
+        ("a kernel that does not tell of power", |m| {
+            m.remove(&format!("sys/bus/pci/devices/{CARD}/power_state"));
+        }),
         ("a link that is not told", |m| m.remove(&format!("sys/bus/pci/devices/{CARD}/max_link_width"))),
         ("a narrow link", |m| m.of_card("current_link_width", "8")),
         ("the process is kept from the card's node", |m| {
@@ -230,6 +263,7 @@ fn each_lack_alone() {
         };
         told += &(lines('-', &good, &now) + &lines('+', &now, &good));
     }
+
     assert_eq!(told, include_str!("lacks.txt"));
 }
 
