@@ -102,9 +102,16 @@ bench: build vectors ## Time engines and whole proofs beside arkworks; report un
 	$(MILLRACE) bench --devices cpu,cpu-oracle,sim --sizes 8,10,12 --throughput \
 	  --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns $(SEMAPHORE)-other.wtns --out $(CARGO_TARGET_DIR)/bench
 
-figures: vectors ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met; PART=kernels, proofs, scalar, flight, processes or memory of cpu alone, CPU=native to build arkworks and all for this machine
+figures: vectors $(if $(filter pcie,$(GROUP)),pcie-records) ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met; PART=kernels, proofs, scalar, flight, processes or memory of cpu alone, CPU=native to build arkworks and all for this machine
 	$(if $(filter cpu,$(GROUP)),$(KERNEL_ENV) cargo build $(CARGO_FLAGS) -p millrace-cli --no-default-features --features arkworks-assembly,cargo build $(CARGO_FLAGS) -p millrace-cli)
 	@$(if $(filter cpu,$(GROUP)),$(KEEP_PAGES) $(KERNEL_TARGET)/release/millrace,$(MILLRACE)) figures $(or $(GROUP),hw) $(if $(PART),--part $(PART)) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
+
+# What `figures GROUP=pcie` prints of the fault campaign and of the guests, each run anew (some twelve minutes) and beside the program whose digest lies there.
+PCIE_RECORDS := $(CARGO_TARGET_DIR)/figures/pcie
+.PHONY: pcie-records
+pcie-records: build
+	rm -rf $(PCIE_RECORDS) && mkdir -p $(PCIE_RECORDS) && sha256sum $(MILLRACE) > $(PCIE_RECORDS)/program.sha256
+	MILLRACE_RECORD=$(PCIE_RECORDS) $(MAKE) faults test-pcie
 
 # Records of what takes long: bench/results/DATE-NAME.
 RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)

@@ -97,7 +97,7 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<(), Failure> {
         return Err(Failure::new(Code::Usage, "--part is of the group cpu alone"));
     }
     match (args.group, args.proof.as_slice()) {
-        (FigureGroup::Pcie, _) => pcie::measure(&mut sheet)?,
+        (FigureGroup::Pcie, _) => pcie::measure(&mut sheet, &args.folder)?,
         (FigureGroup::Rollup, _) => rollup::measure(&mut sheet, &args.folder)?,
         (FigureGroup::Hw, [key, witness]) => hw::measure(&mut sheet, key, witness)?,
         (FigureGroup::Cpu, [key, witness]) => cpu::measure(&mut sheet, key, witness, args)?,

@@ -24,7 +24,10 @@ pub use self::{
     misplaced::LostWrites,
     probe::{ProbePlan, ProbeReport, probe},
 };
-use crate::{DeviceEngine, DriverConfig, Identity, OpenError, registers::LinkDown};
+use crate::{
+    DeviceEngine, DriverConfig, Identity, OpenError,
+    registers::{LinkDown, is_at_work},
+};
 
 /// A multiple of 64 that no mapping of this step holds: page 0 is never mapped.
 const NOWHERE: Iova = Iova(0);
@@ -167,7 +170,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
     Ok(ExerciseReport {
         identity,
         dma_bytes,
-        completions: plan.completions,
+        completions: interrupts.completions,
         interrupts: interrupts.taken,
         spurious: interrupts.spurious,
         round_trip,
@@ -184,6 +187,7 @@ pub fn exercise(function: &Function, plan: &ExercisePlan) -> Result<ExerciseRepo
 struct Interrupts {
     taken: u32,
     spurious: u32,
+    completions: u32,
 }
 
 struct Run<'a> {
@@ -342,7 +346,7 @@ impl<'a> Run<'a> {
     /// Many empty jobs in flight, whose interrupts merge and come for nothing. Each completion must come, in order; a wait for an interrupt ends by one.
     fn completions(&mut self) -> Result<Interrupts, ExerciseError> {
         let step = "completions";
-        let mut seen = Interrupts { taken: 0, spurious: 0 };
+        let mut seen = Interrupts { taken: 0, spurious: 0, completions: 0 };
         let (mut sent, mut done, mut rounds) = (0, 0, 0u32);
         let in_flight_most = (1 << LOG_ENTRIES) - 1;
         let mut until = self.queue.until();
@@ -376,6 +380,7 @@ impl<'a> Run<'a> {
             }
             done += new;
         }
+        seen.completions = done;
         Ok(seen)
     }
 }
@@ -481,7 +486,7 @@ fn resets(function: &Function, plan: &ExercisePlan) -> Result<(bool, bool), Exer
             tickets = (0..AT_ONCE).map(|_| start()).collect::<Result<_, _>>()?;
             let until = Instant::now() + plan.driver.progress_interval;
             while Instant::now() < until {
-                if function.bar0.read32(reg::STATUS) & reg::STATUS_BUSY_MASK != 0 {
+                if is_at_work(&*function.bar0) {
                     return Ok((tickets, true));
                 }
                 std::thread::yield_now();

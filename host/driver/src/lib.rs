@@ -55,5 +55,5 @@ pub use exercise::{
 };
 pub use identity::{Identity, OpenError};
 pub use lost::Lost;
-pub use registers::BAR0_BYTES;
+pub use registers::{BAR0_BYTES, is_at_work};
 pub use statistics::{Anomalies, DeviceStatistics};

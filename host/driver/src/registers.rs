@@ -9,6 +9,11 @@ use parking_lot::Mutex;
 /// Length of BAR0: the identity page and a page for each queue that the address map has.
 pub const BAR0_BYTES: u64 = (reg::QUEUE_BASE + reg::QUEUE_MAX * reg::QUEUE_STRIDE) as u64;
 
+/// One read of `STATUS`: whether a device says that it is at work. So does one that is dead, whose registers read as all-ones.
+pub fn is_at_work(bar0: &dyn Mmio) -> bool {
+    bar0.read32(reg::STATUS) & reg::STATUS_BUSY_MASK != 0
+}
+
 /// The device no longer answers as itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct LinkDown(pub(crate) String);

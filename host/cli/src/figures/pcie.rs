@@ -1,33 +1,42 @@
 //! What a job costs the host, with the model as the device: its own work is small then, and what is measured is the driver's.
 
+mod records;
+mod served;
+mod upload;
+
 use std::{
     collections::VecDeque,
     fs,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
-use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
-use millrace_bn254::{Fr, G1Affine, G1Mont, G1Projective};
-use millrace_driver::{DeviceEngine, DriverConfig, ExercisePlan, exercise};
-use millrace_job::{Engine, EngineError, Job, Lent, NttDirection, Resident};
+use millrace_bn254::Fr;
+use millrace_driver::{DeviceEngine, DriverConfig, ExercisePlan, ProbePlan, exercise, probe};
+use millrace_job::{Engine, EngineError, Job, NttDirection};
 use millrace_model::{Fault, JobClass, ModelConfig, ModelDevice};
-use millrace_pcie::{Event, Observer, PAGE_BYTES, observed};
+use millrace_pcie::{Event, Function, Observer, observed};
 
+use self::upload::upload;
 use super::{Bar, Sheet, clock::thread_seconds, cpu::median};
 use crate::exit::{Code, Failure, OrFail};
 
 /// Jobs for the figures of one job, and their number in flight.
 const JOBS: u64 = 20_000;
 const IN_FLIGHT: usize = 32;
+/// In which the model does as many, several times over.
+const BURST: Duration = Duration::from_millis(2);
+/// Completions of empty jobs, under interrupts of all kinds.
+const COMPLETIONS: u32 = 10_000;
 /// Jobs over which memory must not grow.
 const MANY_JOBS: u64 = 1_000_000;
 /// The same for jobs that fail.
 const FAILED_JOBS: u64 = 100_000;
-const UPLOAD_POINTS: usize = 1 << 20;
 
 #[derive(Default)]
 struct Accesses {
@@ -46,69 +55,20 @@ impl Observer for Accesses {
     }
 }
 
-pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
+/// `folder`: where the records of the campaign and of the guests lie.
+pub(super) fn measure(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
     let model = || ModelDevice::start(ModelConfig::default());
-    let plan = ExercisePlan { completions: 10_000, ..ExercisePlan::default() };
-    let report = exercise(&model().function(), &plan).or_fail(Code::DeviceFailed)?;
-    let polled = report.round_trip_polled.as_secs_f64() * 1e6;
-    sheet.line("doorbell to completion of an empty job, polled", polled, "µs", Bar::AtMost(5.0));
-    let through_driver = round_trip(&engine(model().function())?)?;
-    // No bar: the model's transform, by the oracle, is most of it.
-    let name = "a transform of 2 through the driver, polled, the model's work with it";
-    sheet.told(name, through_driver, "µs");
-
-    // Of a driver that sleeps until the interrupt. One that looks at the ring before spends what it waits: that is told beside it.
-    let polling = engine(model().function())?;
-    let cpu = cpu_of(&polling)?;
-    sheet.told(
-        "CPU time of the driver's thread for a transform of 2, looks at the ring with it",
-        cpu,
-        "µs a job",
-    );
-    let accesses = Arc::new(Accesses::default());
-    let device = model();
-    let config = DriverConfig { spin: Duration::ZERO, ..DriverConfig::default() };
-    let sleeping = DeviceEngine::open(observed(device.function(), accesses.clone()), config)
-        .or_fail(Code::DeviceOpen)?;
-    let raised_before = device.interrupts_raised();
-    let before = (accesses.reads.load(Ordering::Relaxed), accesses.writes.load(Ordering::Relaxed));
-    let cpu = cpu_of(&sleeping)?;
-    let per_job = |now: &AtomicU64, before: u64| (now.load(Ordering::Relaxed) - before) as f64 / JOBS as f64;
-    sheet.line(
-        "CPU time of the driver's thread for a transform of 2, sleeping",
-        cpu,
-        "µs a job",
-        Bar::AtMost(2.0),
-    );
-    sheet.line(
-        "register writes, 32 jobs in flight",
-        per_job(&accesses.writes, before.1),
-        "a job",
-        Bar::AtMost(1.0),
-    );
-    sheet.line(
-        "register reads, 32 jobs in flight",
-        per_job(&accesses.reads, before.0),
-        "a job",
-        Bar::AtMost(0.0),
-    );
-
-    // Those that the device raised, whether or not the driver was waiting: each costs the machine something.
-    let raised = device.interrupts_raised() - raised_before;
-    let per_interrupt = JOBS as f64 / raised.max(1) as f64;
-    sheet.line(
-        "jobs an interrupt raised, sleeping, 32 jobs in flight",
-        per_interrupt,
-        "jobs",
-        Bar::AtLeast(16.0),
-    );
-
-    let before = (accesses.reads.load(Ordering::Relaxed), accesses.writes.load(Ordering::Relaxed));
-    run(&sleeping, JOBS, 1).or_fail(Code::DeviceFailed)?;
-    let writes = per_job(&accesses.writes, before.1);
-    sheet.line("register writes, one job in flight", writes, "a job", Bar::AtMost(1.0));
-    let reads = per_job(&accesses.reads, before.0);
-    sheet.line("register reads, one job in flight", reads, "a job", Bar::AtMost(0.0));
+    round_trips(sheet, &model().function())?;
+    completions(sheet, &model().function())?;
+    // As delivered, it looks at the ring for a while before it sleeps; one that does not waits for interrupts alone.
+    let as_delivered = DriverConfig::default();
+    let sleeping = DriverConfig { spin: Duration::ZERO, ..DriverConfig::default() };
+    for (who, config, costs) in [
+        ("driver as delivered", as_delivered, cpu_of_bursts as fn(&DeviceEngine) -> Result<f64, Failure>),
+        ("driver that only sleeps", sleeping, cpu_of),
+    ] {
+        jobs(sheet, who, config, costs)?;
+    }
 
     let engine = engine(model().function())?;
     let lent = upload(&engine)?;
@@ -119,13 +79,13 @@ pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
             format!("expected all bases to be lent, got {lent_bytes:.3} of them"),
         ));
     }
-    sheet.line("upload of bases over memcpy of the same bytes", lent.wall, "times", Bar::AtLeast(0.9));
+    sheet.line("upload of an imported key's bases over memcpy", lent.wall, "times", Bar::AtLeast(0.9));
     sheet.told("the same by the CPU time of the thread that uploads", lent.host, "times");
     let device = model();
     let config = DriverConfig { lend_bases: false, ..DriverConfig::default() };
     let copying = DeviceEngine::open(device.function(), config).or_fail(Code::DeviceOpen)?;
     let staged = upload(&copying)?;
-    sheet.told("upload where the bases cannot be lent, over memcpy", staged.wall, "times");
+    sheet.told("upload of bases that must be staged, as a .zkey's, over memcpy", staged.wall, "times");
     sheet.told("the same by the CPU time of the thread that uploads", staged.host, "times");
     sheet.told("memcpy of the same bytes", lent.memcpy, "GB/s");
 
@@ -133,7 +93,72 @@ pub(super) fn measure(sheet: &mut Sheet) -> Result<(), Failure> {
     run(&engine, MANY_JOBS, IN_FLIGHT).or_fail(Code::DeviceFailed)?;
     let growth = (resident_bytes()? as f64 - before as f64) / f64::from(1 << 20);
     sheet.line("growth of memory over 10^6 jobs", growth, "MiB", Bar::AtMost(1.0));
-    failed_jobs(sheet)
+    failed_jobs(sheet)?;
+    served::measure(sheet)?;
+    records::measure(sheet, &folder.join("pcie"))
+}
+
+/// Empty jobs one at a time, on rings driven by hand; and, with the model's own work, a transform through the driver.
+fn round_trips(sheet: &mut Sheet, function: &Function) -> Result<(), Failure> {
+    let report = probe(function, &ProbePlan::default()).or_fail(Code::DeviceFailed)?;
+    let at = |times: &[Duration], share: f64| {
+        times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6
+    };
+    let name = format!("doorbell to completion, polled, {} empty jobs: median", report.polled.len());
+    sheet.line(&name, at(&report.polled, 0.5), "µs", Bar::AtMost(5.0));
+    sheet.told("the same: 99 of 100", at(&report.polled, 0.99), "µs");
+    sheet.told("the same by interrupt: median", at(&report.woken, 0.5), "µs");
+    let engine = engine(function.clone())?;
+    // No bar: the model's transform, by the oracle, is most of it.
+    let name = "a transform of 2 through the driver, polled, the model's work with it";
+    sheet.told(name, round_trip(&engine)?, "µs");
+    Ok(())
+}
+
+/// Completions under interrupts that are merged, late and for nothing. A wait that its deadline ends is an error of the exercise.
+fn completions(sheet: &mut Sheet, function: &Function) -> Result<(), Failure> {
+    let plan = ExercisePlan { completions: COMPLETIONS, ..ExercisePlan::default() };
+    let report = exercise(function, &plan).or_fail(Code::DeviceFailed)?;
+    let bar = Bar::AtLeast(COMPLETIONS.into());
+    sheet.line("completions that came, each before its deadline", report.completions.into(), "", bar);
+    sheet.told("interrupts that they took", report.interrupts.into(), "");
+    sheet.line("of these brought nothing", report.spurious.into(), "", Bar::AtLeast(1.0));
+    Ok(())
+}
+
+/// What a job costs the host: processor time, register accesses, interrupts.
+fn jobs(
+    sheet: &mut Sheet,
+    who: &str,
+    config: DriverConfig,
+    costs: impl Fn(&DeviceEngine) -> Result<f64, Failure>,
+) -> Result<(), Failure> {
+    let accesses = Arc::new(Accesses::default());
+    let device = ModelDevice::start(ModelConfig::default());
+    let engine = DeviceEngine::open(observed(device.function(), accesses.clone()), config)
+        .or_fail(Code::DeviceOpen)?;
+    sheet.line(&format!("{who}: CPU time of its thread for a job"), costs(&engine)?, "µs", Bar::AtMost(2.0));
+    for in_flight in [IN_FLIGHT, 1] {
+        let raised_before = device.interrupts_raised();
+        let counts = || [&accesses.writes, &accesses.reads].map(|count| count.load(Ordering::Relaxed));
+        let before = counts();
+        let spent = thread_seconds();
+        run(&engine, JOBS, in_flight).or_fail(Code::DeviceFailed)?;
+        let spent = (thread_seconds() - spent) * 1e6 / JOBS as f64;
+        let after = counts();
+        for (i, (what, most)) in [("writes", 1.0), ("reads", 0.0)].into_iter().enumerate() {
+            let name = format!("{who}, {in_flight} in flight: register {what}");
+            sheet.line(&name, (after[i] - before[i]) as f64 / JOBS as f64, "a job", Bar::AtMost(most));
+        }
+        // Those that the device raised, whether or not the driver was waiting: each costs the machine something.
+        let raised = device.interrupts_raised() - raised_before;
+        if in_flight > 1 {
+            let name = format!("{who}, {in_flight} in flight: jobs an interrupt");
+            sheet.line(&name, JOBS as f64 / raised.max(1) as f64, "jobs", Bar::AtLeast(16.0));
+        }
+        sheet.told(&format!("{who}, {in_flight} in flight: CPU time with its waiting"), spent, "µs a job");
+    }
+    Ok(())
 }
 
 /// What jobs leave behind that fail, whose memory is not used again: the same bar, and nothing mapped or open that was not before.
@@ -185,6 +210,24 @@ fn engine(function: millrace_pcie::Function) -> Result<DeviceEngine, Failure> {
     DeviceEngine::open(function, DriverConfig::default()).or_fail(Code::DeviceOpen)
 }
 
+/// CPU time of this thread for a job, in microseconds, of jobs that are done when they are asked for: what the driver does, and none of its waiting.
+fn cpu_of_bursts(engine: &DeviceEngine) -> Result<f64, Failure> {
+    let mut spent = 0.0;
+    for burst in 0..JOBS / IN_FLIGHT as u64 {
+        let begin = thread_seconds();
+        let jobs = (0..IN_FLIGHT as u64).map(|i| engine.submit(transform(burst * IN_FLIGHT as u64 + i)));
+        let tickets: Vec<_> = jobs.collect::<Result<_, _>>().or_fail(Code::DeviceFailed)?;
+        spent += thread_seconds() - begin;
+        thread::sleep(BURST);
+        let begin = thread_seconds();
+        for ticket in tickets {
+            engine.wait(ticket).or_fail(Code::DeviceFailed)?;
+        }
+        spent += thread_seconds() - begin;
+    }
+    Ok(spent * 1e6 / (JOBS / IN_FLIGHT as u64 * IN_FLIGHT as u64) as f64)
+}
+
 /// CPU time of this thread for a job, in microseconds, with [`IN_FLIGHT`] under way.
 fn cpu_of(engine: &DeviceEngine) -> Result<f64, Failure> {
     let before = thread_seconds();
@@ -207,67 +250,6 @@ fn run(engine: &DeviceEngine, jobs: u64, in_flight: usize) -> Result<(), EngineE
         engine.wait(ticket)?;
     }
     Ok(())
-}
-
-/// Rate of loading bases over that of copying the same bytes.
-struct Upload {
-    /// By the clock. The model's DMA is a copy and a digest, by a thread on the same machine; that memory is pinned and mapped costs nothing there.
-    wall: f64,
-    /// By the CPU time of the thread that loads: looking at them, digesting, staging in memory that stays in the cache, descriptors, completions.
-    /// Beside this a card's DMA moves them.
-    host: f64,
-    /// Of the copies, in GB/s, by the CPU time of the thread.
-    memcpy: f64,
-    /// Of all loads together.
-    sent_bytes: usize,
-}
-
-/// Against copying to memory that is there already, as device memory is; the medians of runs in turn. More bytes than caches hold, as a key has.
-fn upload(engine: &DeviceEngine) -> Result<Upload, Failure> {
-    const RUNS: usize = 15;
-    let points = aligned_points()?;
-    let bytes = vec![7u8; UPLOAD_POINTS * size_of::<G1Mont>()];
-    let mut target = vec![1u8; bytes.len()];
-    // Of each: seconds by the clock, and of this thread.
-    let (mut loads, mut copies) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
-    for run in 0..=RUNS {
-        let begin = (Instant::now(), thread_seconds());
-        target.copy_from_slice(std::hint::black_box(&bytes));
-        std::hint::black_box(&target);
-        let copied = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
-        let begin = (Instant::now(), thread_seconds());
-        let id = engine.load(Resident::G1(points.clone())).or_fail(Code::DeviceFailed)?;
-        let loaded = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
-        engine.unload(id);
-        // The first run makes staging and device memory.
-        if run > 0 {
-            for (samples, (wall, host)) in [(&mut loads, loaded), (&mut copies, copied)] {
-                samples[0].push(wall);
-                samples[1].push(host);
-            }
-        }
-    }
-    let ([load_wall, load_host], [copy_wall, copy_host]) = (loads.map(median), copies.map(median));
-    let (wall, host) = (copy_wall / load_wall, copy_host / load_host);
-    let memcpy = bytes.len() as f64 / copy_host / 1e9;
-    Ok(Upload { host, wall, memcpy, sent_bytes: (RUNS + 1) * bytes.len() })
-}
-
-/// Bases as an imported key has them: each array begins at a page. Multiples of the generator, as many different ones as a chunk holds.
-fn aligned_points() -> Result<Lent<G1Mont>, Failure> {
-    let mut sums = vec![G1Projective::generator()];
-    sums.resize_with(1 << 13, G1Projective::default);
-    for i in 1..sums.len() {
-        sums[i] = sums[i - 1] + G1Affine::generator();
-    }
-    let chunk: Vec<u8> =
-        G1Projective::normalize_batch(&sums).iter().flat_map(|p| G1Mont::from(p).0).collect();
-    let len = UPLOAD_POINTS * size_of::<G1Mont>();
-    let mut bytes = vec![0u8; len + PAGE_BYTES];
-    let start = bytes.as_ptr().addr().wrapping_neg() % PAGE_BYTES;
-    bytes[start..start + len].chunks_exact_mut(chunk.len()).for_each(|to| to.copy_from_slice(&chunk));
-    Lent::new(Arc::new(bytes), start..start + len)
-        .ok_or_else(|| Failure::new(Code::DeviceFailed, "bases do not lie where they were put"))
 }
 
 /// Memory of this process that is in RAM.
