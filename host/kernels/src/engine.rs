@@ -136,6 +136,12 @@ impl CpuEngine {
         self
     }
 
+    /// The same with windows of their own for each class of scalars by length, or one set for all, in all sums of 16 points or more: for measuring where it pays.
+    pub fn with_classes(mut self, classes: bool) -> Self {
+        self.wanted.classes = Some(classes);
+        self
+    }
+
     /// Number of threads that a job gets at most.
     pub fn threads(&self) -> usize {
         self.threads.count()

@@ -88,18 +88,25 @@ impl Costs {
         }
     }
 
-    /// Tenths of a nanosecond that a window of `bits` bits over so many points takes.
-    pub(super) fn window(&self, bits: u32, halved: bool, points: usize) -> usize {
+    /// Tenths of a nanosecond that a window of `bits` bits over so many points takes, with the scalars of so many of them in halves if there are halves.
+    pub(super) fn window(&self, bits: u32, points: usize, halved: Option<usize>) -> usize {
         let [whole, rest, halves, rest_of_halves] = self.0[(bits as usize).max(FIRST) - FIRST];
-        let (point, rest) = if halved { (halves, rest_of_halves) } else { (whole, rest) };
-        points * point as usize + rest as usize * 10
+        match halved {
+            None => points * whole as usize + rest as usize * 10,
+            Some(halved) => {
+                (points - halved) * whole as usize + halved * halves as usize + rest_of_halves as usize * 10
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::msm::plan::{Plan, Wanted};
+    use crate::msm::{
+        classes::Classes,
+        plan::{Plan, Wanted},
+    };
 
     const WINDOWS: &str = include_str!("../../../../bench/results/2026-11-28-glv/windows.jsonl");
 
@@ -174,15 +181,16 @@ mod tests {
         for (group, costs) in [("G1", &G1_AVX512), ("G2", &G2_AVX512)] {
             for log_n in 8..=18 {
                 let measured = of(group, log_n);
-                let plan = Plan::new(costs, 1 << log_n, 253, 1, Wanted::default());
+                let plan = Plan::new(costs, &Classes::one(1 << log_n, 253), 1, Wanted::default());
+                let [segment] = &plan.segments[..] else { panic!("one class of scalars") };
                 let best = measured.iter().map(|(.., ms)| *ms).fold(f64::MAX, f64::min);
                 let chosen =
-                    measured.iter().find(|(bits, halves, _)| (*bits, *halves) == (plan.bits, plan.halved));
-                let (.., ms) = chosen.unwrap_or_else(|| panic!("{group}, 2^{log_n}: {} bits", plan.bits));
+                    measured.iter().find(|(bits, halves, _)| (*bits, *halves) == (segment.bits, plan.halved));
+                let (.., ms) = chosen.unwrap_or_else(|| panic!("{group}, 2^{log_n}: {} bits", segment.bits));
                 assert!(
                     *ms <= 1.05 * best,
                     "{group}, 2^{log_n}: {ms} ms with {} bits, halves {}, best {best} ms",
-                    plan.bits,
+                    segment.bits,
                     plan.halved
                 );
             }

@@ -1,126 +1,135 @@
-//! Window width, and digits.
+//! Windows, digits and tasks.
 //!
-//! Instead of carries, a constant is added to every scalar once: with k' = k + Σ 2^(c−1)·2^(cw) over all windows but the
+//! Windows lie in segments, each of which has one width and the digits of all scalars that reach so far ([`choice`](super::choice)).
+//!
+//! Instead of carries, a constant is added to every scalar once: with k' = k + Σ 2^(c−1)·2^(cw) over all its windows but the
 //! top one, the plain digits of k' less 2^(c−1) are signed digits of k in \[−2^(c−1), 2^(c−1)), each to be had without
-//! looking at the others. The top digit is left as it is. For k < 2^b and c·W ≥ b + 1 it is at most 2^(c−1): k' is
-//! below 2^b + 2^(c(W−1)), and b − c(W−1) ≤ c − 1.
+//! looking at the others. The top digit is left as it is. For k < 2^b and windows of b + 1 bits in all it is at most 2^(c−1): k' is
+//! below 2^b + 2^t, where the top window begins at bit t and b − t ≤ c − 1.
+//!
+//! Scalars that end below the top segment have the constant in all their windows, as other scalars have digits there too: with b + 2 bits k' is
+//! below 2^b + 2^(b+1) and needs no more.
 
-use millrace_bn254::{
-    buckets::{Layout, MANY_BUCKETS},
-    endomorphism::HALF_BITS,
+use millrace_bn254::buckets::{Layout, MANY_BUCKETS};
+
+pub(crate) use super::choice::Wanted;
+use super::{
+    choice::{Choice, TASKS},
+    classes::{CLASSES, Classes},
+    costs::Costs,
 };
 
-use super::costs::Costs;
-
-/// Below this many points, buckets are summed without batches.
-pub(super) const FEW: usize = 16;
-/// Without batches, what a point and a bucket cost, in field products.
-const FEW_COST: (usize, usize) = (10, 28);
-/// Widths tried. A digit of the widest, without its sign, has 16 bits.
-const WIDTHS: std::ops::RangeInclusive<u32> = 2..=16;
 /// Buckets of windows that are filled together, at most: their points stay in the second cache.
 const TOGETHER: usize = 1 << 13;
 /// Where they are too few for points to be taken as they come, so many points in all windows are sorted together at most.
 const SORTED: usize = 1 << 15;
-/// Halves must promise a hundredth less than whole scalars.
-const MARGIN: (usize, usize) = (101, 100);
-/// The largest sums whose scalars are halved: above, whole sums were measured to gain nothing.
-const MOST_HALVED: usize = 1 << 17;
-/// Tasks that a thread should find at least, where one sum runs alone.
-const TASKS: usize = 3;
 
-/// What is wanted, where the plan's own choice is not: for measuring.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Wanted {
-    /// Width of windows.
-    pub(crate) window_bits: Option<u32>,
-    /// Whether scalars are cut into halves.
-    pub(crate) halves: Option<bool>,
-}
-
-/// How scalars below 2^bits are cut into windows.
+/// How scalars are cut into windows.
 pub(super) struct Plan {
-    /// Width c of a window.
-    pub(super) bits: u32,
+    /// From the lowest bit on.
+    pub(super) segments: Vec<Segment>,
+    /// Whether scalars of the top segment are cut into halves first, each of which has digits in all windows.
+    pub(super) halved: bool,
     /// Number of windows W.
     pub(super) windows: u32,
-    /// Whether scalars are cut into halves first, which W windows each are cut of.
-    pub(super) halved: bool,
+}
+
+/// Windows of one width, one above the other, and the scalars that have digits in them.
+pub(super) struct Segment {
+    /// The lowest class of scalars that have digits here: the scalars that end here are of it, or up to the next segment's.
+    pub(super) class: usize,
+    /// Width c of a window.
+    pub(super) bits: u32,
+    /// Number of windows.
+    pub(super) windows: u32,
+    /// Number of windows below.
+    pub(super) first: u32,
+    /// Bit at which the lowest window begins.
+    at: u32,
+    /// Whether it is the top one.
+    top: bool,
+    /// Whether there are second halves' digits.
+    halved: bool,
     /// Windows of a task.
     pub(super) group: usize,
-    /// What is added to each scalar.
+    /// Into how many parts to cut the points.
+    pub(super) parts: usize,
+    /// What is added to each scalar that ends here.
     pub(super) offset: [u64; 4],
 }
 
 impl Plan {
-    /// A plan for so many scalars below 2^`scalar_bits`, `scalar_bits` ≤ 253.
-    pub(super) fn new(
-        costs: &Costs,
-        points: usize,
-        scalar_bits: u32,
-        threads: usize,
-        wanted: Wanted,
-    ) -> Self {
-        let length = |halved| if halved { HALF_BITS } else { scalar_bits };
-        let windows = |(c, halved): (u32, bool)| {
-            if points == 0 { 0 } else { (length(halved) + 1).div_ceil(c) }
+    /// A plan for scalars of these classes.
+    pub(super) fn new(costs: &Costs, classes: &Classes, threads: usize, wanted: Wanted) -> Self {
+        let choice = Choice::new(costs, classes, threads, wanted);
+        let cuts = &choice.cuts[..choice.count];
+        let total: usize = cuts.iter().map(|cut| cut.cost).sum();
+        let halves = match cuts.last().filter(|_| choice.halved) {
+            Some(top) => classes.count(top.class..CLASSES),
+            None => 0,
         };
-        let cost = |&(c, halved): &(u32, bool)| {
-            let window = match points < FEW {
-                true => points * FEW_COST.0 + (FEW_COST.1 << (c - 1)),
-                false => costs.window(c, halved, points),
+        let (mut first, mut at, mut offset) = (0, 0, [0; 4]);
+        let segments = cuts.iter().enumerate().map(|(number, cut)| {
+            let top = number + 1 == cuts.len();
+            for w in 0..cut.windows - u32::from(top) {
+                let bit = at + (w + 1) * cut.bits - 1;
+                offset[(bit / 64) as usize] |= 1u64 << (bit % 64);
+            }
+            let mut segment = Segment {
+                class: cut.class,
+                bits: cut.bits,
+                windows: cut.windows,
+                first,
+                at,
+                top,
+                halved: choice.halved,
+                group: 1,
+                parts: 1,
+                offset,
             };
-            let cost = windows((c, halved)) as usize * window;
-            if halved { cost / MARGIN.1 * MARGIN.0 } else { cost }
-        };
-        let wanted = if points < FEW { Wanted::default() } else { wanted };
-        // Halves leave half as many tasks.
-        let pays = |&(c, halved): &(u32, bool)| {
-            !halved
-                || points >= FEW
-                    && scalar_bits > HALF_BITS
-                    && (wanted.halves.is_some()
-                        || points <= MOST_HALVED && windows((c, halved)) as usize >= TASKS * threads)
-        };
-        let is_wanted = |&(c, halved): &(u32, bool)| {
-            wanted.window_bits.is_none_or(|bits| bits == c)
-                && (wanted.halves.is_none_or(|halves| halves == halved)
-                    || !halved && scalar_bits <= HALF_BITS)
-        };
-        let all = || WIDTHS.flat_map(|c| [(c, false), (c, true)]).filter(pays);
-        let best = all().filter(is_wanted).min_by_key(cost).or_else(|| all().min_by_key(cost));
-        let (bits, halved) = best.unwrap_or((*WIDTHS.start(), false));
-        let windows = windows((bits, halved));
-        let mut offset = [0; 4];
-        for w in 1..windows {
-            let at = (w * bits - 1) as usize;
-            offset[at / 64] |= 1u64 << (at % 64);
-        }
-        let mut plan = Self { bits, windows, halved, group: 1, offset };
-        plan.group = plan.windows_together(points, threads);
-        plan
+            // Of the tasks that threads should find, as many as it has of the work.
+            let tasks = |each: usize| match threads {
+                1 => 1,
+                _ => (each * threads * cut.cost).div_ceil(total.max(1)),
+            };
+            let points = classes.count(cut.class..CLASSES);
+            segment.group = segment.windows_together(points + halves, tasks(TASKS - 1));
+            segment.parts = segment.parts_of(points, tasks(TASKS));
+            first += cut.windows;
+            at += cut.windows * cut.bits;
+            segment
+        });
+        let segments = segments.collect();
+        Self { segments, halved: choice.halved, windows: first }
     }
+}
 
-    /// Windows that are filled and weighed together, in tasks of nearly the same size.
-    fn windows_together(&self, points: usize, threads: usize) -> usize {
-        let (windows, buckets) = (self.windows as usize, self.buckets() * self.parts_of_scalars());
+impl Segment {
+    /// Windows that are filled and weighed together, in so many tasks of nearly the same size or more.
+    fn windows_together(&self, digits: usize, tasks: usize) -> usize {
+        let (windows, buckets) = (self.windows as usize, self.layout_of(1).count());
         // A batch of all windows of two is worth more than a third task.
-        let fair = if threads == 1 { windows } else { windows.div_ceil((TASKS - 1) * threads) };
-        let mut most = fair.min(TOGETHER / buckets);
+        let mut most = windows.div_ceil(tasks.max(1)).min(TOGETHER / buckets);
         if most * buckets < MANY_BUCKETS {
-            most = most.min(SORTED / (points * self.parts_of_scalars()).max(1));
+            most = most.min(SORTED / digits.max(1));
         }
         windows.div_ceil(windows.div_ceil(most.max(1)).max(1)).max(1)
     }
 
-    /// 2 where scalars are cut into halves.
-    pub(super) fn parts_of_scalars(&self) -> usize {
-        1 + usize::from(self.halved)
+    /// Into how many parts to cut the points for so many tasks, each of which has more to add than to weigh.
+    fn parts_of(&self, points: usize, tasks: usize) -> usize {
+        let windows = self.windows.max(1) as usize;
+        let worthwhile = points / (4 * self.buckets());
+        if windows >= tasks { 1 } else { tasks.div_ceil(windows).min(worthwhile).max(1) }
+    }
+
+    const fn layout_of(&self, windows: usize) -> Layout {
+        Layout { windows, buckets: self.buckets(), images: self.halved }
     }
 
     /// The buckets of a task.
     pub(super) fn layout(&self) -> Layout {
-        Layout { windows: self.group, buckets: self.buckets(), images: self.halved }
+        self.layout_of(self.group)
     }
 
     /// Tasks over all points.
@@ -129,26 +138,18 @@ impl Plan {
     }
 
     /// Buckets of a window: digits of size 1 to 2^(c−1).
-    pub(super) fn buckets(&self) -> usize {
+    pub(super) const fn buckets(&self) -> usize {
         1 << (self.bits - 1)
     }
 
-    /// Into how many parts to cut the points, so that `threads` threads have several tasks each, and yet each task
-    /// has more to add than to weigh.
-    pub(super) fn parts(&self, points: usize, threads: usize) -> usize {
-        let wanted = (TASKS * threads).div_ceil(self.windows.max(1) as usize);
-        let worthwhile = points / (4 * self.buckets());
-        if self.windows as usize >= TASKS * threads { 1 } else { wanted.min(worthwhile).max(1) }
-    }
-
-    /// What stands for a digit of 0 in window `w`: digits are kept without their sign, with this added.
+    /// What stands for a digit of 0 in window `w` of these: digits are kept without their sign, with this added.
     pub(super) fn zero(&self, w: u32) -> u16 {
-        if w + 1 == self.windows { 0 } else { 1 << (self.bits - 1) }
+        if self.top && w + 1 == self.windows { 0 } else { 1 << (self.bits - 1) }
     }
 
-    /// Digits of window `w`, of scalars that [`Plan::offset`] was added to.
+    /// Digits of window `w` of these, of scalars that an [`offset`](Self::offset) was added to.
     pub(super) fn cut(&self, values: &[[u64; 4]], w: u32, digits: &mut [u16]) {
-        let at = w * self.bits;
+        let at = self.at + w * self.bits;
         let (limb, shift) = ((at / 64) as usize, at % 64);
         let mask = (1u64 << self.bits) - 1;
         if limb == 3 || shift + self.bits <= 64 {
@@ -170,26 +171,30 @@ mod tests {
         points::{G1, G2},
     };
 
-    use super::{Costs, FEW, Plan, Wanted};
+    use super::{super::classes::class_of, *};
 
     fn costs() -> &'static Costs {
         Costs::of::<G1>(Instructions::best())
     }
 
-    /// Digits times powers of the base, summed without reduction, in 320 bits of two's complement.
-    fn value(plan: &Plan, k: &[u64; 4]) -> [u64; 5] {
+    const WHOLE: Wanted = Wanted { window_bits: None, halves: Some(false), classes: None };
+
+    /// Digits times powers of the base up to a segment, summed without reduction, in 320 bits of two's complement.
+    fn value(segments: &[Segment], k: &[u64; 4]) -> [u64; 5] {
         let mut sum = [0u64; 5];
-        for w in (0..plan.windows).rev() {
-            for _ in 0..plan.bits {
+        let windows = segments.iter().rev().flat_map(|s| (0..s.windows).rev().map(move |w| (s, w)));
+        for (segment, w) in windows {
+            for _ in 0..segment.bits {
                 let mut carry = 0;
                 for limb in &mut sum {
                     (*limb, carry) = (*limb << 1 | carry, *limb >> 63);
                 }
             }
             let mut digit = [0];
-            plan.cut(&[*k], w, &mut digit);
-            let digit = i128::from(digit[0]) - i128::from(plan.zero(w));
-            assert!(digit.unsigned_abs() <= 1 << (plan.bits - 1), "digit {digit} of {} bits", plan.bits);
+            segment.cut(&[*k], w, &mut digit);
+            let digit = i128::from(digit[0]) - i128::from(segment.zero(w));
+            let bits = segment.bits;
+            assert!(digit.unsigned_abs() <= 1 << (bits - 1), "digit {digit} of {bits} bits");
             let mut carry = digit;
             for limb in &mut sum {
                 carry += i128::from(*limb);
@@ -200,55 +205,106 @@ mod tests {
         sum
     }
 
+    /// Scalars of so many bits at their ends.
+    fn scalars(bits: u32) -> [[u64; 4]; 4] {
+        let ones = [0, 1, 2, 3].map(|i: u32| match bits.saturating_sub(64 * i) {
+            0 => 0,
+            left if left >= 64 => u64::MAX,
+            left => (1 << left) - 1,
+        });
+        let mut top = [0; 4];
+        top[(bits as usize - 1) / 64] = 1 << ((bits - 1) % 64);
+        [ones, top, ones.map(|limb| limb & 0x8000_dead_beef_0137), [2, 0, 0, 0]]
+    }
+
+    /// Each scalar, with what is added to those that end with a segment, has digits up to there that give it back.
+    fn digits_give_back(plan: &Plan, class: usize, bits: u32) {
+        let segments = plan.segments.iter().take_while(|segment| segment.class <= class).count();
+        let segments = &plan.segments[..segments];
+        for k in scalars(bits) {
+            let mut with_offset = [0; 4];
+            let mut carry = 0u128;
+            for (i, offset) in segments.last().expect("one at least").offset.iter().enumerate() {
+                carry += u128::from(k[i]) + u128::from(*offset);
+                with_offset[i] = carry as u64;
+                carry >>= 64;
+            }
+            assert_eq!(carry, 0);
+            assert_eq!(value(segments, &with_offset), [k[0], k[1], k[2], k[3], 0], "{bits} bits: {k:?}");
+        }
+    }
+
     #[test]
     fn digits_give_the_scalar_back_at_every_width() {
         for bits in [2, 3, 8, 63, 64, 65, 127, 252, 253] {
             for points in [1, 10, 100, 1000, 10_000, 1_000_000, 100_000_000] {
-                let plan =
-                    Plan::new(costs(), points, bits, 1, Wanted { halves: Some(false), ..Wanted::default() });
-                let ones = [0, 1, 2, 3].map(|i: u32| match bits.saturating_sub(64 * i) {
-                    0 => 0,
-                    left if left >= 64 => u64::MAX,
-                    left => (1 << left) - 1,
-                });
-                let mixed = ones.map(|limb| limb & 0x8000_dead_beef_0137);
-                for k in [ones, mixed, [2, 0, 0, 0]] {
-                    let mut with_offset = [0; 4];
-                    let mut carry = 0u128;
-                    for i in 0..4 {
-                        carry += u128::from(k[i]) + u128::from(plan.offset[i]);
-                        with_offset[i] = carry as u64;
-                        carry >>= 64;
-                    }
-                    assert_eq!(carry, 0);
-                    assert_eq!(
-                        value(&plan, &with_offset),
-                        [k[0], k[1], k[2], k[3], 0],
-                        "{bits} bits, {points} points"
-                    );
-                }
+                let plan = Plan::new(costs(), &Classes::one(points, bits), 1, WHOLE);
+                digits_give_back(&plan, class_of(bits), bits);
             }
         }
     }
 
     #[test]
-    fn nothing_to_add_needs_no_window() {
-        assert_eq!(Plan::new(costs(), 0, 0, 2, Wanted::default()).windows, 0);
+    fn digits_give_the_scalar_back_in_every_segment() {
+        for short in [2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 100, 127, 128] {
+            for middle in [short, 40, 64, 128] {
+                for window_bits in (4..=16).map(Some).chain([None]) {
+                    let all = [short, middle, 253].map(|bits| Classes::one(10_000, bits));
+                    let wanted = Wanted { window_bits, classes: Some(true), ..WHOLE };
+                    let plan = Plan::new(costs(), &all.into_iter().sum(), 1, wanted);
+                    for bits in [short, middle, 253] {
+                        digits_give_back(&plan, class_of(bits), bits);
+                    }
+                }
+            }
+        }
     }
 
-    /// What [`crate::Limits`] announces a point.
+    /// A half is below 2^127, whatever segments lie below.
+    #[test]
+    fn digits_give_halves_back() {
+        for short in [2, 16, 64, 120, 126, 127, 128] {
+            for bits in 4..=16 {
+                let all = [Classes::one(1000, short), Classes::one(1000, 253)].into_iter().sum();
+                let wanted = Wanted { window_bits: Some(bits), halves: Some(true), classes: Some(true) };
+                let plan = Plan::new(costs(), &all, 1, wanted);
+                assert!(plan.halved && plan.segments.len() == 2);
+                digits_give_back(&plan, class_of(253), 127);
+                digits_give_back(&plan, class_of(short), short);
+            }
+        }
+    }
+
+    /// What [`crate::Limits`] announces a point, whatever the scalars' lengths.
     #[test]
     fn digits_and_references_take_what_is_announced() {
+        let classes = |points: usize| {
+            let short = [2, 8, 16, 31, 64, 100, 128];
+            let shares = short.into_iter().flat_map(|bits| [2, 4, 16, 256].map(|one_of| (bits, one_of)));
+            let mixed = shares.map(move |(bits, one_of)| {
+                let long = points / one_of;
+                [Classes::one(points - long, bits), Classes::one(long, 253)].into_iter().sum()
+            });
+            let even: Classes =
+                [8, 16, 32, 64, 128, 253].map(|b| Classes::one(points / 6, b)).into_iter().sum();
+            mixed.chain([Classes::one(points, 253), even])
+        };
         for group in [1, 2] {
             for points in (4..=24).flat_map(|log| [1usize << log, (1 << log) - 1, 3 << (log - 1)]) {
                 let costs = |i| if group == 1 { Costs::of::<G1>(i) } else { Costs::of::<G2>(i) };
+                let announced = crate::limits::bytes_a_point(points as u64) as usize * points;
                 for (instructions, threads) in
                     Instructions::all().into_iter().flat_map(|i| [1, 2, 64].map(|threads| (i, threads)))
                 {
-                    let plan = Plan::new(costs(instructions), points, 253, threads, Wanted::default());
-                    let bytes = plan.parts_of_scalars() * (2 * plan.windows as usize + 4);
-                    let announced = crate::limits::bytes_a_point(points as u64) as usize;
-                    assert!(bytes <= announced, "{points} points: {bytes} bytes, {announced} announced");
+                    for classes in classes(points) {
+                        let plan = Plan::new(costs(instructions), &classes, threads, Wanted::default());
+                        let len = |segment: &Segment| classes.count(segment.class..CLASSES);
+                        let digits = plan.segments.iter().map(|s| s.windows as usize * len(s)).sum::<usize>();
+                        let halved = if plan.halved { plan.segments.last().map_or(0, len) } else { 0 };
+                        let digits = digits + halved * plan.windows as usize;
+                        let bytes = 2 * digits + 4 * (len(&plan.segments[0]) + halved);
+                        assert!(bytes <= announced, "{points} points, {classes:?}: {bytes} of {announced}");
+                    }
                 }
             }
         }
@@ -259,19 +315,37 @@ mod tests {
     fn few_threads_get_whole_windows_and_many_get_parts() {
         for log_points in 16..=22 {
             let points = 1 << log_points;
-            let plan = |threads| Plan::new(costs(), points, 253, threads, Wanted::default());
-            let tasks = |threads| plan(threads).groups() * plan(threads).parts(points, threads);
-            assert_eq!(tasks(2), plan(2).groups(), "2^{log_points}");
-            assert!(tasks(2) >= 3 * 2, "2^{log_points}");
-            assert!(2 * tasks(64) >= 64, "2^{log_points}: twice {} tasks for 64 threads", tasks(64));
+            let tasks = |threads, parts: bool| -> usize {
+                let plan = Plan::new(costs(), &Classes::one(points, 253), threads, Wanted::default());
+                plan.segments.iter().map(|s| s.groups() * if parts { s.parts } else { 1 }).sum()
+            };
+            assert_eq!(tasks(2, true), tasks(2, false), "2^{log_points}");
+            assert!(tasks(2, true) >= 3 * 2, "2^{log_points}");
+            let many = tasks(64, true);
+            assert!(2 * many >= 64, "2^{log_points}: twice {many} tasks for 64 threads");
         }
+    }
+
+    /// Threads find several tasks where a window or two are all of the work, none of which is most of it.
+    #[test]
+    fn few_windows_of_many_short_scalars_are_cut() {
+        for (short, threads) in [(8, 2), (16, 2), (16, 64), (64, 2), (64, 64)] {
+            let all = [Classes::one(1 << 20, short), Classes::one(1 << 14, 253)].into_iter().sum();
+            let plan = Plan::new(costs(), &all, threads, Wanted::default());
+            let [low, high] = &plan.segments[..] else { panic!("two segments") };
+            let tasks = [low, high].map(|segment| segment.groups() * segment.parts);
+            assert!(tasks[0] >= 2 * threads && tasks[1] >= 2, "{short} bits: {tasks:?}");
+        }
+        // One thread needs no more than there are windows.
+        let plan = Plan::new(costs(), &Classes::one(1 << 20, 8), 1, Wanted::default());
+        assert_eq!((plan.segments[0].groups(), plan.segments[0].parts), (1, 1));
     }
 
     #[test]
     fn a_wanted_width_is_taken_where_there_are_batches() {
-        let wanted = Wanted { window_bits: Some(6), halves: None };
-        let plan = |points| Plan::new(costs(), points, 253, 1, wanted).bits;
-        assert_eq!(plan(FEW), 6);
-        assert_ne!(plan(FEW - 1), 6);
+        let wanted = Wanted { window_bits: Some(6), ..Wanted::default() };
+        let plan = |points| Plan::new(costs(), &Classes::one(points, 253), 1, wanted).segments[0].bits;
+        assert_eq!(plan(16), 6);
+        assert_ne!(plan(15), 6);
     }
 }

@@ -15,11 +15,14 @@ use millrace_job::EngineError;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use super::plan::Plan;
+use super::{
+    classes::{CLASSES, Classes},
+    plan::Plan,
+};
 use crate::store::{Borrowed, Shelf, Wipe};
 
 /// Scalars of a block; blocks are read in parallel.
-const BLOCK: usize = 1 << 12;
+pub(super) const BLOCK: usize = 1 << 12;
 
 /// Scalars that are cut together, so that they stay in the first cache for all windows.
 const TILE: usize = 64;
@@ -27,107 +30,169 @@ const TILE: usize = 64;
 /// What is left of up to [`BLOCK`] scalars. Wiped when dropped.
 #[derive(Default)]
 pub(crate) struct Block {
-    /// Twice the point's index, plus 1 where the point is negated: of each scalar that is above 1 on the nearer side of zero.
-    pub(super) ids: Vec<u32>,
-    /// As `ids`, for the second halves of the same scalars, where they are cut into halves.
+    /// Twice the point's index, plus 1 where the point is negated: of each scalar that is not 0, from class to class.
+    ids: Vec<u32>,
+    /// As `ids`, for the second halves of the scalars of the top segment, where they are cut into halves.
     image_ids: Vec<u32>,
-    /// Digits of all these scalars in window 0, then in window 1, and so on, as [`Plan::zero`] says, then those of second halves; made by [`Block::cut`].
+    /// Digits in window 0, then in window 1, and so on, as [`Segment::zero`] says, of the scalars that have one there; then those of second halves. Made by [`Block::cut`].
     digits: Vec<u16>,
-    /// As `ids`, for the scalars 1 and −1.
-    pub(super) ones: Vec<u32>,
-    /// All of the scalars are below 2^bits, on the nearer side of zero.
-    pub(super) bits: u32,
+    /// How many scalars there are of each class.
+    pub(super) classes: Classes,
+    /// For each segment where its scalars begin among `ids`, and where its windows' digits begin.
+    starts: [(usize, usize); CLASSES],
 }
 
 impl Block {
-    /// Makes room in an empty block for all of `len` scalars, so that nothing grows and leaves copies behind.
-    fn make_room(&mut self, len: usize) {
-        for list in [&mut self.ids, &mut self.ones] {
-            if list.capacity() < len {
-                *list = Vec::with_capacity(len);
-            }
-        }
+    /// As `ids`, of the scalars 1 and −1.
+    pub(super) fn ones(&self) -> &[u32] {
+        &self.ids[..self.classes.counts[0]]
     }
 
-    /// Number of scalars that need windows.
-    pub(super) fn len(&self) -> usize {
-        self.ids.len()
+    /// Number of scalars that have digits in a segment.
+    pub(super) fn len_in(&self, segment: usize) -> usize {
+        self.ids.len() - self.starts[segment].0
+    }
+
+    /// Takes in scalars as they came.
+    fn sort(&mut self, arrived: &Arrived) {
+        self.classes = arrived.classes;
+        let len = arrived.classes.count(0..CLASSES);
+        if self.ids.capacity() < len {
+            self.ids = Vec::with_capacity(arrived.len.max(len));
+        }
+        self.ids.resize(len, 0);
+        let mut ends = [0; CLASSES];
+        for class in 1..CLASSES {
+            ends[class] = ends[class - 1] + arrived.classes.counts[class - 1];
+        }
+        for (id, class) in arrived.ids.iter().zip(&arrived.class_of).take(len) {
+            let end = &mut ends[usize::from(*class)];
+            self.ids[*end] = *id;
+            *end += 1;
+        }
     }
 
     /// Makes digits of the scalars, and gives ids the signs of their halves.
     fn cut(&mut self, scalars: &[FrCanonical], plan: &Plan) {
-        let len = self.ids.len();
-        let room = len * plan.windows as usize * plan.parts_of_scalars();
+        let (mut room, mut top_len) = (0, 0);
+        for (segment, start) in plan.segments.iter().zip(&mut self.starts) {
+            let first = self.classes.count(0..segment.class);
+            *start = (first, room);
+            top_len = self.ids.len() - first;
+            room += top_len * segment.windows as usize;
+        }
+        let whole = room;
+        if plan.halved {
+            room += top_len * plan.windows as usize;
+            if self.image_ids.capacity() < top_len {
+                self.image_ids = Vec::with_capacity(top_len);
+            }
+            self.image_ids.resize(top_len, 0);
+        }
         if self.digits.capacity() < room {
             self.digits = Vec::with_capacity(room);
         }
         self.digits.resize(room, 0);
-        if plan.halved {
-            if self.image_ids.capacity() < len {
-                self.image_ids = Vec::with_capacity(len);
-            }
-            self.image_ids.resize(len, 0);
-        }
-        let (digits, image_digits) = self.digits.split_at_mut(len * plan.windows as usize);
-        let mut image_ids = self.image_ids.chunks_mut(TILE);
+        let (digits, image_digits) = self.digits.split_at_mut(whole);
         let (mut tile, mut image_tile) = (Zeroizing::new([[0; 4]; TILE]), Zeroizing::new([[0; 4]; TILE]));
-        for (number, ids) in self.ids.chunks_mut(TILE).enumerate() {
-            for (value, id) in tile.iter_mut().zip(ids.iter()) {
-                let k = scalars[(id >> 1) as usize].limbs();
-                *value = if id & 1 == 1 { negated(&k) } else { k };
-            }
-            let at = number * TILE;
-            if plan.halved {
-                let image_ids = image_ids.next().unwrap_or_default();
-                let values = tile.iter_mut().zip(image_tile.iter_mut());
-                for ((value, image), (id, image_id)) in values.zip(ids.iter_mut().zip(image_ids)) {
-                    let [first, second] = halves(value);
-                    let limbs = |size: u128| [size as u64, (size >> 64) as u64, 0, 0];
-                    (*value, *image) = (limbs(first.size), limbs(second.size));
-                    *image_id = *id ^ u32::from(second.negative);
-                    *id ^= u32::from(first.negative);
+        let count = self.ids.len();
+        for (number, segment) in plan.segments.iter().enumerate() {
+            let first = self.starts[number].0;
+            let top = number + 1 == plan.segments.len();
+            let end = if top { count } else { self.classes.count(0..plan.segments[number + 1].class) };
+            let halved = plan.halved && top;
+            for at in (first..end).step_by(TILE) {
+                let ids = &mut self.ids[at..end.min(at + TILE)];
+                let (tile, image_tile) = (&mut tile[..ids.len()], &mut image_tile[..ids.len()]);
+                for (value, id) in tile.iter_mut().zip(ids.iter()) {
+                    let k = scalars[(id >> 1) as usize].limbs();
+                    *value = if id & 1 == 1 { negated(&k) } else { k };
                 }
-                cut_tile(&mut image_tile[..ids.len()], plan, image_digits, len, at);
+                if halved {
+                    let image_ids = &mut self.image_ids[at - first..];
+                    let values = tile.iter_mut().zip(image_tile.iter_mut());
+                    for ((value, image), (id, image_id)) in values.zip(ids.iter_mut().zip(image_ids)) {
+                        let [first, second] = halves(value);
+                        let limbs = |size: u128| [size as u64, (size >> 64) as u64, 0, 0];
+                        (*value, *image) = (limbs(first.size), limbs(second.size));
+                        *image_id = *id ^ u32::from(second.negative);
+                        *id ^= u32::from(first.negative);
+                    }
+                    add_to_each(image_tile, &segment.offset);
+                    let mut rest = &mut *image_digits;
+                    for segment in &plan.segments {
+                        for w in 0..segment.windows {
+                            let digits = rest.split_off_mut(..top_len).expect("room for all windows");
+                            segment.cut(image_tile, w, &mut digits[at - first..][..image_tile.len()]);
+                        }
+                    }
+                }
+                add_to_each(tile, &segment.offset);
+                for (segment, (start, place)) in plan.segments[..=number].iter().zip(self.starts) {
+                    let digits = digits[place..].chunks_exact_mut(count - start);
+                    for (w, digits) in (0..segment.windows).zip(digits) {
+                        segment.cut(tile, w, &mut digits[at - start..][..tile.len()]);
+                    }
+                }
             }
-            cut_tile(&mut tile[..ids.len()], plan, digits, len, at);
         }
     }
 
-    /// Twice the point's index, plus 1 where it is negated, for each digit of [`Block::digits`].
-    pub(super) fn ids(&self, image: bool) -> &[u32] {
-        if image { &self.image_ids } else { &self.ids }
-    }
-
-    /// The digits of all scalars in window `w`, or of their second halves.
-    pub(super) fn digits(&self, plan: &Plan, image: bool, w: u32) -> &[u16] {
-        let set = if image { plan.windows + w } else { w };
-        &self.digits[set as usize * self.len()..][..self.len()]
+    /// What goes to the buckets of window `w` of a segment, or to those of its images: digits, and for each twice the point's index, plus 1 where it is negated.
+    pub(super) fn digits(&self, plan: &Plan, number: usize, w: u32, image: bool) -> (&[u16], &[u32]) {
+        let (start, place) = self.starts[number];
+        let (first, ids) = match image {
+            false => (place + w as usize * (self.ids.len() - start), &self.ids[start..]),
+            true => {
+                let windows = plan.windows - plan.segments[number].first - w;
+                (self.digits.len() - windows as usize * self.image_ids.len(), &self.image_ids[..])
+            }
+        };
+        (&self.digits[first..][..ids.len()], ids)
     }
 
     /// Forgets everything but the memory.
     fn wipe(&mut self) {
         // A list is never longer than now until it is wiped.
         forget(&mut self.digits);
-        forget(&mut self.ones);
         forget(&mut self.ids);
         forget(&mut self.image_ids);
-        self.bits = 0;
+        self.classes = Classes::default();
+        self.starts = Default::default();
     }
 }
 
-/// Digits of a tile, to place `at` of the `len` digits of each window.
-fn cut_tile(tile: &mut [[u64; 4]], plan: &Plan, digits: &mut [u16], len: usize, at: usize) {
-    for value in tile.iter_mut() {
-        // The sums stay below 2^256.
+/// The scalars of a block that are not 0, in the order in which they come. What there is of them is wiped when dropped.
+struct Arrived {
+    ids: [u32; BLOCK],
+    class_of: [u8; BLOCK],
+    classes: Classes,
+    /// Scalars looked at, at most.
+    len: usize,
+}
+
+impl Arrived {
+    fn new(len: usize) -> Self {
+        Self { ids: [0; BLOCK], class_of: [0; BLOCK], classes: Classes::default(), len }
+    }
+}
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
+        wipe(&mut self.ids[..self.len]);
+        wipe(&mut self.class_of[..self.len]);
+    }
+}
+
+/// Adds the same to each value; the sums stay below 2^256.
+fn add_to_each(values: &mut [[u64; 4]], offset: &[u64; 4]) {
+    for value in values {
         let mut carry = false;
-        for (limb, add) in value.iter_mut().zip(&plan.offset) {
+        for (limb, add) in value.iter_mut().zip(offset) {
             let (sum, over) = limb.overflowing_add(*add);
             let (sum, over_again) = sum.overflowing_add(u64::from(carry));
             (*limb, carry) = (sum, over | over_again);
         }
-    }
-    for (w, digits) in (0..plan.windows).zip(digits.chunks_exact_mut(len)) {
-        plan.cut(tile, w, &mut digits[at..][..tile.len()]);
     }
 }
 
@@ -209,7 +274,8 @@ pub(super) fn split<'a>(
     let mut all = shelf.lend(all, keep);
     let blocks = all[..count].par_iter_mut().zip(scalars.par_chunks(BLOCK)).enumerate();
     blocks.try_for_each(|(number, (block, chunk))| {
-        block.make_room(chunk.len());
+        let mut arrived = Arrived::new(chunk.len());
+        let mut len = 0;
         for (i, scalar) in chunk.iter().enumerate() {
             let (k, index) = (scalar.limbs(), number * BLOCK + i);
             if !below(&k, &R::M) {
@@ -217,18 +283,14 @@ pub(super) fn split<'a>(
             }
             let opposite = negated(&k);
             let negative = below(&opposite, &k);
-            let k = if negative { opposite } else { k };
-            let id = (index as u32) << 1 | u32::from(negative);
-            match bit_length(&k) {
-                0 => {}
-                _ if skip(index) => {}
-                1 => block.ones.push(id),
-                bits => {
-                    block.ids.push(id);
-                    block.bits = block.bits.max(bits);
-                }
+            let bits = bit_length(if negative { &opposite } else { &k });
+            if bits > 0 && !skip(index) {
+                arrived.ids[len] = (index as u32) << 1 | u32::from(negative);
+                arrived.class_of[len] = arrived.classes.note(bits) as u8;
+                len += 1;
             }
         }
+        block.sort(&arrived);
         Ok(())
     })?;
     Ok(Blocks { all, count })

@@ -12,13 +12,14 @@ use millrace_job::{CancelToken, EngineError};
 use zeroize::Zeroize;
 
 use super::{
-    plan::{FEW, Plan},
-    scalars::Block,
+    choice::FEW,
+    plan::{Plan, Segment},
+    scalars::{BLOCK, Block},
 };
 use crate::store::{Shelf, Wipe};
 
-/// Most blocks that are sorted together, over rows of a point: their sums in the making are a megabyte then.
-const MAX_BLOCKS_A_PIECE: usize = 4;
+/// Most points that are sorted together for a window, over rows of a point, but for a block more: their sums in the making are a megabyte then.
+const PIECE: usize = 4 * BLOCK;
 /// Where several windows are filled together, so many points go to one before the next gets them: few enough to find buckets of their own.
 const TILE: usize = 64;
 
@@ -113,6 +114,7 @@ impl<C: Curve> Drop for Stash<'_, C> {
 /// A set of buckets: those of a window's digits, or of the digits of second halves.
 #[derive(Clone, Copy)]
 struct Set {
+    /// Of the windows of the segment.
     window: u32,
     image: bool,
     /// Where its buckets begin.
@@ -125,10 +127,21 @@ pub(super) struct Task<'a, C: Curve> {
     pub(super) bases: &'a [C::Base],
     pub(super) blocks: &'a [Block],
     pub(super) plan: &'a Plan,
+    /// The number of the segment whose windows are summed.
+    pub(super) segment: usize,
     pub(super) cancel: &'a CancelToken,
 }
 
 impl<C: Curve> Task<'_, C> {
+    fn segment(&self) -> &Segment {
+        &self.plan.segments[self.segment]
+    }
+
+    /// Points of a block that have digits here.
+    fn len_of(&self, block: &Block) -> usize {
+        block.len_in(self.segment)
+    }
+
     /// For the windows from `top` down, one for each place of `sums`: Σ of the points' digits times the points. Windows below 0 are worth nothing.
     pub(super) fn sum_windows(
         &self,
@@ -138,11 +151,12 @@ impl<C: Curve> Task<'_, C> {
     ) -> Result<(), EngineError> {
         let windows = || (0..=top).rev();
         // The sum may have more, of which this is a part.
-        if !self.plan.halved && self.blocks.iter().map(Block::len).sum::<usize>() < FEW {
+        let points = self.blocks.iter().map(|block| self.len_of(block)).sum::<usize>();
+        if !self.plan.halved && points < FEW {
             sums.iter_mut().zip(windows()).for_each(|(sum, w)| *sum = self.sum_few(w));
             return Ok(());
         }
-        let layout = self.plan.layout();
+        let layout = self.segment().layout();
         let mut workplace = stash.take(self.instructions, layout);
         let set = |image| {
             move |(j, window): (usize, u32)| {
@@ -155,7 +169,7 @@ impl<C: Curve> Task<'_, C> {
         let filled = if workplace.buckets.can_spread() {
             self.spread(&mut workplace.buckets, sets)
         } else {
-            self.sort(&mut workplace, sets)
+            self.sort(&mut workplace, points, sets)
         };
         if !filled {
             return Err(EngineError::Cancelled);
@@ -165,18 +179,29 @@ impl<C: Curve> Task<'_, C> {
         Ok(())
     }
 
+    /// The digits of a block that go to a set of buckets, and their points.
+    fn digits<'b>(&self, block: &'b Block, Set { window, image, .. }: Set) -> (&'b [u16], &'b [u32]) {
+        block.digits(self.plan, self.segment, window, image)
+    }
+
     /// Points into buckets in the order in which they come.
     fn spread(&self, buckets: &mut Buckets<C>, sets: impl Iterator<Item = Set> + Clone) -> bool {
         let go_on = || !self.cancel.is_cancelled();
         let alone = buckets.layout().windows == 1;
         for block in self.blocks {
-            let tile = if alone { block.len() } else { TILE };
-            for start in (0..block.len()).step_by(tile.max(1)) {
-                let tile = start..block.len().min(start + tile);
-                for Set { window, image, first } in sets.clone() {
-                    let digits = &block.digits(self.plan, image, window)[tile.clone()];
-                    let ids = &block.ids(image)[tile.clone()];
-                    if !buckets.spread(self.bases, first, digits, self.plan.zero(window), ids, go_on) {
+            // Second halves are of some of these points, or all.
+            let len = self.len_of(block);
+            let tile = if alone { len } else { TILE };
+            for start in (0..len).step_by(tile.max(1)) {
+                for set in sets.clone() {
+                    let (digits, ids) = self.digits(block, set);
+                    let tile = start..digits.len().min(start + tile);
+                    if tile.is_empty() {
+                        continue;
+                    }
+                    let (digits, ids, zero) =
+                        (&digits[tile.clone()], &ids[tile], self.segment().zero(set.window));
+                    if !buckets.spread(self.bases, set.first, digits, zero, ids, go_on) {
                         return false;
                     }
                 }
@@ -185,27 +210,44 @@ impl<C: Curve> Task<'_, C> {
         buckets.flush(self.bases, go_on)
     }
 
+    /// Blocks in rows that have about as many points, not much more than `most`.
+    fn pieces(&self, most: usize) -> impl Iterator<Item = &[Block]> {
+        let mut len = 0;
+        self.blocks.chunk_by(move |block, next| {
+            len += self.len_of(block);
+            let joins = len + self.len_of(next) <= most;
+            if !joins {
+                len = 0;
+            }
+            joins
+        })
+    }
+
     /// Points into buckets, sorted by bucket piece by piece.
-    fn sort(&self, workplace: &mut Workplace<C>, sets: impl Iterator<Item = Set> + Clone) -> bool {
-        let (blocks, plan) = (self.blocks, self.plan);
-        let blocks_a_piece = (blocks.len() / 4).clamp(1, MAX_BLOCKS_A_PIECE / C::ROWS);
+    fn sort(
+        &self,
+        workplace: &mut Workplace<C>,
+        points: usize,
+        sets: impl Iterator<Item = Set> + Clone,
+    ) -> bool {
+        let piece_len = (points / 4).clamp(BLOCK, PIECE / C::ROWS);
         let Workplace { buckets, sorting } = workplace;
         let (count, sets_count) = (buckets.layout().count(), sets.clone().count());
         // Long enough from the start, so that nothing grows and leaves copies of digits behind.
-        let most =
-            blocks.chunks(blocks_a_piece).map(|piece| piece.iter().map(Block::len).sum()).max().unwrap_or(0);
+        let len = |piece: &[Block]| piece.iter().map(|block| self.len_of(block)).sum();
+        let most: usize = self.pieces(piece_len).map(len).max().unwrap_or(0);
         sorting.make_room(most * sets_count, count);
         let Sorting { places, ids, counts, ends } = sorting;
         let (counts, ends) = (&mut counts[..=count], &mut ends[..=count]);
-        for piece in blocks.chunks(blocks_a_piece) {
+        for piece in self.pieces(piece_len) {
             places.clear();
             counts.fill(0);
-            for Set { window, image, first } in sets.clone() {
-                let zero = i32::from(plan.zero(window));
+            for set in sets.clone() {
+                let zero = i32::from(self.segment().zero(set.window));
                 for block in piece {
-                    places.extend(block.digits(plan, image, window).iter().map(|digit| {
+                    places.extend(self.digits(block, set).0.iter().map(|digit| {
                         let digit = i32::from(*digit) - zero;
-                        digit + digit.signum() * first as i32
+                        digit + digit.signum() * set.first as i32
                     }));
                 }
             }
@@ -220,11 +262,12 @@ impl<C: Curve> Task<'_, C> {
             }
             ids.resize(places.len(), 0);
             let mut rest = places.as_slice();
-            for Set { image, .. } in sets.clone() {
+            for set in sets.clone() {
                 for block in piece {
-                    let (places, others) = rest.split_at(block.len());
+                    let (_, block_ids) = self.digits(block, set);
+                    let (places, others) = rest.split_at(block_ids.len());
                     rest = others;
-                    for (place, id) in places.iter().zip(block.ids(image)) {
+                    for (place, id) in places.iter().zip(block_ids) {
                         let end = &mut ends[place.unsigned_abs() as usize];
                         ids[*end as usize] = id ^ u32::from(*place < 0);
                         *end += 1;
@@ -240,11 +283,12 @@ impl<C: Curve> Task<'_, C> {
 
     /// One window of whole scalars without inversions, sorting or batches.
     fn sum_few(&self, w: u32) -> Xyzz<C::Field> {
-        let plan = self.plan;
-        let mut buckets = vec![Xyzz::INFINITY; plan.buckets()];
+        let segment = self.segment();
+        let mut buckets = vec![Xyzz::INFINITY; segment.buckets()];
         for block in self.blocks {
-            for (digit, id) in block.digits(plan, false, w).iter().zip(block.ids(false)) {
-                let digit = i32::from(*digit) - i32::from(plan.zero(w));
+            let (digits, ids) = self.digits(block, Set { window: w, image: false, first: 0 });
+            for (digit, id) in digits.iter().zip(ids) {
+                let digit = i32::from(*digit) - i32::from(segment.zero(w));
                 if digit != 0 {
                     let bucket = &mut buckets[digit.unsigned_abs() as usize - 1];
                     let negative = (id & 1 == 1) != (digit < 0);
@@ -269,13 +313,13 @@ pub(super) fn sum_ones<C: Curve>(
     blocks: &[Block],
     cancel: &CancelToken,
 ) -> Result<Xyzz<C::Field>, EngineError> {
-    if blocks.iter().all(|block| block.ones.is_empty()) {
+    let mut ones = blocks.iter().map(Block::ones).filter(|ones| !ones.is_empty()).peekable();
+    if ones.peek().is_none() {
         return Ok(Xyzz::INFINITY);
     }
     let mut workplace = stash.take(instructions, Layout::one(1));
-    for block in blocks.iter().filter(|block| !block.ones.is_empty()) {
-        let go_on = || !cancel.is_cancelled();
-        if !workplace.buckets.add(bases, &[block.ones.len() as u32], &block.ones, go_on) {
+    for ones in ones {
+        if !workplace.buckets.add(bases, &[ones.len() as u32], ones, || !cancel.is_cancelled()) {
             return Err(EngineError::Cancelled);
         }
     }
