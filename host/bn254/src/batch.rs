@@ -14,7 +14,7 @@ use crate::{
 
 pub use images::MapPoints;
 pub use kernel::AddPairs;
-use kernel::{CHAINS, Target};
+use kernel::{CHAINS, Later, Target};
 
 /// Vectors of a batch: enough to share an inversion, few enough for the second-level cache (G1 1,920 bytes each, G2 twice that).
 const BATCH_VECTORS: usize = 176;
@@ -105,6 +105,7 @@ pub(crate) struct Pool<C: Curve> {
     rows: Rows,
     len: usize,
     scratch: Vec<Line>,
+    later: Later,
     of: core::marker::PhantomData<C>,
 }
 
@@ -120,13 +121,15 @@ impl<C: Curve> Pool<C> {
     pub(crate) fn new(instructions: Instructions, len: usize, sums: usize) -> Self {
         let mut rows = Rows::default();
         rows.grow((len + sums + LANES * CHAINS) * C::ROWS);
-        Self { instructions, rows, len, scratch: Vec::new(), of: core::marker::PhantomData }
+        let (scratch, later) = (Vec::new(), Later::default());
+        Self { instructions, rows, len, scratch, later, of: core::marker::PhantomData }
     }
 
     /// Overwrites all points and what additions left; the memory stays.
     pub(crate) fn wipe(&mut self) {
         self.rows.wipe();
         self.scratch.iter_mut().for_each(|line| line.0.zeroize());
+        self.later.wipe();
     }
 
     /// Makes it `len` points at infinity, with room for so many sums.
@@ -250,6 +253,7 @@ impl<C: Curve> Pool<C> {
             fetched,
             next,
             scratch: &mut self.scratch,
+            later: &mut self.later,
             of: core::marker::PhantomData,
         };
         C::add_pairs(self.instructions, batch);

@@ -17,6 +17,8 @@ struct Aside {
 
 struct Member {
     engine: Arc<dyn Engine>,
+    /// The engine's own, or with its number where several have the same.
+    name: String,
     aside: RwLock<Option<Aside>>,
 }
 
@@ -28,9 +30,14 @@ pub struct EngineSet {
 impl EngineSet {
     /// A set of these engines; slot i is the i-th.
     pub fn new(engines: Vec<Arc<dyn Engine>>) -> Arc<Self> {
-        Arc::new(Self {
-            engines: engines.into_iter().map(|engine| Member { engine, aside: RwLock::default() }).collect(),
-        })
+        let alike = |name: &str| engines.iter().filter(|engine| engine.name() == name).count() > 1;
+        let name = |(slot, engine): (usize, &Arc<dyn Engine>)| match engine.name() {
+            name if alike(name) => format!("{name}/{slot}"),
+            name => name.to_owned(),
+        };
+        let names: Vec<_> = engines.iter().enumerate().map(name).collect();
+        let member = |(engine, name)| Member { engine, name, aside: RwLock::default() };
+        Arc::new(Self { engines: engines.into_iter().zip(names).map(member).collect() })
     }
 
     /// Number of engines.
@@ -56,12 +63,12 @@ impl EngineSet {
         &self.engines[slot.0].engine
     }
 
-    /// The engine's name.
+    /// The engine's name; where several have the same, with the number of its slot behind it.
     ///
     /// # Panics
     /// As [`EngineSet::engine`].
     pub fn name(&self, slot: EngineSlot) -> &str {
-        self.engine(slot).name()
+        &self.engines[slot.0].name
     }
 
     /// Gives the engine no more work, for good. The first reason stays.

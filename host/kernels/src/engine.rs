@@ -105,7 +105,9 @@ impl CpuEngine {
     /// # Panics
     /// If the system does not give that many threads, twice as many for more than one engine.
     pub fn lanes(threads: usize, lanes: usize, instructions: Instructions, limits: Limits) -> Vec<Self> {
-        let (plans, store) = (Arc::<ntt::Plans>::default(), Arc::<Store>::default());
+        let threads = Threads::new(threads, lanes);
+        let lanes = threads.len();
+        let (plans, store) = (Arc::new(ntt::Plans::new(lanes)), Arc::new(Store::new(lanes)));
         let engine = |threads| Self {
             threads,
             instructions,
@@ -117,7 +119,7 @@ impl CpuEngine {
             store: store.clone(),
             wanted: msm::Wanted::default(),
         };
-        Threads::new(threads, lanes).into_iter().map(engine).collect()
+        threads.into_iter().map(engine).collect()
     }
 
     /// The same with windows of so many bits, 2 to 16, in all sums of 16 points or more: for measuring which are the best.

@@ -14,7 +14,7 @@ pub struct Limits {
     pub points: usize,
     /// Whether tables of transforms stay for the next one.
     pub keep_tables: bool,
-    /// Jobs over so many values or fewer leave their memory, wiped, to the next ones.
+    /// Jobs over so many values or fewer leave their memory, wiped, to the next ones, which then ask the system for none.
     pub kept_values: usize,
 }
 
@@ -45,8 +45,8 @@ const fn scratch_bytes(log_n: u32) -> u64 {
 }
 
 impl Limits {
-    /// The fastest.
-    pub const NONE: Self = Self { jobs: 2, points: usize::MAX, keep_tables: true, kept_values: 1 << 18 };
+    /// The fastest: what a job takes is asked for once.
+    pub const NONE: Self = Self { jobs: 2, points: usize::MAX, keep_tables: true, kept_values: usize::MAX };
 
     /// Ever less memory, from [`Limits::NONE`] on.
     pub fn ladder() -> impl Iterator<Item = Self> {
@@ -69,7 +69,7 @@ impl Limits {
             JobKind::Ntt { log_n, .. } => (32 << log_n) + threads * scratch_bytes(log_n),
             // Where nothing is kept, a goes before the third vector between passes comes. Lists of places: 2 bytes a value in the last pass, 3/4 in the one before.
             JobKind::Quotient { log_n } => {
-                let vectors = if self.kept_values >> log_n > 0 { 3 } else { 2 };
+                let vectors = if self.kept_values >= 1 << log_n { 3 } else { 2 };
                 ((32 * vectors + 3) << log_n) + threads * 2 * scratch_bytes(log_n)
             }
             JobKind::Rows { rows } => 16 * rows as u64,

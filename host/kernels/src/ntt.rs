@@ -19,9 +19,11 @@ use crate::store::{Borrowed, Shelf, Wipe};
 
 pub(crate) use millrace_bn254::ntt::MAX_LOG_N;
 
-/// Plans kept: a proof needs two.
-const PLANS: usize = 4;
-/// Blocks of memory kept between transforms, as many as run at once.
+/// Plans that a proof needs.
+const PLANS: usize = 2;
+/// Plans kept at least: those of two kinds of proofs, one after the other.
+const LEAST_PLANS: usize = 2 * PLANS;
+/// Blocks of memory kept between transforms for each lane, as many as it has jobs at once.
 const SPARES: usize = 2;
 
 /// Which plan of a shape.
@@ -34,8 +36,8 @@ pub(crate) enum Which {
 }
 
 /// The plans last used, and memory.
-#[derive(Default)]
 pub(crate) struct Plans {
+    lanes: usize,
     plans: Mutex<VecDeque<(Which, Arc<Plan>)>>,
     spares: Mutex<Vec<Vec<Packed>>>,
     /// Memory of tasks that are done, wiped; never more than ran at once.
@@ -47,6 +49,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl Plans {
+    /// None yet, for proofs on so many lanes, at least one, which may be of as many kinds.
+    pub(crate) fn new(lanes: usize) -> Self {
+        Self { lanes, plans: Mutex::default(), spares: Mutex::default(), scratches: Shelf::default() }
+    }
+
     /// The plan, made if need be; `None` for tiny ones.
     pub(crate) fn get(&self, instructions: Instructions, which: Which) -> Option<Arc<Plan>> {
         // To the front: those that are used least are dropped.
@@ -70,7 +77,7 @@ impl Plans {
             return Some(plan);
         }
         plans.push_front((which, plan.clone()));
-        plans.truncate(PLANS);
+        plans.truncate(LEAST_PLANS.max(PLANS * self.lanes));
         Some(plan)
     }
 
@@ -107,7 +114,7 @@ impl Plans {
         memory.wipe();
         let mut spares = lock(&self.spares);
         spares.push(memory);
-        if spares.len() > SPARES {
+        if spares.len() > SPARES * self.lanes {
             spares.remove(0);
         }
     }

@@ -24,7 +24,7 @@ use crate::msm::{Block, Workplace};
 /// Vectors that a thread wipes at a time.
 const WIPED_TOGETHER: usize = 1 << 10;
 
-/// Vectors that came with jobs and are kept at most: those of two quotients.
+/// Vectors that came with jobs and are kept at most for each lane: those of two quotients.
 const VECTORS_MOST: usize = 4;
 
 /// A list of places in somebody's memory; empty while it is kept.
@@ -139,11 +139,11 @@ impl<T: Wipe> Shelf<T> {
         self.all().push(memory);
     }
 
-    /// Keeps memory that came with a job, for that of the oldest of too many: it need not have come from here.
-    fn put_for_the_oldest(&self, memory: T) {
+    /// Keeps memory that came with a job, for that of the oldest of more than `most`: it need not have come from here.
+    fn put_for_the_oldest(&self, memory: T, most: usize) {
         self.put(memory);
         let mut all = self.all();
-        let too_many = all.len().saturating_sub(VECTORS_MOST);
+        let too_many = all.len().saturating_sub(most);
         all.drain(..too_many);
     }
 
@@ -216,6 +216,8 @@ impl<T: Wipe> Drop for Borrowed<'_, T> {
 /// What jobs leave.
 #[derive(Default)]
 pub(crate) struct Store {
+    /// Vectors that came with jobs and are kept at most, of each kind.
+    vectors_most: usize,
     g1: Shelf<Workplace<G1>>,
     g2: Shelf<Workplace<G2>>,
     /// Scalars of sums, block by block.
@@ -230,6 +232,11 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// Empty, for proofs on so many lanes, at least one.
+    pub(crate) fn new(lanes: usize) -> Self {
+        Self { vectors_most: VECTORS_MOST * lanes, ..Self::default() }
+    }
+
     /// Frees all of it.
     pub(crate) fn clear(&self) {
         self.g1.clear();
@@ -261,13 +268,13 @@ impl Store {
     /// Keeps the memory of scalars that came with a job and that nobody else has any more, if there are at most `most` of them.
     pub(crate) fn take_in_scalars(&self, scalars: ScalarSlice, most: usize) {
         if let Some(scalars) = scalars.into_wiped().filter(|scalars| scalars.capacity() <= most) {
-            self.scalars.put_for_the_oldest(scalars);
+            self.scalars.put_for_the_oldest(scalars, self.vectors_most);
         }
     }
 
     /// Keeps the memory of values that came with a job.
     pub(crate) fn take_in_values(&self, values: Vec<Fr>) {
-        self.values.put_for_the_oldest(values);
+        self.values.put_for_the_oldest(values, self.vectors_most);
     }
 
     /// So many vectors, zero.
@@ -326,6 +333,15 @@ mod tests {
         drop(sums);
         assert_eq!(store.sums(6, false).len(), 6);
         assert!(store.rows.take_fitting(|_| true).is_none());
+    }
+
+    #[test]
+    fn vectors_that_came_with_jobs_are_kept_for_each_lane() {
+        for (lanes, kept) in [(1, 4), (3, 12)] {
+            let store = Store::new(lanes);
+            (0..20).for_each(|_| store.take_in_values(vec![Fr::default(); 2]));
+            assert_eq!(std::iter::from_fn(|| store.values.take_fitting(|_| true)).count(), kept);
+        }
     }
 
     #[test]

@@ -144,6 +144,9 @@ fn a_lane_that_fails_costs_no_proof_and_gets_no_more() {
     }
     let aside = prover.engines().slots().map(|slot| prover.engines().aside(slot).is_some());
     assert_eq!(aside.collect::<Vec<_>>(), [true, false]);
+    let report = prover.prove(&key, &witness, None, &seed, &(), &CancelToken::default()).unwrap().report;
+    let aside: Vec<_> = report.aside.iter().map(|(engine, _)| engine.as_str()).collect();
+    assert_eq!(aside, ["cpu/0"], "lanes are told apart");
 }
 
 /// Nobody else can do its jobs: each proof tries it once more, and so does the next one.

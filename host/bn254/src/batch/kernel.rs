@@ -11,13 +11,15 @@
 //! denominators < 2.1 \[3.2\], and of running products as those; slopes < 2.4 \[3.7\]; their squares < 2.1
 //! \[3.1\]; x₃ < 2.1 + 20 \[23.1\], settled to 5; y₃ < 2.4·16/84.6 + 2 + 10 < 12.5 \[13.7\], settled to 3. Rows end below 5/4 and 3/2.
 
-use super::{Pair, PointRef, Source, rows_of};
+use zeroize::Zeroize;
+
+use super::{BATCH, Pair, PointRef, Source, rows_of};
 use crate::{
     backend::Kernel,
     curve::Affine,
     field::{Field, invert_each},
     lanes::{Backend, LANES, Lanes, Line},
-    points::Curve,
+    points::{Curve, Rows},
 };
 
 /// Chains of products that do not wait for each other.
@@ -45,6 +47,7 @@ pub struct AddPairs<'a, C> {
     /// The pairs of the batch after: their points are fetched while this one computes, as they lie anywhere in a key.
     pub(super) next: &'a [Pair],
     pub(super) scratch: &'a mut Vec<Line>,
+    pub(super) later: &'a mut Later,
     pub(super) of: core::marker::PhantomData<C>,
 }
 
@@ -69,8 +72,29 @@ fn exception<F: Field>(p: Affine<F>, q: Affine<F>) -> Exception<F> {
     }
 }
 
-/// Sums that are set after all others.
-type Later<F> = Vec<(usize, Affine<F>)>;
+/// Sums of a batch that are set after all others. Memory comes with the first of them, for as many as a batch has, and stays.
+#[derive(Default)]
+pub(super) struct Later {
+    sums: Rows,
+    /// Which of the batch.
+    indices: Vec<u32>,
+}
+
+impl Later {
+    fn push<C: Curve>(&mut self, index: usize, sum: &Affine<C::Field>) {
+        let at = self.indices.len() * C::ROWS;
+        self.sums.grow(BATCH * C::ROWS);
+        self.indices.reserve_exact(BATCH - self.indices.len());
+        self.indices.push(index as u32);
+        C::write(sum, &mut self.sums.all_mut()[at..at + C::ROWS]);
+    }
+
+    /// Overwrites all that was in it.
+    pub(super) fn wipe(&mut self) {
+        self.sums.wipe();
+        self.indices.zeroize();
+    }
+}
 
 /// Sorts out the lanes in `suspects`: (those that double, those whose sum is in `later`).
 #[cold]
@@ -80,7 +104,7 @@ fn exceptions<C: Curve>(
     pairs: &[Pair; LANES],
     suspects: u8,
     first: usize,
-    later: &mut Later<C::Field>,
+    later: &mut Later,
 ) -> (u8, u8) {
     let (mut doublings, mut settled) = (0, 0);
     for lane in (0..LANES).filter(|lane| suspects >> lane & 1 == 1) {
@@ -90,7 +114,7 @@ fn exceptions<C: Curve>(
             Exception::Doubling => doublings |= 1 << lane,
             Exception::Sum(sum) => {
                 settled |= 1 << lane;
-                later.push((first + lane, sum));
+                later.push::<C>(first + lane, &sum);
             }
         }
     }
@@ -263,7 +287,7 @@ impl<C: Curve> AddPairs<'_, C> {
         if !self.fetched {
             self.prefetch::<V, FIRSTS>(self.pairs);
         }
-        let mut later: Later<C::Field> = Vec::new();
+        let mut later = core::mem::take(self.later);
         let mut near = [[0; 64]; 4 * LANES];
         let mut chains = [V::one(); CHAINS];
         for group in 0..groups {
@@ -344,10 +368,12 @@ impl<C: Curve> AddPairs<'_, C> {
                 V::scatter_points(xs[c], y, self.own, places);
             }
         }
-        for (index, sum) in later {
+        for (index, sum) in later.indices.iter().zip(later.sums.all().chunks_exact(C::ROWS)) {
+            let index = *index as usize;
             let at = self.places(index / LANES)[index % LANES] * C::ROWS;
-            C::write(&sum, &mut self.own[at..at + C::ROWS]);
+            self.own[at..at + C::ROWS].copy_from_slice(sum);
         }
-        *self.scratch = scratch;
+        later.indices.clear();
+        (*self.scratch, *self.later) = (scratch, later);
     }
 }
