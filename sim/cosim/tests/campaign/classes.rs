@@ -16,6 +16,7 @@ use super::{
     damage::{Damage, Vectors, with_hanging_reset, without_reset},
     killed::Victim,
     served::{Poison, Served},
+    stage::{GIVEN_AGAIN, OUT_OF_ORDER},
     work::{BLAMED, BY_DEVICE, POINTS, PUT_ASIDE, WRONG},
 };
 
@@ -147,6 +148,24 @@ macro_rules! fails {
     };
 }
 
+/// What has no place between a driver and a served device, and the test that strikes it: where it lies, and its name.
+pub(crate) const ELSEWHERE: [(&str, &str, &str, &str, &str); 2] = [
+    (
+        "out of huge pages",
+        "`no huge pages for N bytes of DMA memory`",
+        "host/pcie/src/near.rs",
+        include_str!("../../../../host/pcie/src/near.rs"),
+        "where_huge_pages_have_run_out_ordinary_ones_are_taken",
+    ),
+    (
+        "link down, and up again for the same command",
+        "`gets no more jobs`, `is back`",
+        "host/cli/tests/killed.rs",
+        include_str!("../../../../host/cli/tests/killed.rs"),
+        "a_device_comes_and_goes_all_along_a_proof",
+    ),
+];
+
 pub(crate) fn classes() -> Vec<Class> {
     [in_the_device(), on_the_link(), of_the_host(), resets(), killed()].into_iter().flatten().collect()
 }
@@ -166,7 +185,7 @@ fn in_the_device() -> Vec<Class> {
         job("MSM: DMA write error", Msm, fails!(HostWrite), Code("HOST_WRITE")),
         job("MSM: device memory read error", Msm, fails!(MemRead), Code("MEM_READ")),
         job("MSM: device memory write error", Msm, fails!(MemWrite), Code("MEM_WRITE")),
-        job("MSM: engine reset by somebody else", Msm, fails!(Reset), Right("faults that struck")),
+        job("MSM: engine reset by somebody else", Msm, fails!(Reset), Right(GIVEN_AGAIN)),
         job("MSM: status that no cause has", Msm, &[UnknownStatus(200)], Code("UNKNOWN_200")),
         job("MSM: lost completion", Msm, &[LoseCompletion], Code("TIMEOUT")),
         job("MSM: doubled completion", Msm, &[DoubleCompletion], Right("unknown_jobs")),
@@ -203,9 +222,9 @@ fn in_the_device() -> Vec<Class> {
             &[FlipMemory { address: 3, bit: 2 }],
             Code("RESULT_RANGE"),
         ),
-        job("upload: bit flip", Copy, &[FlipResult { bit: 77 }], Right("faults that struck")),
+        job("upload: bit flip", Copy, &[FlipResult { bit: 77 }], Right("wrong_digests")),
         job("upload: bit flip on three tries", Copy, &[FlipResult { bit: 77 }; 3], Code("UPLOAD_DIGEST")),
-        job("upload: device memory write error", Copy, fails!(MemWrite), Right("faults that struck")),
+        job("upload: device memory write error", Copy, fails!(MemWrite), Right(GIVEN_AGAIN)),
         job("upload: lost completion", Copy, &[LoseCompletion], Right("queue_resets")),
         job(
             "upload: stuck until the queue's reset",
@@ -213,12 +232,7 @@ fn in_the_device() -> Vec<Class> {
             &[Stuck(Until::QueueReset)],
             Right("queue_resets"),
         ),
-        job(
-            "NTT: completion after that of the next job",
-            Ntt,
-            &[Late],
-            Either("TIMEOUT", "faults that struck"),
-        ),
+        job("NTT: completion after that of the next job", Ntt, &[Late], Either("TIMEOUT", OUT_OF_ORDER)),
         job("NTT: lost completion", Ntt, &[LoseCompletion], Code("TIMEOUT")),
         job("NTT: value out of range", Ntt, fails!(ValueRange), Code("VALUE_RANGE")),
         job("NTT: bit flip in the result", Ntt, &[FlipResult { bit: 255 }], Code("RESULT_RANGE")),

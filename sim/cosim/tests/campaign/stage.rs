@@ -236,11 +236,14 @@ pub(crate) fn run(class: &Class, work: &Work, circuit: &Circuit) -> Outcome {
             return Outcome { told, counted: vec![], then: "the next driver works", proof };
         }
     };
+    let mut jobs = JobCounts::new(&class.strike, &stage);
     if !matches!(class.strike, Strike::Wrap(_) | Strike::Irqs(_) | Strike::Room(_) | Strike::Addresses(_)) {
         assert!(work.run(&engine).is_empty(), "{} before the fault", class.name);
+        jobs.without_fault(&stage);
     }
     let ((told, after), mut counted) = counting(&mut stage, &engine, |stage| {
         let told = stage.strike(&class.strike, &engine, false, || work.run(&engine));
+        jobs.with_fault(stage);
         assert!(stage.has_struck(), "{} did not strike the jobs", class.name);
         stage.clean(&work.secrets(), &class.name);
         stage.damage.room_bytes.store(usize::MAX, Ordering::Release);
@@ -251,8 +254,10 @@ pub(crate) fn run(class: &Class, work: &Work, circuit: &Circuit) -> Outcome {
         let resets = if let Reset::Twice = reset { 2 } else { 1 };
         assert!(counted.contains(&("function_resets", resets)), "{}: {counted:?}", class.name);
     }
-    if matches!(class.strike, Strike::Job(..)) {
-        counted.push(("faults that struck", 1));
+    counted.extend([(GIVEN_AGAIN, jobs.given_again())].into_iter().filter(|count| count.1 > 0));
+    if matches!(class.strike, Strike::Job(_, [Fault::Late])) && told.is_empty() && jobs.given_again() == 0 {
+        // It was held back until another one's, and is what the right answer came by.
+        counted.push((OUT_OF_ORDER, 1));
     }
     let told = if told.is_empty() { RIGHT.into() } else { told.join(", ") };
     let then = match after.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -271,6 +276,46 @@ pub(crate) fn run(class: &Class, work: &Work, circuit: &Circuit) -> Outcome {
 }
 
 pub(crate) const RIGHT: &str = "nothing, right answers";
+/// Jobs of the struck kind that the device was given beyond those that it is given without a fault.
+pub(crate) const GIVEN_AGAIN: &str = "jobs given again";
+/// Which is no fault: completions may come in any order.
+pub(crate) const OUT_OF_ORDER: &str = "harmless: completions behind a later job's";
+
+/// Jobs of the struck kind, as the device counts them, in the same work without a fault and with it.
+struct JobCounts {
+    of: Option<JobClass>,
+    last: u64,
+    without: u64,
+    with: u64,
+}
+
+impl JobCounts {
+    fn new(strike: &Strike, stage: &Stage) -> Self {
+        let of = if let Strike::Job(of, _) = strike { Some(*of) } else { None };
+        let mut counts = Self { of, last: 0, without: 0, with: 0 };
+        counts.since(stage);
+        counts
+    }
+
+    /// A device that was reset from outside counts from 0.
+    fn since(&mut self, stage: &Stage) -> u64 {
+        let taken = self.of.map_or(0, |of| stage.served.taken(of));
+        taken.saturating_sub(std::mem::replace(&mut self.last, taken))
+    }
+
+    fn without_fault(&mut self, stage: &Stage) {
+        self.without = self.since(stage);
+        assert!(self.of.is_none() || self.without > 0, "work that strikes no job");
+    }
+
+    fn with_fault(&mut self, stage: &Stage) {
+        self.with = self.since(stage);
+    }
+
+    fn given_again(&self) -> u64 {
+        self.with.saturating_sub(self.without)
+    }
+}
 
 /// By whom a proof is made that is struck, and equals the CPU's.
 fn struck_proof(class: &Class, circuit: &Circuit) -> String {
