@@ -3,18 +3,21 @@
 mod common;
 
 use std::{
+    collections::HashMap,
+    ops::Range,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use common::*;
 use millrace_driver::{DeviceEngine, DriverConfig};
 use millrace_job::{
-    BucketDump, BufferId, Engine, EngineError, Fleet, Job, JobKind, JobOutput, NttDirection, Resident, Ticket,
+    BucketDump, BufferId, Engine, EngineError, Fleet, Job, JobKind, JobOutput, NttDirection, Resident,
+    Ticket, split::ranges,
 };
 use millrace_model::{Fault, JobClass, ModelConfig, ModelDevice, Until};
 
@@ -45,10 +48,41 @@ fn lend(fleet: &Fleet, points: &[millrace_bn254::G1Affine]) -> BufferId {
     fleet.load(Resident::G1(data.into())).unwrap()
 }
 
+/// How long the last job of the quick engine took: what is measured of it on a busy machine is measured of the slow one too.
+#[derive(Default)]
+struct Pace(AtomicU64);
+
+/// Sleeps of the quick engine.
+const PAUSE: Duration = Duration::from_millis(10);
+/// The slow engine takes so many times as long for a job as the quick one did for its last.
+const TIMES: u32 = 4;
+
 /// An engine that takes its time.
 struct Slow {
     inner: Arc<DeviceEngine>,
-    pause: Duration,
+    pace: Arc<Pace>,
+    is_quick: bool,
+    given: Mutex<HashMap<u64, Instant>>,
+    /// Points of each job, in the order in which they were given.
+    points: Mutex<Vec<usize>>,
+}
+
+impl Slow {
+    fn new(inner: Arc<DeviceEngine>, pace: &Arc<Pace>, is_quick: bool) -> Arc<Self> {
+        let (given, points) = Default::default();
+        Arc::new(Self { inner, pace: pace.clone(), is_quick, given, points })
+    }
+
+    /// Since the job was given, or the last one ended, as the fleet counts it too.
+    fn pause(&self, began: Instant) {
+        if self.is_quick {
+            thread::sleep(PAUSE);
+            self.pace.0.store(began.elapsed().as_micros() as u64, Ordering::Release);
+        } else {
+            let quick = Duration::from_micros(self.pace.0.load(Ordering::Acquire)).max(PAUSE);
+            thread::sleep((quick * TIMES).saturating_sub(began.elapsed()));
+        }
+    }
 }
 
 impl Engine for Slow {
@@ -65,10 +99,17 @@ impl Engine for Slow {
         self.inner.unload(id);
     }
     fn submit(&self, job: Job) -> Result<Ticket, EngineError> {
-        self.inner.submit(job)
+        if let Job::Msm { range, .. } = &job {
+            self.points.lock().unwrap().push(range.len());
+        }
+        let began = Instant::now();
+        let ticket = self.inner.submit(job)?;
+        self.given.lock().unwrap().insert(ticket.0, began);
+        Ok(ticket)
     }
     fn wait(&self, ticket: Ticket) -> Result<JobOutput, EngineError> {
-        thread::sleep(self.pause);
+        let began = self.given.lock().unwrap().remove(&ticket.0).expect("given before");
+        self.pause(began);
         self.inner.wait(ticket)
     }
     fn try_wait(&self, ticket: Ticket, _: Duration) -> Result<Result<JobOutput, Ticket>, EngineError> {
@@ -86,8 +127,10 @@ impl Engine for Slow {
 fn jobs_are_shared_by_measured_rates() {
     let ((_a, one), (_b, other)) = (device("one", patient()), device("other", patient()));
     let fleet = Fleet::new("fleet");
-    fleet.add(Arc::new(Slow { inner: one, pause: Duration::from_millis(10) }));
-    fleet.add(Arc::new(Slow { inner: other, pause: Duration::from_millis(40) }));
+    let pace = Arc::default();
+    let (quick, slow) = (Slow::new(one, &pace, true), Slow::new(other, &pace, false));
+    fleet.add(quick.clone());
+    fleet.add(slow.clone());
     let mut rng = rng();
     let bases = points(20, &mut rng);
     let id = lend(&fleet, &bases);
@@ -104,8 +147,42 @@ fn jobs_are_shared_by_measured_rates() {
     });
     let done: Vec<u64> = fleet.members().iter().map(|m| m.done).collect();
     assert_eq!(done.iter().sum::<u64>(), 100);
-    assert!(done[0] > done[1] && done[1] >= 1, "four times as fast, and both at work: {done:?}");
+    // Even behind another job the quick one ends sooner. By turns they would do as many, by what is free four times as many.
+    assert!(done[0] >= 8 * done[1] && done[1] >= 1, "four times as fast, and both at work: {done:?}");
     assert!(fleet.members().iter().all(|m| m.in_flight == 0 && m.aside.is_none()));
+}
+
+#[test]
+fn one_sum_is_cut_by_measured_rates() {
+    const POINTS: usize = 200;
+    let ((_a, one), (_b, other)) = (device("one", patient()), device("other", patient()));
+    let fleet = Fleet::new("fleet");
+    let pace = Arc::default();
+    let (quick, slow) = (Slow::new(one, &pace, true), Slow::new(other, &pace, false));
+    fleet.add(quick.clone());
+    fleet.add(slow.clone());
+    let mut rng = rng();
+    let bases = points(POINTS, &mut rng);
+    let id = lend(&fleet, &bases);
+    let factors: Vec<_> = (0..POINTS as u64).map(|i| millrace_bn254::Fr::from(i * 7 + 1)).collect();
+    // In turn, so that each job of the slow one takes as long as four of the quick one's last.
+    for _ in 0..4 {
+        for name in ["one", "other"] {
+            let ticket = fleet.submit_to(name, msm_job(id, 0, &factors)).unwrap();
+            assert_eq!(fleet.wait(ticket).unwrap().value, msm_answer(&bases, &factors));
+        }
+    }
+    let weights = fleet.shares(&msm_job(id, 0, &factors).kind());
+    let parts = ranges(POINTS, &weights);
+    assert!(parts.len() == 2 && parts[0].len() >= 2 * parts[1].len(), "{weights:?}: {parts:?}");
+    let start = |part: &Range<usize>| fleet.submit(msm_job(id, part.start, &factors[part.clone()])).unwrap();
+    let tickets: Vec<Ticket> = parts.iter().map(start).collect();
+    for (ticket, part) in tickets.into_iter().zip(&parts) {
+        let answer = msm_answer(&bases[part.clone()], &factors[part.clone()]);
+        assert_eq!(fleet.wait(ticket).unwrap().value, answer);
+    }
+    let last = |engine: &Slow| engine.points.lock().unwrap().last().copied();
+    assert_eq!([last(&quick), last(&slow)], [Some(parts[0].len()), Some(parts[1].len())]);
 }
 
 #[test]
