@@ -8,19 +8,34 @@ mod device_memory;
 #[path = "secrets/seen.rs"]
 mod seen;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
 use millrace_bn254::{Fr, FrCanonical, G1Affine, G1Mont, G1Projective};
 use millrace_driver::{BAR0_BYTES, DeviceEngine, DriverConfig};
-use millrace_job::{BufferId, Engine, EngineError, Group, Job, JobValue, NttDirection, Resident};
-use millrace_pcie::{Function, FunctionReset, ResetError, VfioAccess, VfioOptions, open_vfio};
+use millrace_job::{BufferId, Engine, EngineError, Group, Job, JobValue, NttDirection, Resident, Ticket};
+use millrace_pcie::{Function, FunctionReset, Mmio, ResetError, VfioAccess, VfioOptions, open_vfio};
+use millrace_regs::registers as reg;
 
-use self::{device_memory::read_back, seen::Seen};
+use self::{
+    device_memory::read_back,
+    seen::{Misplaced, Seen},
+};
 
 const POINTS: usize = 1 << 8;
 const LOG_VALUES: u32 = 6;
+/// Of transforms that are to be struck while the device is at them.
+const LOG_VALUES_LONG: u32 = 11;
+/// Jobs started for that at once, and how often at most.
+const AT_ONCE: usize = 4;
+const ATTEMPTS: u32 = 10;
+/// How long one try looks for the device at work.
+const LOOKS: Duration = Duration::from_millis(500);
 
 type Failure = Box<dyn Error>;
 
@@ -74,8 +89,13 @@ impl Hunt {
 
     /// A job over new secrets, and what it should give: a sum, or a transform whose result is a secret too.
     fn job(&mut self, kind: Kind) -> (Job, JobValue) {
+        self.job_of(kind, LOG_VALUES)
+    }
+
+    /// The same, with transforms of so many values.
+    fn job_of(&mut self, kind: Kind, log_values: u32) -> (Job, JobValue) {
         self.jobs += 1;
-        let tag = 1_000 * self.jobs;
+        let tag = 10_000 * self.jobs;
         match kind {
             Kind::Sum => {
                 let scalars = secrets(tag, POINTS);
@@ -85,7 +105,7 @@ impl Hunt {
                 (Job::Msm { group: Group::G1, bases: self.bases, range: 0..POINTS, scalars }, sum)
             }
             Kind::Transform => {
-                let values = secrets(tag, 1 << LOG_VALUES);
+                let values = secrets(tag, 1 << log_values);
                 let mut result = values.clone();
                 millrace_oracle::ntt(&mut result, NttDirection::Forward, true);
                 self.given.extend(values.iter().chain(&result));
@@ -103,31 +123,67 @@ impl Hunt {
         self.clean(&format!("{kind:?} that was done"))
     }
 
+    /// What becomes of a job whose buffers have other addresses than theirs.
+    fn misplaced(&mut self, kind: Kind, what: Misplaced) -> Result<EngineError, Failure> {
+        let (job, _) = self.job(kind);
+        self.seen.misplace(what);
+        let failed = self.engine.submit(job).and_then(|ticket| self.engine.wait(ticket));
+        self.seen.misplace(Misplaced::Nothing);
+        failed
+            .err()
+            .ok_or_else(|| format!("a job ended well, with addresses that lead nowhere: {what:?}").into())
+    }
+
     /// Addresses that lead nowhere: the IOMMU refuses the read, the device says so.
     fn failed(&mut self, kind: Kind) -> Result<(), Failure> {
-        let (job, _) = self.job(kind);
-        self.seen.misplace(true);
-        let failed = self.engine.submit(job).and_then(|ticket| self.engine.wait(ticket));
-        self.seen.misplace(false);
-        let error = failed.err().ok_or("a job without readable inputs ended well")?;
+        let error = self.misplaced(kind, Misplaced::All)?;
         expect("the device says which read failed", error.to_string().contains("HOST_READ"))?;
         self.clean(&format!("{kind:?} that failed ({error})"))
     }
 
+    /// Its inputs are where they should be, and read; its result goes nowhere, of which a device on PCIe is not told.
+    fn lost_result(&mut self, kind: Kind) -> Result<(), Failure> {
+        let error = self.misplaced(kind, Misplaced::Results)?;
+        let told = ["RESULT_DIGEST", "HOST_WRITE"].iter().any(|cause| error.to_string().contains(cause));
+        expect("the driver finds that the result is missing", told)?;
+        self.clean(&format!("{kind:?} whose result was lost ({error})"))
+    }
+
+    /// Jobs that the device was seen to be at. Those that have ended before are no test, so that others are given.
+    fn under_way(&mut self, kind: Kind) -> Result<Vec<Ticket>, Failure> {
+        let log_values = LOG_VALUES_LONG.min(self.engine.identity().ntt_log_max);
+        for _ in 0..ATTEMPTS {
+            let jobs: Vec<Job> = (0..AT_ONCE).map(|_| self.job_of(kind, log_values).0).collect();
+            let tickets =
+                jobs.into_iter().map(|job| self.engine.submit(job)).collect::<Result<Vec<_>, _>>()?;
+            let until = Instant::now() + LOOKS;
+            while Instant::now() < until {
+                if self.seen.read32(reg::STATUS) & reg::STATUS_BUSY_MASK != 0 {
+                    return Ok(tickets);
+                }
+            }
+            for ticket in tickets {
+                self.engine.wait(ticket)?;
+            }
+        }
+        Err(format!("{kind:?}: the device was at work in none of {ATTEMPTS} tries").into())
+    }
+
     fn cancelled(&mut self, kind: Kind) -> Result<(), Failure> {
-        let (job, _) = self.job(kind);
-        let ticket = self.engine.submit(job)?;
-        self.engine.cancel(ticket)?;
-        self.clean(&format!("{kind:?} that was cancelled"))
+        for ticket in self.under_way(kind)? {
+            self.engine.cancel(ticket)?;
+        }
+        self.clean(&format!("{AT_ONCE} {kind:?}s that were cancelled at work"))
     }
 
     fn reset(&mut self, kind: Kind) -> Result<(), Failure> {
-        let (job, _) = self.job(kind);
-        let ticket = self.engine.submit(job)?;
+        let tickets = self.under_way(kind)?;
         self.engine.reset()?;
-        let outcome =
-            self.engine.wait(ticket).map_or_else(|error| error.to_string(), |_| "done all the same".into());
-        self.clean(&format!("a reset of the function with {kind:?} given ({outcome})"))
+        let ends: Vec<String> = tickets
+            .into_iter()
+            .map(|ticket| self.engine.wait(ticket).map_or_else(|error| error.to_string(), |_| "done".into()))
+            .collect();
+        self.clean(&format!("a reset of the function with {AT_ONCE} {kind:?}s at work ({})", ends.join(", ")))
     }
 
     /// Registers that answer all-ones: with jobs given before, which a device that still works may end, and with one given then.
@@ -173,6 +229,7 @@ fn in_host_memory(function: &Function) -> Result<Vec<Fr>, Failure> {
     for kind in KINDS {
         hunt.done(kind)?;
         hunt.failed(kind)?;
+        hunt.lost_result(kind)?;
         hunt.cancelled(kind)?;
         hunt.reset(kind)?;
         hunt.done(kind)?;

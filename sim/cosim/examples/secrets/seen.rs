@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
@@ -15,12 +15,22 @@ use parking_lot::Mutex;
 /// A multiple of 64 that no mapping holds.
 const NOWHERE: Iova = Iova(0);
 
+/// Which buffers give an address that is not theirs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Misplaced {
+    Nothing,
+    All,
+    /// Those in which the host has put nothing but what is no result (zeros, or all ones): the device is to write them.
+    Results,
+}
+
 pub(crate) struct Seen {
     dma: Arc<dyn DmaSpace>,
     bar0: Arc<dyn Mmio>,
     /// Every buffer that there ever was: held here, it stays mapped.
     buffers: Mutex<Vec<Arc<dyn DmaBuffer>>>,
-    misplaced: Arc<AtomicBool>,
+    misplaced: Arc<AtomicU8>,
     is_cut: AtomicBool,
 }
 
@@ -40,9 +50,9 @@ impl Seen {
         Function { bar0: seen.clone(), dma: seen.clone(), ..function.clone() }
     }
 
-    /// From now on buffers give an address that is not theirs, or no more.
-    pub(crate) fn misplace(&self, on: bool) {
-        self.misplaced.store(on, Ordering::SeqCst);
+    /// From now on these buffers give an address that is not theirs.
+    pub(crate) fn misplace(&self, what: Misplaced) {
+        self.misplaced.store(what as u8, Ordering::SeqCst);
     }
 
     /// From now on registers answer all-ones.
@@ -74,13 +84,14 @@ impl DmaSpace for Seen {
     fn alloc(&self, len_bytes: usize) -> Result<Box<dyn DmaBuffer>, DmaError> {
         let inner: Arc<dyn DmaBuffer> = self.dma.alloc(len_bytes)?.into();
         self.buffers.lock().push(inner.clone());
-        Ok(Box::new(Held { inner, misplaced: self.misplaced.clone() }))
+        Ok(Box::new(Held { inner, misplaced: self.misplaced.clone(), is_written: AtomicBool::new(false) }))
     }
 }
 
 struct Held {
     inner: Arc<dyn DmaBuffer>,
-    misplaced: Arc<AtomicBool>,
+    misplaced: Arc<AtomicU8>,
+    is_written: AtomicBool,
 }
 
 impl DmaLayer for Held {
@@ -89,7 +100,22 @@ impl DmaLayer for Held {
     }
 
     fn iova(&self) -> Iova {
-        if self.misplaced.load(Ordering::SeqCst) { NOWHERE } else { self.inner.iova() }
+        let misplaced = self.misplaced.load(Ordering::SeqCst);
+        let is_result = misplaced == Misplaced::Results as u8 && !self.is_written.load(Ordering::SeqCst);
+        if misplaced == Misplaced::All as u8 || is_result { NOWHERE } else { self.inner.iova() }
+    }
+
+    fn write(&self, offset: usize, from: &[u8]) {
+        let (zeros, poison) = (from.iter().all(|&b| b == 0), from.iter().all(|&b| b == 0xff));
+        if !poison {
+            self.is_written.store(!zeros, Ordering::SeqCst);
+        }
+        self.inner.write(offset, from);
+    }
+
+    fn wipe(&self) {
+        self.is_written.store(false, Ordering::SeqCst);
+        self.inner.wipe();
     }
 }
 
