@@ -5,7 +5,16 @@ mod common;
 
 use std::process::{Child, Command, Stdio};
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use common::{Job, SEED, fails, millrace, ok, until, vectors};
+use millrace_cosim::{Powered, Server, ServerConfig};
+use millrace_driver::BAR0_BYTES;
+use millrace_model::{BareModel, Drill, ModelConfig, drilled};
+use millrace_pcie::{Function, HostMemory, Irq};
 
 /// `millrace device serve`, ended as a user ends it.
 struct Served {
@@ -164,6 +173,47 @@ fn devices_share_a_proof_and_one_may_be_absent() {
     assert_eq!(alone.read("proof.json"), by_cpu.read("proof.json"));
     let error = fails(2, &alone.prove_args(&key, &witness, &["--device", "model", "--with", "cpu"]));
     assert!(error.contains("--with expects other devices"), "{error}");
+}
+
+/// One that is absent may come; one of another build never becomes the right one, and nobody should believe that it helps.
+#[test]
+fn another_device_of_a_wrong_build_ends_the_command() {
+    let Some(vectors) = vectors() else { return };
+    let (job, there) = (Job::new(), Job::new());
+    let socket = there.path("other");
+    let config = ServerConfig { bar0_bytes: BAR0_BYTES, vectors: 2 };
+    let server = Server::bind(
+        std::path::Path::new(&socket),
+        config,
+        Box::new(|memory| {
+            let model = BareModel::start(ModelConfig::default(), memory);
+            let irqs: Vec<_> = model.irqs.iter().map(|irq| irq.clone() as Arc<dyn Irq>).collect();
+            let dma = Arc::new(HostMemory::default());
+            let function = Function {
+                name: "other".into(),
+                bar0: model.bar0.clone(),
+                dma,
+                irqs: irqs.clone(),
+                reset: None,
+            };
+            let (function, _) = drilled(function, Drill::OtherLayout);
+            Powered { bar0: function.bar0, irqs, keep: Box::new(model) }
+        }),
+    )
+    .unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| server.run(&stop).unwrap());
+        let (key, witness) = (vectors.join("many.zkey"), vectors.join("many.wtns"));
+        let name = format!("vfio-user:{socket}");
+        let args = job.prove_args(&key, &witness, &["--device", "model", "--with", &name]);
+        let output = millrace(&args);
+        stop.store(true, Ordering::Release);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(10), "{error}");
+        assert!(error.contains("expected layout hash 0x") && !error.contains("is not there yet"), "{error}");
+        assert_eq!(job.files(), Vec::<String>::new());
+    });
 }
 
 /// Sums of a real circuit are cut for two devices, so that neither waits for the other.
