@@ -67,6 +67,8 @@ case $access in
   cdev) export MILLRACE_VFIO=group; step "the choice can be overridden" opened_by group $model; unset MILLRACE_VFIO ;;
 esac
 step "the model is opened by $access" opened_by $access $model
+# What the kernel is asked on machines where DMA may not be coherent.
+step "the kernel gives out no incoherent function" sh -c "RUST_LOG=debug millrace device info --device $model 2>&1 | grep 'refuses_incoherent=true'"
 step "identity of the RTL" millrace device info --device $sim
 exercise() { # DEVICE: all of it, with interrupts that merge and come for nothing, and a job in the middle of which the function is reset
   millrace device exercise --device "$1" --completions 10000 > /tmp/exercise || { cat /tmp/exercise; return 1; }
@@ -137,6 +139,7 @@ bind_edu
 step "a function that may not be coherent is refused" refused 1 "coherent with the CPU's caches" edu $edu unknown
 step "edu reaches what is mapped, and nothing else" edu $edu
 cp /tmp/out /tmp/edu
+step "what lending memory costs, against a copy" grep "to lend a MiB" /tmp/edu
 step "huge pages that ran out are told" grep "no huge pages" /tmp/edu
 faults_are_told() { # Each address that edu was kept from, in the kernel's log.
   edu $edu > /tmp/edu && [ "$(grep -c '^fault at' /tmp/edu)" = 3 ] || return 1
@@ -231,7 +234,7 @@ sleep 2
 step "a card is taken away in the middle of a job" timeout 60 millrace device unbind $sim
 wait $victim
 step "its driver says that it lost it" test $? = 11
-tail -n 1 /tmp/removed
+step "and why" grep "device lost: the kernel asks for it back" /tmp/removed
 step "the card is given to vfio-pci again" millrace device bind $sim
 # The same of a driver that has no job for it: nobody looks at the card, and the kernel does not wait all the same.
 idle $sim 40 > /tmp/idle 2>&1 &

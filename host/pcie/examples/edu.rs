@@ -6,11 +6,14 @@
 
 use std::{
     error::Error,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use millrace_pcie::{DmaBuffer, DmaError, Function, Iova, PAGE_BYTES, VfioAccess, VfioOptions, open_vfio};
+use millrace_pcie::{
+    DmaBuffer, DmaError, Function, Iova, PAGE_BYTES, SharedBytes, VfioAccess, VfioOptions, open_vfio,
+};
 
 /// Major and minor version, then `0xed`.
 const IDENTITY: u32 = 0x0100_00ed;
@@ -66,6 +69,41 @@ fn expect(what: &str, holds: bool) -> Result<(), String> {
         return Err(format!("not so: {what}"));
     }
     println!("{what}");
+    Ok(())
+}
+
+/// Bytes of a page on which a part of them begins.
+struct Pages(Vec<u8>, usize, usize);
+
+impl AsRef<[u8]> for Pages {
+    fn as_ref(&self) -> &[u8] {
+        &self.0[self.1..self.1 + self.2]
+    }
+}
+
+/// What it costs to lend memory, by pieces as the bases of a key are, against a copy to memory that is mapped; where it costs more, memory is copied before long.
+fn lending(edu: &Edu) -> Result<(), Box<dyn Error>> {
+    const PIECE_BYTES: usize = 512 << 10;
+    const PIECES: usize = 64;
+    let dma = &edu.0.dma;
+    let bytes = vec![7; PIECE_BYTES + PAGE_BYTES];
+    let start = bytes.as_ptr().addr().wrapping_neg() % PAGE_BYTES;
+    let memory: SharedBytes = Arc::new(Pages(bytes, start, PIECE_BYTES));
+    let a_mib = |took: Duration, pieces: usize| took.as_micros() * 2 / pieces.max(1) as u128;
+    let buffer = dma.alloc(PIECE_BYTES)?;
+    buffer.write(0, (*memory).as_ref());
+    let began = Instant::now();
+    (0..PIECES).for_each(|_| buffer.write(0, (*memory).as_ref()));
+    let copy = a_mib(began.elapsed(), PIECES);
+    let began = Instant::now();
+    let lent = (0..PIECES).take_while(|_| dma.lend(&memory).is_some()).count();
+    let lend = a_mib(began.elapsed(), lent);
+    println!(
+        "to lend a MiB of memory, and to end that, takes {lend} µs, to copy it {copy} µs: {lent} of {PIECES} pieces were lent"
+    );
+    expect("memory can be lent", lent > 0)?;
+    expect("it is copied where that is far quicker", lent < PIECES || lend < 4 * copy)?;
+    expect("and lent where that is far quicker", lent == PIECES || copy < 4 * lend)?;
     Ok(())
 }
 
@@ -165,6 +203,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let edu = Edu(open(32)?);
     expect("the device is QEMU's edu", edu.0.bar0.read32(0) == IDENTITY)?;
     reach(&edu)?;
+    lending(&edu)?;
     huge_pages(&edu.0)?;
     drop(edu);
     exhaust(&open(24)?)

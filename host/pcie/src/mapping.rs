@@ -379,6 +379,71 @@ mod tests {
         assert_eq!(other.read_register(8), 0x0403_0201);
     }
 
+    /// Two sides that hand a page of words to and fro, each by a mapping of its own and a register: whoever reads the register's new value reads all that was
+    /// written before it, and nothing newer. On arm64 these are the barriers `dsb st` and `dsb ld`.
+    #[test]
+    fn a_register_tells_of_what_was_written_before_it() {
+        const ROUNDS: u32 = 20_000;
+        const WORDS: usize = 64;
+        let (ours, file) = Mapping::shared("test", 8192).unwrap();
+        let theirs = Mapping::of_file(&file).unwrap();
+        let (doorbell, answer) = (4096, 4160);
+        let until = |mapping: &Mapping, register: usize, value: u32| {
+            while mapping.read_register(register) != value {
+                std::thread::yield_now();
+            }
+        };
+        let page = |of: u32| of.to_le_bytes().repeat(WORDS);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 1..=ROUNDS {
+                    until(&theirs, doorbell, round);
+                    let mut seen = vec![0; 4 * WORDS];
+                    theirs.read(0, &mut seen);
+                    assert_eq!(seen, page(round), "of before the doorbell");
+                    theirs.write(1024, &page(!round));
+                    theirs.write_register(answer, round);
+                }
+            });
+            for round in 1..=ROUNDS {
+                ours.write(0, &page(round));
+                ours.write_register(doorbell, round);
+                until(&ours, answer, round);
+                let mut seen = vec![0; 4 * WORDS];
+                ours.read(1024, &mut seen);
+                assert_eq!(seen, page(!round), "of before the answer");
+            }
+        });
+    }
+
+    /// The same by the last word of an entry, as rings are written: release and acquire.
+    #[test]
+    fn the_last_word_of_an_entry_tells_of_the_others() {
+        const ROUNDS: u32 = 20_000;
+        let (ours, file) = Mapping::shared("test", 4096).unwrap();
+        let theirs = Mapping::of_file(&file).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 1..=ROUNDS {
+                    theirs.write(0, &round.to_le_bytes().repeat(15));
+                    theirs.write_u32_release(60, round);
+                    while theirs.read_u32_acquire(64) != round {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            for round in 1..=ROUNDS {
+                while ours.read_u32_acquire(60) != round {
+                    std::thread::yield_now();
+                }
+                let mut entry = [0; 60];
+                ours.read(0, &mut entry);
+                assert_eq!(entry.as_slice(), round.to_le_bytes().repeat(15), "a torn entry");
+                ours.write_u32_release(64, round);
+            }
+        });
+    }
+
     #[test]
     #[should_panic(expected = "outside")]
     fn bounds_are_kept() {
