@@ -4,6 +4,8 @@ mod measure;
 pub(crate) mod proofs;
 mod report;
 
+use millrace_bn254::backend::Instructions;
+
 use crate::{
     args::BenchArgs,
     device::{self, DeviceName, OpenOptions, Opened},
@@ -69,6 +71,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         version: env!("CARGO_PKG_VERSION"),
         processor: processor(),
         threads: std::thread::available_parallelism().map_or(1, Into::into),
+        backend: Instructions::from_env().or_fail(Code::Usage)?.name(),
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     report::write(&args.out, &setting, &samples)?;

@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use millrace_bn254::backend::Instructions;
 use millrace_groth16::{KeyError, proof_to_json, public_to_json};
 use millrace_job::{CancelToken, Engine, EngineSet, EngineSlot, RunError};
 use millrace_kernels::CpuEngine;
@@ -15,7 +16,7 @@ use millrace_prover::{LoadError, Placement, ProveError, Prover, ProverOptions, R
 use crate::{
     args::{ProveArgs, Split},
     device::{self, DeviceName, OpenOptions, Opened},
-    exit::{Code, Failure},
+    exit::{Code, Failure, OrFail},
     input,
     memory::{self, Flight},
     output::{Outputs, tell},
@@ -116,7 +117,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         ));
     }
     add_waveform(args, &opened, &mut outputs, &traced)?;
-    let facts = facts(&opened, args);
+    let facts = facts(&opened, args)?;
     let mut json = report::json(&proved.report, &facts, load_seconds, args.seed.is_some());
     json["memory_bytes_at_most"] = budget.map(|budget| budget.anonymous_bytes).into();
     // Of one device; several keep their drivers to themselves.
@@ -217,7 +218,7 @@ fn tell_waveform(args: &ProveArgs, traced: &OnceLock<Traced>) {
     }
 }
 
-fn facts(opened: &Opened, args: &ProveArgs) -> DeviceFacts {
+fn facts(opened: &Opened, args: &ProveArgs) -> Result<DeviceFacts, Failure> {
     let simulation = opened.behind.simulation();
     let multiplier = match simulation {
         None => "none",
@@ -225,7 +226,9 @@ fn facts(opened: &Opened, args: &ProveArgs) -> DeviceFacts {
         Some(_) => "structural",
     };
     let cycles_per_second = simulation.and_then(|s| s.cycles_per_second());
-    DeviceFacts { device: args.device.to_string(), multiplier, cycles_per_second, clock_mhz: args.clock_mhz }
+    let backend = Instructions::from_env().or_fail(Code::Usage)?.name();
+    let (device, clock_mhz) = (args.device.to_string(), args.clock_mhz);
+    Ok(DeviceFacts { device, backend, multiplier, cycles_per_second, clock_mhz })
 }
 
 pub(crate) fn load_failure(error: LoadError) -> Failure {

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub(crate) struct DeviceFacts {
     /// `--device`
     pub(crate) device: String,
+    /// Instructions of the CPU's kernels, by their name in `MILLRACE_BACKEND`: they have a part in proofs on other devices too.
+    pub(crate) backend: &'static str,
     /// `structural`, `behavioural`, or `none` where there is no RTL.
     pub(crate) multiplier: &'static str,
     /// Simulated cycles a second, in simulation.
@@ -133,6 +135,7 @@ fn job_json(job: &JobLine) -> Value {
 pub(crate) fn json(report: &ProofReport, facts: &DeviceFacts, load_seconds: f64, seeded: bool) -> Value {
     json!({
         "device": facts.device,
+        "backend": facts.backend,
         "multiplier": facts.multiplier,
         "simulated_cycles_per_second": facts.cycles_per_second,
         "assumed_clock_mhz": facts.clock_mhz,

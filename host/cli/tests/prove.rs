@@ -63,6 +63,7 @@ fn four_engines_give_the_same_bytes() {
         for device in ["cpu", "model"] {
             let (proof, report) = proof_on(circuit, device, &[]).expect("vectors are there");
             assert_eq!(proof, oracle, "{circuit} on {device}");
+            assert!(matches!(report["backend"].as_str(), Some("portable" | "adx" | "avx512")), "{report:#}");
             if device == "model" {
                 assert_on_device(&report, device);
             }

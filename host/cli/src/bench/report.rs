@@ -20,6 +20,8 @@ pub(crate) struct Setting {
     pub(crate) processor: String,
     /// Threads the CPU engine has.
     pub(crate) threads: usize,
+    /// Instructions of the CPU's kernels, by their name in `MILLRACE_BACKEND`.
+    pub(crate) backend: &'static str,
     /// What was typed.
     pub(crate) command: String,
 }
@@ -241,12 +243,12 @@ fn html(setting: &Setting, rows: &[Row]) -> Result<String, Failure> {
         "<!doctype html><html lang=en><meta charset=utf-8><title>millrace bench</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}}table{{border-collapse:collapse}}
 td,th{{border-bottom:1px solid #ddd;padding:.2rem .7rem;text-align:right}}td:first-child,td:nth-child(3){{text-align:left}}svg{{max-width:100%;height:auto}}</style>
-<h1>millrace bench</h1><p>{} · {} threads · version {}<br><code>{}</code></p>
+<h1>millrace bench</h1><p>{} · {} threads · CPU kernels {} · version {}<br><code>{}</code></p>
 <p>Times are of this machine; a simulated device's time is the simulator's, not a card's. Cycles of <code>sim</code> are simulated cycles; those of
 <code>model</code> are the model's estimate. Medians of the runs named; runs of different engines are interleaved. Raw samples: report.csv, report.json.</p>
 {plots}{throughput}<table><tr><th>kind<th>size<th>engine<th>runs<th>min s<th>median s<th>max s<th>cycles<th>issued</tr>
 {table}</table></html>\n",
-        escape(&setting.processor), setting.threads, setting.version, escape(&setting.command)
+        escape(&setting.processor), setting.threads, setting.backend, setting.version, escape(&setting.command)
     ))
 }
 
@@ -269,7 +271,13 @@ mod tests {
         let samples: Vec<Sample> = [(16, 0, 0.5), (16, 1, 0.25), (16, 2, 1.0), (32, 0, 2.0)]
             .map(|(n, r, s)| sample(n, r, s, "<sim>"))
             .into();
-        let setting = Setting { version: "0", processor: "p".into(), threads: 1, command: "c".into() };
+        let setting = Setting {
+            version: "0",
+            processor: "p".into(),
+            threads: 1,
+            backend: "portable",
+            command: "c".into(),
+        };
         write(folder.path(), &setting, &samples).expect("writes");
         let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
         let json: serde_json::Value = serde_json::from_str(&read("report.json")).expect("JSON");
