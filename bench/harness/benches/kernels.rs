@@ -2,8 +2,8 @@
 //! `kernel-report` draws what criterion leaves.
 //!
 //! arkworks gets its own types, its domain made beforehand and a pool of so many threads; ours is the engine as a proof uses it, with
-//! the job's way to another thread and the check of its scalars. Settings are for a look at all sizes within twenty minutes on two idle threads: ten samples each,
-//! of one run where that takes longer than 50 ms.
+//! the job's way to another thread and the check of its scalars. Before the first of its samples at a size, ours is compared with the oracle's answer. Settings are for a
+//! look at all sizes within half an hour on two idle threads: ten samples each, the fewest that criterion takes, of one run where that takes longer than 50 ms.
 
 use std::{
     cell::LazyCell, hint::black_box, ops::RangeInclusive, thread::available_parallelism, time::Duration,
@@ -18,15 +18,12 @@ use criterion::{
 };
 use millrace_bn254::{Fq, Fr, G1Affine, G2Affine, array::FqArray, backend::Instructions};
 use millrace_harness::{Case, Competitor, Scalars, points, rng, run};
-use millrace_job::{Group, Job, NttDirection};
+use millrace_job::{Engine, Group, Job, JobValue, NttDirection};
 use millrace_kernels::CpuEngine;
-use millrace_oracle::{msm_g1, msm_g2, quotient};
+use millrace_oracle::{OracleEngine, msm_g1, msm_g2, quotient};
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
 const LOG_SIZES: RangeInclusive<u32> = 10..=20;
-/// arkworks takes 5 seconds for one sum of so many products over G2.
-const LOG_MOST_G2: u32 = 18;
-
 /// One, and as many as the machine runs at once.
 fn thread_counts() -> Vec<usize> {
     let mut counts = vec![1, available_parallelism().map_or(1, Into::into)];
@@ -53,6 +50,18 @@ fn id(competitor: &Competitor, log_n: u32) -> BenchmarkId {
     BenchmarkId::new(competitor.to_string(), log_n)
 }
 
+/// The oracle's answer to a job, which `job` makes for an engine.
+fn expected(job: impl Fn(&dyn Engine) -> Job) -> JobValue {
+    let oracle = OracleEngine::new();
+    run(&oracle, job(&oracle)).expect("a good job").value
+}
+
+/// # Panics
+/// If our answer is another: its time would say nothing.
+fn compare(engine: &CpuEngine, job: Job, expected: &JobValue) {
+    assert!(run(engine, job).expect("a good job").value == *expected, "another answer than the oracle's");
+}
+
 fn products(c: &mut Criterion) {
     let mut group = group(c, "product in Fq");
     for log_n in LOG_SIZES {
@@ -73,12 +82,22 @@ fn products(c: &mut Criterion) {
                 pool.install(|| b.iter(|| x.par_chunks_mut(part).zip(y.par_chunks(part)).for_each(multiply)));
             });
             for instructions in Instructions::all() {
+                let compared = LazyCell::new(|| {
+                    let (mut x, y) =
+                        (FqArray::new(instructions, &input.0), FqArray::new(instructions, &input.1));
+                    let mut got = vec![Fq::default(); 1 << log_n];
+                    x.mul_assign(&y);
+                    x.store(&mut got);
+                    let theirs = input.0.iter().zip(&input.1).map(|(x, y)| *x * y);
+                    assert!(theirs.eq(got), "other products than arkworks'");
+                });
                 group.bench_function(id(&Competitor::ours(instructions.name(), threads), log_n), |b| {
                     let arrays = |x: &[Fq]| -> Vec<FqArray> {
                         x.chunks(part).map(|x| FqArray::new(instructions, x)).collect()
                     };
                     let (mut x, y) = (arrays(&input.0), arrays(&input.1));
                     let multiply = |(x, y): (&mut FqArray, &FqArray)| x.mul_assign(black_box(y));
+                    LazyCell::force(&compared);
                     pool.install(|| b.iter(|| x.par_iter_mut().zip(&y).for_each(multiply)));
                 });
             }
@@ -90,23 +109,28 @@ fn products(c: &mut Criterion) {
 fn sums_over<A: AffineRepr<ScalarField = Fr>>(
     c: &mut Criterion,
     which: Group,
-    log_most: u32,
     theirs: fn(&[A], &[Fr]) -> A::Group,
 ) {
     let mut group = group(c, &format!("sum over {which:?}"));
-    for log_n in LOG_SIZES.filter(|log_n| *log_n <= log_most) {
+    for log_n in LOG_SIZES {
         group.throughput(Throughput::Elements(1 << log_n));
         let case = Case::Msm { group: which, log_n, scalars: Scalars::Random };
         let own = LazyCell::new(|| (points::<A>(1 << log_n), Scalars::Random.make(1 << log_n)));
         let input = LazyCell::new(|| case.input());
+        let expected = LazyCell::new(|| expected(|engine| input.job_for(engine).expect("bases of our own")));
         for threads in thread_counts() {
             group.bench_function(id(&Competitor::arkworks(threads), log_n), |b| {
                 let (bases, scalars) = &*own;
                 pool(threads).install(|| b.iter(|| theirs(bases, scalars)));
             });
             let engine = engine(threads);
-            group.bench_function(id(&Competitor::ours(engine.instructions().name(), threads), log_n), |b| {
+            let job = LazyCell::new(|| {
                 let job = input.job_for(&engine).expect("bases of our own");
+                compare(&engine, job.clone(), &expected);
+                job
+            });
+            group.bench_function(id(&Competitor::ours(engine.instructions().name(), threads), log_n), |b| {
+                let job = &*job;
                 b.iter_batched(
                     || job.clone(),
                     |job| run(&engine, job).expect("a good job"),
@@ -119,8 +143,8 @@ fn sums_over<A: AffineRepr<ScalarField = Fr>>(
 }
 
 fn sums(c: &mut Criterion) {
-    sums_over::<G1Affine>(c, Group::G1, u32::MAX, msm_g1);
-    sums_over::<G2Affine>(c, Group::G2, LOG_MOST_G2, msm_g2);
+    sums_over::<G1Affine>(c, Group::G1, msm_g1);
+    sums_over::<G2Affine>(c, Group::G2, msm_g2);
 }
 
 fn transforms(c: &mut Criterion) {
@@ -133,6 +157,8 @@ fn transforms(c: &mut Criterion) {
             group.throughput(Throughput::Elements(1 << log_n));
             let values = LazyCell::new(|| Scalars::Random.make(1 << log_n));
             let input = LazyCell::new(|| Case::Ntt { log_n, direction, coset }.input());
+            let expected =
+                LazyCell::new(|| expected(|engine| input.job_for(engine).expect("nothing to load")));
             let mut domain = Radix2EvaluationDomain::<Fr>::new(1 << log_n).expect("a power of two");
             if coset {
                 let shift = Fr::get_root_of_unity(2 << log_n).expect("the field has it");
@@ -149,10 +175,15 @@ fn transforms(c: &mut Criterion) {
                         .install(|| b.iter_batched_ref(|| values.clone(), transform, BatchSize::LargeInput));
                 });
                 let engine = engine(threads);
+                let job = LazyCell::new(|| {
+                    let job = input.job_for(&engine).expect("nothing to load");
+                    compare(&engine, job.clone(), &expected);
+                    job
+                });
                 group.bench_function(
                     id(&Competitor::ours(engine.instructions().name(), threads), log_n),
                     |b| {
-                        let job = input.job_for(&engine).expect("nothing to load");
+                        let job = &*job;
                         b.iter_batched(
                             || job.clone(),
                             |job| run(&engine, job).expect("a good job"),
@@ -172,6 +203,11 @@ fn quotients(c: &mut Criterion) {
     for log_n in LOG_SIZES {
         group.throughput(Throughput::Elements(1 << log_n));
         let input = LazyCell::new(|| [Scalars::Random.make(1 << log_n), Scalars::Witness.make(1 << log_n)]);
+        let job = || {
+            let [a, b] = input.clone();
+            Job::Quotient { a, b }
+        };
+        let expected = LazyCell::new(|| expected(|_| job()));
         for threads in thread_counts() {
             group.bench_function(id(&Competitor::arkworks(threads), log_n), |b| {
                 let input = &*input;
@@ -180,11 +216,9 @@ fn quotients(c: &mut Criterion) {
                 pool(threads).install(|| b.iter_batched(values, theirs, BatchSize::LargeInput));
             });
             let engine = engine(threads);
+            let compared = LazyCell::new(|| compare(&engine, job(), &expected));
             group.bench_function(id(&Competitor::ours(engine.instructions().name(), threads), log_n), |b| {
-                let job = || {
-                    let [a, b] = input.clone();
-                    Job::Quotient { a, b }
-                };
+                LazyCell::force(&compared);
                 b.iter_batched(job, |job| run(&engine, job).expect("a good job"), BatchSize::LargeInput);
             });
         }
