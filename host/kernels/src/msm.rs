@@ -26,7 +26,7 @@ use millrace_bn254::{
     backend::Instructions,
     batch::PointRef,
     curve::{Affine, Xyzz},
-    points::G1,
+    points::{Curve, G1},
 };
 use millrace_job::{CancelToken, EngineError};
 use rayon::prelude::*;
@@ -85,74 +85,63 @@ pub(crate) fn sum<C: Kept>(
     let plan = Plan::new(Costs::of::<C>(instructions), &classes, threads, wanted);
     blocks.cut(scalars, &plan);
 
-    let shares: Vec<_> = plan.segments.iter().map(|segment| Shares::new(segment, blocks.len())).collect();
-    let mut windows = vec![Xyzz::INFINITY; shares.iter().map(Shares::len).sum()];
-    let mut tasks = Vec::with_capacity(windows.len());
-    let mut rest = &mut windows[..];
-    for (segment, shares) in shares.iter().enumerate() {
-        let sums = rest.split_off_mut(..shares.len()).expect("a place for each window");
-        let each = sums.chunks_mut(shares.group).enumerate();
-        tasks.extend(each.map(|(task, sums)| (segment, shares.task(task), sums)));
-    }
+    let segments = plan.segments.iter();
+    let mut sums: Vec<_> = segments.map(|segment| Sums::<C>::new(segment, blocks.len())).collect();
     let stash = Stash::new(C::workplaces(store), keep);
     let (ones, summed) = rayon::join(
         || window::sum_ones::<C>(instructions, &stash, bases, &blocks, cancel),
         || {
-            tasks.into_par_iter().with_max_len(1).try_for_each(|(segment, (top, part), sums)| {
-                let task =
-                    Task::<C> { instructions, bases, blocks: &blocks[part], plan: &plan, segment, cancel };
-                task.sum_windows(&stash, top, sums)
+            sums.par_iter_mut().enumerate().with_max_len(1).try_for_each(|(segment, sums)| {
+                sums.by_task().try_for_each(|(top, part, sums)| {
+                    let blocks = &blocks[part];
+                    let task = Task::<C> { instructions, bases, blocks, plan: &plan, segment, cancel };
+                    task.sum_windows(&stash, top, sums)
+                })
             })
         },
     );
     summed?;
     let mut total = Xyzz::INFINITY;
-    let mut rest = &windows[..];
-    for (segment, shares) in plan.segments.iter().zip(&shares).rev() {
-        let (below, sums) = rest.split_at(rest.len() - shares.len());
-        rest = below;
-        for w in (0..segment.windows).rev() {
-            total = shares.places(w).fold(total.double_times(segment.bits), |total, at| total.add(&sums[at]));
+    for sums in sums.iter().rev() {
+        for w in (0..sums.segment.windows).rev() {
+            total = sums.of(w).fold(total.double_times(sums.segment.bits), |total, part| total.add(part));
         }
     }
     Ok(total.add(&ones?).to_affine())
 }
 
-/// How a segment's windows and the blocks of points are shared among tasks: of each group of windows, from the top, each part of the blocks.
-struct Shares {
-    windows: u32,
-    group: usize,
-    groups: usize,
+/// Sums of a segment's windows in the making, a task's after another's: of each group of windows, from the top, each part of the blocks of points.
+struct Sums<'a, C: Curve> {
+    segment: &'a Segment,
     /// Blocks in all, and of a part.
     blocks: usize,
     part_len: usize,
+    parts: usize,
+    all: Vec<Xyzz<C::Field>>,
 }
 
-impl Shares {
-    fn new(segment: &Segment, blocks: usize) -> Self {
+impl<'a, C: Curve> Sums<'a, C> {
+    fn new(segment: &'a Segment, blocks: usize) -> Self {
         let part_len = blocks.div_ceil(segment.parts).max(1);
-        Self { windows: segment.windows, group: segment.group, groups: segment.groups(), blocks, part_len }
+        let parts = blocks.div_ceil(part_len).max(1);
+        let all = vec![Xyzz::INFINITY; segment.groups() * parts * segment.group];
+        Self { segment, blocks, part_len, parts, all }
     }
 
-    fn parts(&self) -> usize {
-        self.blocks.div_ceil(self.part_len).max(1)
+    /// The top window of each task, its blocks, and places for the sums of its windows.
+    fn by_task(&mut self) -> impl IndexedParallelIterator<Item = (u32, Range<usize>, &mut [Xyzz<C::Field>])> {
+        let Self { segment, blocks, part_len, parts, .. } = *self;
+        self.all.par_chunks_mut(segment.group).enumerate().with_max_len(1).map(move |(task, sums)| {
+            let (group, start) = (task / parts, task % parts * part_len);
+            let top = segment.windows - 1 - (group * segment.group) as u32;
+            (top, start..blocks.min(start + part_len), sums)
+        })
     }
 
-    /// Sums of windows in the making.
-    fn len(&self) -> usize {
-        self.groups * self.parts() * self.group
-    }
-
-    /// The top window of a task, and its blocks.
-    fn task(&self, task: usize) -> (u32, Range<usize>) {
-        let (group, start) = (task / self.parts(), task % self.parts() * self.part_len);
-        (self.windows - 1 - (group * self.group) as u32, start..self.blocks.min(start + self.part_len))
-    }
-
-    /// Where the sums of a window's parts are.
-    fn places(&self, w: u32) -> impl Iterator<Item = usize> {
-        let from_top = (self.windows - 1 - w) as usize;
-        let (group, at) = (from_top / self.group, from_top % self.group);
-        (0..self.parts()).map(move |part| (group * self.parts() + part) * self.group + at)
+    /// What the parts of a window are worth.
+    fn of(&self, w: u32) -> impl Iterator<Item = &Xyzz<C::Field>> {
+        let from_top = (self.segment.windows - 1 - w) as usize;
+        let (group, at) = (from_top / self.segment.group, from_top % self.segment.group);
+        (0..self.parts).map(move |part| &self.all[(group * self.parts + part) * self.segment.group + at])
     }
 }

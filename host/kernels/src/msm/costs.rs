@@ -88,15 +88,19 @@ impl Costs {
         }
     }
 
-    /// Tenths of a nanosecond that a window of `bits` bits over so many points takes, with the scalars of so many of them in halves if there are halves.
-    pub(super) fn window(&self, bits: u32, points: usize, halved: Option<usize>) -> usize {
+    fn entry(&self, bits: u32, halved: bool) -> [usize; 2] {
         let [whole, rest, halves, rest_of_halves] = self.0[(bits as usize).max(FIRST) - FIRST];
-        match halved {
-            None => points * whole as usize + rest as usize * 10,
-            Some(halved) => {
-                (points - halved) * whole as usize + halved * halves as usize + rest_of_halves as usize * 10
-            }
-        }
+        (if halved { [halves, rest_of_halves] } else { [whole, rest] }).map(|cost| cost as usize)
+    }
+
+    /// Tenths of a nanosecond for each point that has a digit in a window of `bits` bits, or two of halves.
+    pub(super) fn point(&self, bits: u32, halved: bool) -> usize {
+        self.entry(bits, halved)[0]
+    }
+
+    /// Tenths of a nanosecond that such a window takes beside its points, with buckets of images or without.
+    pub(super) fn window(&self, bits: u32, images: bool) -> usize {
+        self.entry(bits, images)[1] * 10
     }
 }
 
