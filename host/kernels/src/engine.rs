@@ -138,7 +138,7 @@ impl CpuEngine {
         self
     }
 
-    /// The same with windows of their own for each class of scalars by length, or one set for all, in all sums of 16 points or more: for measuring where it pays.
+    /// The same with windows of their own for each class of scalars by length, or one set for all as if they were of one length, in all sums of 16 points or more: for measuring where it pays.
     pub fn with_classes(mut self, classes: bool) -> Self {
         self.wanted.classes = Some(classes);
         self

@@ -37,7 +37,7 @@ pub(crate) struct Wanted {
     pub(crate) window_bits: Option<u32>,
     /// Whether scalars are cut into halves.
     pub(crate) halves: Option<bool>,
-    /// Whether all classes of scalars have segments of their own, or one has all.
+    /// Whether all classes of scalars have segments of their own, or one has all, as if they were of one class.
     pub(crate) classes: Option<bool>,
 }
 
@@ -91,9 +91,25 @@ impl Choice {
     /// The cheapest for scalars of these classes.
     pub(super) fn new(costs: &Costs, classes: &Classes, threads: usize, wanted: Wanted) -> Self {
         let points = classes.windowed();
-        let Some(longest) = classes.present().last() else { return Self::NOTHING };
+        let present = || classes.present();
+        let (Some(shortest), Some(longest)) = (present().next(), present().last()) else {
+            return Self::NOTHING;
+        };
         let few = points < FEW;
-        let wanted = if few { Wanted { classes: Some(false), ..Wanted::default() } } else { wanted };
+        if !few && wanted.classes != Some(false) {
+            return Self::among(costs, classes, longest, threads, wanted);
+        }
+        // As if all were as long as the longest.
+        let wanted = if few { Wanted::default() } else { wanted };
+        let all = Classes::one(points, classes.bits[longest]);
+        let mut choice = Self::among(costs, &all, longest, threads, wanted);
+        choice.cuts[0].class = shortest;
+        choice
+    }
+
+    fn among(costs: &Costs, classes: &Classes, longest: usize, threads: usize, wanted: Wanted) -> Self {
+        let points = classes.windowed();
+        let few = points < FEW;
         let search = |wanted| Search { costs, classes, longest, threads, wanted, few };
         // As they are, or halves of all scalars or of those of the longest class alone.
         let may_be_halved =
