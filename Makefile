@@ -54,7 +54,7 @@ test-pcie: build vectors ## The real PCIe path: QEMU, Debian's kernels, their IO
 	cargo build $(CARGO_FLAGS) --workspace --examples
 	@bash sim/qemu/run.sh $(MILLRACE) $(MILLRACE_VECTORS)/full.zkey $(MILLRACE_VECTORS)/full.wtns $(SEMAPHORE).zkey $(SEMAPHORE).wtns $(CARGO_TARGET_DIR)/release/examples
 
-test-arm64: setup ## Tests of field, lanes and points for arm64, under emulation (no root; linker and QEMU from Debian into .tools)
+test-arm64: setup ## Tests of field, lanes, points and of the CPU engine for arm64, under emulation (some ten minutes; no root; linker and QEMU from Debian into .tools)
 	@bash sim/arm64/test.sh
 
 sanitize: vectors ## The tests of the crates with unsafe code under AddressSanitizer (half an hour from nothing), kept in bench/results
