@@ -34,8 +34,8 @@ pub(crate) fn times(kernel: &str, note: &str, all: &[&Measured]) -> Result<Strin
         lines.entry(m.competitor.to_string()).or_default().push((f64::from(m.log_n), m.ns_per_element()));
     }
     let (low, high) = ends(&lines, |point| point.1);
-    // Room for the names of the lines above them.
-    let y = (low / 1.5..high * 4.0).log_scale();
+    // From a power of ten on, or there would be no number below the first of them; room for the names of the lines above them.
+    let y = (10f64.powf(low.log10().floor())..high * 4.0).log_scale();
     draw(&format!("{kernel}: time per element"), note, "nanoseconds per element", &lines, y)
 }
 
