@@ -52,6 +52,8 @@ mod with {
         let server = Server::bind(&args.socket, config, power_on).map_err(|error| {
             Failure::new(Code::Output, format!("cannot listen on {}: {error}", args.socket.display()))
         })?;
+        // To build a simulation takes some ten milliseconds, the model none.
+        let server = if args.device == DeviceName::Sim { server.with_one_ready() } else { server };
         say!("{} is served on {} until Ctrl-C", args.device, args.socket.display());
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {

@@ -11,9 +11,10 @@ use std::{
 
 use millrace_pcie::{BusMaster, Function, HostMemory, Irq, IrqLine, Mmio};
 use millrace_verilated::{SimConfig, Simulation, TraceError, Waveform};
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
 use crate::{
+    access::Waits,
     host_port::DmaPort,
     recording::{Access, Recorder, Recording},
 };
@@ -30,11 +31,12 @@ pub struct CosimConfig {
 /// Queues of the simulated device: the parameter `NumQueues` of `mr_device`.
 pub const QUEUES: usize = 2;
 
-/// Cycles between two looks at who waits for the registers: about a millisecond, and so few that one who reads several registers in a row does not wait long.
-const CYCLES_PER_TURN: u64 = 32;
+/// Cycles between two looks at who waits for the registers: some hundred microseconds, so that one who reads several in a row does not wait long.
+pub(crate) const CYCLES_PER_TURN: u64 = 16;
 
 struct Shared {
     sim: Mutex<Simulation>,
+    waits: Arc<Waits>,
     wake: Condvar,
     stop: AtomicBool,
     irqs: Vec<Arc<IrqLine>>,
@@ -48,7 +50,7 @@ struct SimMmio(Arc<Shared>);
 
 impl Mmio for SimMmio {
     fn read32(&self, offset: u32) -> u32 {
-        let mut sim = self.0.sim.lock();
+        let mut sim = self.0.waits.enter(&self.0.sim);
         let at = sim.cycles();
         let value = sim.read32(offset);
         if let Some(recorder) = &self.0.recorder {
@@ -58,7 +60,7 @@ impl Mmio for SimMmio {
     }
 
     fn write32(&self, offset: u32, value: u32) {
-        let mut sim = self.0.sim.lock();
+        let mut sim = self.0.waits.enter(&self.0.sim);
         if let Some(recorder) = &self.0.recorder {
             recorder.push(sim.cycles(), Access::MmioWrite { offset, value });
         }
@@ -81,7 +83,7 @@ fn run(shared: &Shared) {
             }
         }
         if step.busy {
-            MutexGuard::bump(&mut sim);
+            shared.waits.let_in(&mut sim);
         } else {
             // Woken by register writes; the bound only limits how long a stop goes unnoticed.
             shared.wake.wait_for(&mut sim, Duration::from_millis(50));
@@ -115,6 +117,8 @@ pub struct BareDevice {
     pub bar0: Arc<dyn Mmio>,
     /// One a queue.
     pub irqs: Vec<Arc<IrqLine>>,
+    /// How long accesses to its registers have waited.
+    pub waits: Arc<Waits>,
     /// Dropping it stops the simulation.
     pub handle: CosimHandle,
 }
@@ -124,8 +128,10 @@ pub fn start_behind(config: &CosimConfig, memory: Arc<dyn BusMaster>) -> BareDev
     let recorder = config.record.then(|| Arc::new(Recorder::new(config.sim.clone())));
     let port = DmaPort::new(memory, recorder.clone());
     let irqs: Vec<_> = (0..QUEUES).map(|_| Arc::new(IrqLine::default())).collect();
+    let waits = Arc::<Waits>::default();
     let shared = Arc::new(Shared {
         sim: Mutex::new(Simulation::new(&config.sim, Box::new(port))),
+        waits: waits.clone(),
         wake: Condvar::new(),
         stop: AtomicBool::new(false),
         irqs: irqs.clone(),
@@ -141,7 +147,7 @@ pub fn start_behind(config: &CosimConfig, memory: Arc<dyn BusMaster>) -> BareDev
             .expect("the system has a thread for the simulation")
     };
     let bar0 = Arc::new(SimMmio(shared.clone()));
-    BareDevice { bar0, irqs, handle: CosimHandle { shared, thread: Some(thread) } }
+    BareDevice { bar0, irqs, waits, handle: CosimHandle { shared, thread: Some(thread) } }
 }
 
 impl CosimHandle {

@@ -6,12 +6,14 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod device;
 mod host_port;
 mod recording;
 mod replay;
 mod serve;
 
+pub use access::Waits;
 pub use device::{BareDevice, CosimConfig, CosimHandle, QUEUES, start, start_behind};
 pub use millrace_verilated::{SimConfig, TraceError, Waveform};
 pub use recording::{Access, Event, ParseError, Recording};

@@ -25,7 +25,7 @@ use millrace_pcie::{
     BusMaster, Irq, Mmio, Raiser,
     vfio_user::{Connection, ReceiveError},
 };
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use self::{
     client_memory::{ClientMemory, Life},
@@ -35,6 +35,8 @@ use self::{
 
 /// How long a stop may go unnoticed while nobody is connected.
 const ACCEPT_INTERVAL: Duration = Duration::from_millis(20);
+/// How long one may be missing that should be ready.
+const READY_INTERVAL: Duration = Duration::from_millis(5);
 /// The same for the threads that pass interrupts on.
 const IRQ_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -62,6 +64,13 @@ struct Machine {
     bar0_bytes: u64,
     vectors: usize,
     on: Mutex<Option<On>>,
+    /// Whether one is kept ready, so that a reset waits for none.
+    keeps_ready: bool,
+    ready: Mutex<Option<On>>,
+    /// There is one.
+    made_ready: Condvar,
+    /// Those that were switched off, and are still to be taken apart.
+    old: Mutex<Vec<On>>,
 }
 
 impl Machine {
@@ -77,15 +86,48 @@ impl Machine {
         self.on.lock().as_ref().and_then(|on| on.device.irqs.get(vector).cloned())
     }
 
-    /// Off, with all that it had under way cut off, and on again.
+    fn another(&self, memory: &Arc<ClientMemory>) -> On {
+        let life = Arc::new(Life::new(memory.clone()));
+        On { device: (self.power_on)(life.clone()), life }
+    }
+
+    /// Off, with all that it had under way cut off, and on again: another one takes its place, which does not wait until the old one has been taken apart.
     fn power_cycle(&self, memory: &Arc<ClientMemory>) {
         let mut on = self.on.lock();
         if let Some(old) = on.take() {
             old.life.end();
-            drop(old.device);
+            if self.keeps_ready {
+                self.old.lock().push(old);
+            }
         }
-        let life = Arc::new(Life::new(memory.clone()));
-        *on = Some(On { device: (self.power_on)(life.clone()), life });
+        *on = Some(if self.keeps_ready { self.take_ready() } else { self.another(memory) });
+    }
+
+    /// The one that is ready; where the last was taken a moment ago, the next is being made.
+    fn take_ready(&self) -> On {
+        let mut ready = self.ready.lock();
+        loop {
+            match ready.take() {
+                Some(on) => return on,
+                None => self.made_ready.wait(&mut ready),
+            }
+        }
+    }
+
+    /// Takes apart what was switched off, and has another one ready; until `over`.
+    fn keep_ready(&self, memory: &Arc<ClientMemory>, over: &AtomicBool) {
+        while !over.load(Ordering::Acquire) {
+            let old = std::mem::take(&mut *self.old.lock());
+            let is_wanted = self.ready.lock().is_none();
+            if is_wanted {
+                let another = self.another(memory);
+                *self.ready.lock() = Some(another);
+                self.made_ready.notify_one();
+            } else if old.is_empty() {
+                thread::sleep(READY_INTERVAL);
+            }
+            drop(old);
+        }
     }
 }
 
@@ -134,9 +176,20 @@ impl Server {
             bar0_bytes: config.bar0_bytes,
             vectors: config.vectors,
             on: Mutex::new(None),
+            keeps_ready: false,
+            ready: Mutex::new(None),
+            made_ready: Condvar::new(),
+            old: Mutex::default(),
         };
         let vectors = Mutex::new((0..config.vectors).map(|_| None).collect());
         Ok(Self { listener, path: path.to_owned(), machine, memory: Arc::default(), vectors, raiser })
+    }
+
+    /// Keeps another device ready, for one that takes long to switch on: a reset is a swap then. It takes the memory of two.
+    #[must_use]
+    pub fn with_one_ready(mut self) -> Self {
+        self.machine.keeps_ready = true;
+        self
     }
 
     /// Serves one client after the other until `stop` is set.
@@ -149,6 +202,10 @@ impl Server {
             for vector in 0..self.machine.vectors {
                 let over = &over;
                 scope.spawn(move || self.pass_interrupts(vector, over));
+            }
+            if self.machine.keeps_ready {
+                let over = &over;
+                scope.spawn(|| self.machine.keep_ready(&self.memory, over));
             }
             let served = self.accept(stop);
             over.store(true, Ordering::Release);
