@@ -23,6 +23,11 @@ if [ ${#need[@]} -gt 0 ]; then
     exit 1
   fi
 fi
+# It judges the unit of docs/operating/system, where nothing may be skipped; nobody else needs it.
+if [ "${MILLRACE_MUST_RUN:-}" = 1 ] && [ "$(id -u)" = 0 ] && ! command -v systemd-analyze >/dev/null; then
+  say "installing a Debian package: systemd, for systemd-analyze"
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd >/dev/null
+fi
 command -v cargo >/dev/null || { say "cargo is missing: install Rust with rustup (https://rustup.rs)"; exit 1; }
 
 # A stamp holds the checksum of what was asked for, so that a changed list is installed again and an unchanged one is not.
