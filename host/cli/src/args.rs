@@ -424,6 +424,9 @@ pub(crate) struct ServeArgs {
     /// What to serve: model or sim.
     #[arg(long, value_name = "model|sim", default_value = "sim")]
     pub(crate) device: DeviceName,
+    /// For tests of what drives it: from when this file is there, the device answers nothing any more, as a card that fell off the bus.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dies_at: Option<PathBuf>,
 }
 
 /// `millrace doctor`

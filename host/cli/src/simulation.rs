@@ -58,7 +58,12 @@ mod with {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             let serving = scope.spawn(|| server.run(&stop));
+            let mut dies_at = args.dies_at.as_deref();
             while !cancel.is_cancelled() && !serving.is_finished() {
+                if dies_at.take_if(|file| file.exists()).is_some() {
+                    server.die();
+                    say!("{} is dead, and served as such", args.device);
+                }
                 thread::sleep(Duration::from_millis(50));
             }
             stop.store(true, Ordering::Release);

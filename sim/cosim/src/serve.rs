@@ -71,6 +71,7 @@ struct Machine {
     made_ready: Condvar,
     /// Those that were switched off, and are still to be taken apart.
     old: Mutex<Vec<On>>,
+    is_dead: AtomicBool,
 }
 
 impl Machine {
@@ -80,6 +81,11 @@ impl Machine {
 
     fn bar0(&self) -> Arc<dyn Mmio> {
         self.on.lock().as_ref().expect("the device is on while a client is connected").device.bar0.clone()
+    }
+
+    /// Whether nothing of the device is to be answered or done any more.
+    fn is_dead(&self) -> bool {
+        self.is_dead.load(Ordering::Acquire)
     }
 
     fn irq(&self, vector: usize) -> Option<Arc<dyn Irq>> {
@@ -100,7 +106,11 @@ impl Machine {
                 self.old.lock().push(old);
             }
         }
-        *on = Some(if self.keeps_ready { self.take_ready() } else { self.another(memory) });
+        let next = if self.keeps_ready { self.take_ready() } else { self.another(memory) };
+        if self.is_dead() {
+            next.life.end();
+        }
+        *on = Some(next);
     }
 
     /// The one that is ready; where the last was taken a moment ago, the next is being made.
@@ -180,6 +190,7 @@ impl Server {
             ready: Mutex::new(None),
             made_ready: Condvar::new(),
             old: Mutex::default(),
+            is_dead: AtomicBool::new(false),
         };
         let vectors = Mutex::new((0..config.vectors).map(|_| None).collect());
         Ok(Self { listener, path: path.to_owned(), machine, memory: Arc::default(), vectors, raiser })
@@ -190,6 +201,15 @@ impl Server {
     pub fn with_one_ready(mut self) -> Self {
         self.machine.keeps_ready = true;
         self
+    }
+
+    /// From now on nothing of the device is answered, neither registers nor configuration space nor a reset, and it reaches no memory: as of a card that
+    /// fell off the bus, for good.
+    pub fn die(&self) {
+        self.machine.is_dead.store(true, Ordering::Release);
+        if let Some(on) = self.machine.on.lock().as_ref() {
+            on.life.end();
+        }
     }
 
     /// Serves one client after the other until `stop` is set.
@@ -254,7 +274,7 @@ impl Server {
                 thread::sleep(IRQ_INTERVAL);
                 continue;
             };
-            if !irq.wait(IRQ_INTERVAL) {
+            if !irq.wait(IRQ_INTERVAL) || self.machine.is_dead() {
                 continue;
             }
             // Not under the lock: what happens at the client's descriptor holds up no message.

@@ -85,6 +85,9 @@ impl Session<'_> {
         }
         let fields = Fields(&message.payload);
         match command {
+            Command::RegionRead | Command::RegionWrite | Command::Reset if self.machine.is_dead() => {
+                Err(Errno::IO)
+            }
             Command::Version => self.version(fields),
             Command::DmaMap => self.dma_map(fields, &message.fds),
             Command::DmaUnmap => self.dma_unmap(fields),
