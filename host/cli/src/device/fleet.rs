@@ -27,6 +27,8 @@ const END_LIMIT: Duration = Duration::from_secs(30);
 
 /// Devices behind a fleet, and the threads that open again what was lost.
 pub(crate) struct Crew {
+    /// All of them, as one engine.
+    fleet: Arc<Fleet>,
     /// Of the devices that were there at first.
     behind: Vec<Behind>,
     /// What the first device says of its multiplier.
@@ -51,9 +53,13 @@ impl Crew {
 }
 
 impl Drop for Crew {
-    /// A device that is opened just now has its time; one that hangs in the kernel does not hold the command up.
+    /// A device that is opened just now has its time; one that hangs in the kernel does not hold the command up. The devices that are well are closed
+    /// before that: the thread that hangs holds on to the fleet, and the process's files stay open for minutes after its end, until the kernel gives up.
     fn drop(&mut self) {
         self.stop.set();
+        for member in self.fleet.members() {
+            self.fleet.remove(&member.name);
+        }
         if self.ended.recv_timeout(END_LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
             tracing::warn!("a device that is opened again hangs, and is left to itself");
         } else {
@@ -126,7 +132,7 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
     });
     let threads = threads.collect();
     let ended = alive.1;
-    let crew = Crew { behind, first_is_behavioural, stop, ended, threads };
+    let crew = Crew { fleet: fleet.clone(), behind, first_is_behavioural, stop, ended, threads };
     Ok(Opened { engine: fleet, lanes: Vec::new(), driver: None, behind: Behind::Fleet(crew), trigger })
 }
 
