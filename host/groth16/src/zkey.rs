@@ -243,6 +243,12 @@ impl ProvingKey {
         }
     }
 
+    /// What has the system read a part of a mapped key from its file into its cache, for another thread to run; `None` if the key is not mapped or has no such part.
+    pub fn reading_ahead(&self, part: KeyPart) -> Option<impl FnOnce() + Send + 'static> {
+        let (mapping, range) = (self.mapping.clone()?, self.range(part));
+        (!range.is_empty()).then_some(move || mapping.read_ahead(range))
+    }
+
     /// Takes the pages of a part of a mapped key out of this process's memory, when it is done with for now: they stay in the system's cache, and come back when they are
     /// touched. Whoever reads them meanwhile is slowed down, and no more.
     pub fn release(&self, part: KeyPart) {

@@ -1,9 +1,16 @@
 //! When pages of a mapped key are in memory: from when the first job begins that reads them until the last of them has ended, whichever proofs the jobs are of. So a proof
 //! does not have all of a key in memory at a time, and none takes pages from another's job.
+//!
+//! Loading a key has read its file, so a job finds pages in the system's cache. Where it does not (they were dropped for want of memory), the next part is read from the disk by
+//! a thread beside, while the job computes.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use millrace_groth16::{KeyPart, ProvingKey};
@@ -23,6 +30,21 @@ const PARTS: [(KeyPart, &str); 9] = [
     (KeyPart::L, "msm L"),
     (KeyPart::H, "msm H"),
 ];
+
+/// Pages that the system has are put in place at 20 GB/s and more, and fetched from disks at a tenth of that.
+const CACHED_BYTES_A_MICROSECOND: u128 = 8_000;
+/// What fetching a small part takes is not worth a thread.
+const WORTH_A_THREAD: Duration = Duration::from_millis(1);
+
+/// Whether some of these bytes came from the disk, by the time it took to put them in place. To be wrong, on a busy machine, costs some milliseconds beside the job.
+fn came_from_disk(bytes: usize, took: Duration) -> bool {
+    took > WORTH_A_THREAD && took.as_micros() * CACHED_BYTES_A_MICROSECOND > bytes as u128
+}
+
+/// The part that the jobs after this one read.
+fn next_part(index: usize) -> Option<usize> {
+    (index + 1..PARTS.len()).find(|next| PARTS[*next].1 != PARTS[index].1)
+}
 
 /// Numbers of jobs, by part.
 type Counts = [usize; PARTS.len()];
@@ -86,7 +108,20 @@ impl<'a> Reading<'a> {
     fn begin(&self, label: &str) {
         self.own().push(label.to_owned());
         for index in parts_of(label) {
-            self.key.pages.begin(index, || self.key.key.populate(PARTS[index].0));
+            self.key.pages.begin(index, || self.put_in_place(index));
+        }
+    }
+
+    fn put_in_place(&self, index: usize) {
+        let (key, part) = (&self.key.key, PARTS[index].0);
+        let started = Instant::now();
+        key.populate(part);
+        if came_from_disk(key.range(part).len(), started.elapsed())
+            && let Some(next) = next_part(index)
+            && let Some(read) = key.reading_ahead(PARTS[next].0)
+        {
+            // Without a thread the next job waits for the disk itself.
+            let _ = thread::Builder::new().name("read ahead".into()).spawn(read);
         }
     }
 
@@ -132,7 +167,9 @@ impl Drop for Reading<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PARTS, Pages, parts_of};
+    use std::time::Duration;
+
+    use super::{PARTS, Pages, WORTH_A_THREAD, came_from_disk, next_part, parts_of};
 
     #[test]
     fn a_job_reads_the_part_of_its_label_also_where_it_is_one_of_several() {
@@ -140,6 +177,23 @@ mod tests {
         assert_eq!(names("rows"), ["rows"; 4]);
         assert_eq!(names("msm B1 1/2"), ["msm B1"]);
         assert_eq!(names("quotient"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn after_rows_come_sums_in_the_order_in_which_they_begin() {
+        let after = |index| next_part(index).map(|next| PARTS[next].1);
+        assert!((0..4).all(|rows| after(rows) == Some("msm A")));
+        assert_eq!(
+            (4..9).map(after).collect::<Vec<_>>(),
+            [Some("msm B1"), Some("msm B2"), Some("msm L"), Some("msm H"), None]
+        );
+    }
+
+    #[test]
+    fn what_is_slower_than_memory_came_from_the_disk() {
+        const LEN: usize = 96 << 20;
+        assert!(!came_from_disk(LEN, Duration::from_millis(5)) && !came_from_disk(0, WORTH_A_THREAD));
+        assert!(came_from_disk(LEN, Duration::from_millis(40)));
     }
 
     /// What a begin and an end do: whether pages are put in place, or let go of.
