@@ -3,7 +3,8 @@
 //! arkworks on the same input, checked to give the same answers. Counts do not change with the machine's load.
 //!
 //! Prints CSV. Each case runs once more in a process of its own under Valgrind, which counts what [`counted_work`] does and nothing before or
-//! after it. Valgrind knows no AVX-512, so `avx512` cannot be counted this way.
+//! after it. Valgrind knows no AVX-512, so `avx512` cannot be counted this way; what bounds its products, the IFMA instructions in their loop over arrays, is read from
+//! the program's disassembly, where a turn of the loop makes eight products.
 
 use std::{env, hint::black_box, process::Command};
 
@@ -23,7 +24,7 @@ use millrace_bn254::{
     ntt::{Plan, Scratch, Shape, WIDTH},
     points::{Curve, G1, G2},
 };
-use millrace_harness::{Competitor, Scalars, Setting, points, rng};
+use millrace_harness::{Competitor, Scalars, Setting, instructions_from, points, rng};
 use rayon::ThreadPoolBuilder;
 
 const CASES: [&str; 5] = [
@@ -42,6 +43,8 @@ const PRODUCTS: usize = 1 << 14;
 const LOG_POINTS: u32 = 15;
 const DIGIT_BITS: u32 = 13;
 const LOG_VALUES: u32 = 14;
+/// Products of a turn of the loop over arrays.
+const LANES: usize = 8;
 
 /// Valgrind counts from the entry of this function to its end; so nothing that it calls may have its name.
 #[inline(never)]
@@ -273,6 +276,22 @@ fn instructions(which: usize, engine: Engine) -> u64 {
     }
 }
 
+/// IFMA instructions of the loop that multiplies arrays, which is the only place of its file that has any.
+fn print_ifma() {
+    let program = env::current_exe().expect("this program");
+    match instructions_from(&program, "vpmadd52", "bn254/src/array.rs") {
+        Some(count) if count > 0 => {
+            println!(
+                r#""product in Fq, IFMA instructions by disassembly",millrace avx512,{LANES},{count},{:.1}"#,
+                count as f64 / LANES as f64
+            );
+        }
+        _ => eprintln!(
+            "skipped: IFMA instructions of a product: no binutils, or no such instructions in this build"
+        ),
+    }
+}
+
 fn main() {
     let args: Vec<String> = env::args().skip(1).collect();
     if let [count, which, engine] = args.as_slice()
@@ -303,4 +322,5 @@ fn main() {
             println!(r#""{name}",{named},{operations},{count},{:.1}"#, count as f64 / operations as f64);
         }
     }
+    print_ifma();
 }

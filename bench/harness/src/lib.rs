@@ -8,6 +8,7 @@
 mod clock;
 mod competitor;
 mod definition;
+mod disassembly;
 mod setting;
 
 use ark_ec::{AffineRepr, CurveGroup};
@@ -20,6 +21,7 @@ use serde::Deserialize;
 pub use clock::{Took, processor_time, timed};
 pub use competitor::Competitor;
 pub use definition::{Case, Input};
+pub use disassembly::instructions_from;
 pub use setting::Setting;
 
 /// The generator that all inputs come from.

@@ -7,7 +7,8 @@ use super::{Sheet, clock::processor_seconds_of};
 /// Cycles of a multiplication of 64 × 64 bits, of which only the low half is taken, and of an addition, until the next one may begin with the result: on all
 /// x86-64 processors of the last fifteen years.
 const LATENCY: f64 = 3.0 + 1.0;
-/// Instructions for a product of eight elements (`lanes/avx512/arith.rs`), of which a processor with two units of 512 bits starts two a cycle.
+/// IFMA instructions for a product of eight elements (`lanes/avx512/arith.rs`; `make bench-counts` finds as many in the loop over arrays), of which a processor with two
+/// units of 512 bits starts two a cycle.
 const IFMA_OF_EIGHT_PRODUCTS: f64 = 101.0;
 /// More than the largest cache by far.
 const ARRAY_BYTES: usize = 256 << 20;
