@@ -105,9 +105,9 @@ bench: build vectors ## Time engines and whole proofs beside arkworks; report un
 	$(MILLRACE) bench --devices cpu,cpu-oracle,sim --sizes 8,10,12 --throughput \
 	  --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns $(SEMAPHORE)-other.wtns --out $(CARGO_TARGET_DIR)/bench
 
-figures: vectors $(if $(filter pcie,$(GROUP)),pcie-records) ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met; PART=kernels, proofs, scalar, flight, processes or memory of cpu alone, CPU=native to build arkworks and all for this machine
-	$(if $(filter cpu,$(GROUP)),$(KERNEL_ENV) cargo build $(CARGO_FLAGS) -p millrace-cli --no-default-features --features arkworks-assembly,cargo build $(CARGO_FLAGS) -p millrace-cli)
-	@$(if $(filter cpu,$(GROUP)),$(KEEP_PAGES) $(KERNEL_TARGET)/release/millrace,$(MILLRACE)) figures $(or $(GROUP),hw) $(if $(PART),--part $(PART)) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns
+figures: build vectors $(if $(filter pcie,$(GROUP)),pcie-records) ## Measure what is promised: GROUP=hw, cpu, pcie or rollup; exits non-zero where a figure is not met; PART=kernels, proofs, scalar, flight, processes or memory of cpu alone, CPU=native to build arkworks and all for this machine
+	$(if $(filter cpu,$(GROUP)),$(KERNEL_ENV) cargo build $(CARGO_FLAGS) -p millrace-cli --no-default-features --features arkworks-assembly)
+	@$(if $(filter cpu,$(GROUP)),$(KEEP_PAGES) $(KERNEL_TARGET)/release/millrace,$(MILLRACE)) figures $(or $(GROUP),hw) $(if $(PART),--part $(PART)) --folder $(CARGO_TARGET_DIR)/figures --proof $(SEMAPHORE).zkey $(SEMAPHORE).wtns $(if $(filter cpu,$(GROUP)),$(SEMAPHORE)-other.wtns --delivered $(MILLRACE))
 
 # What `figures GROUP=pcie` prints of the fault campaign and of the guests, each run anew (some twelve minutes) and beside the program whose digest lies there.
 PCIE_RECORDS := $(CARGO_TARGET_DIR)/figures/pcie
@@ -130,7 +130,7 @@ KERNEL_CRATE := -p millrace-harness --features arkworks-assembly
 # A part of the kernels is a try, and not kept.
 KERNEL_KEEP = $(if $(FILTER),$(KERNEL_TARGET)/report,$(call RESULTS,criterion))
 
-bench-kernels: bench-counts ## Kernels from 2^10 to 2^20 beside arkworks, one thread and all: criterion, CSV, plots and counts in bench/results (about twenty minutes); FILTER=/10 tries a part, kept in target
+bench-kernels: bench-counts ## Kernels from 2^10 to 2^20 beside arkworks, one thread and all: criterion, CSV, plots and counts in bench/results (about half an hour); FILTER=/10 tries a part, kept in target
 	rm -rf $(KERNEL_TARGET)/criterion
 	$(KERNEL_ENV) cargo bench --locked $(KERNEL_CRATE) --bench kernels -- --noplot '$(FILTER)'
 	$(KERNEL_ENV) cargo run $(CARGO_FLAGS) $(KERNEL_CRATE) --bin kernel-report -- $(KERNEL_TARGET)/criterion $(KERNEL_KEEP) "make bench-kernels$(if $(FILTER), FILTER='$(FILTER)')"

@@ -479,9 +479,12 @@ pub(crate) struct FiguresArgs {
     /// Folder for circuits and keys that are made for measuring, and kept.
     #[arg(long, value_name = "DIR", default_value = "millrace-figures")]
     pub(crate) folder: PathBuf,
-    /// A key and its witness for whole proofs.
-    #[arg(long, num_args = 2, value_names = ["ZKEY", "WTNS"])]
+    /// A key and its witness for whole proofs; for `cpu` a second witness of the key too, which flies beside it.
+    #[arg(long, num_args = 2..=3, value_names = ["ZKEY", "WTNS"])]
     pub(crate) proof: Vec<PathBuf>,
+    /// The `millrace` whose processes `processes` and `memory` measure, if that is not this program.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) delivered: Option<PathBuf>,
     /// What `processes` runs as arkworks' process: reads both files, proves once, prints the seconds of the proof.
     #[arg(long, num_args = 2, value_names = ["ZKEY", "WTNS"], hide = true)]
     pub(crate) arkworks_once: Vec<PathBuf>,

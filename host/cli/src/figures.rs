@@ -16,8 +16,11 @@ mod rollup;
 mod scalar;
 mod small;
 
+use std::fmt;
+
 use millrace_rivals::{ARKWORKS_AT_ITS_BEST, arkworks_build};
 
+use self::circuit::Files;
 use crate::{
     args::{FigureGroup, FiguresArgs},
     exit::{Code, Failure},
@@ -29,6 +32,15 @@ use crate::{
 enum Bar {
     AtLeast(f64),
     AtMost(f64),
+}
+
+impl fmt::Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(x) => write!(f, "≥ {x}"),
+            Self::AtMost(x) => write!(f, "≤ {x}"),
+        }
+    }
 }
 
 /// Prints lines and remembers how many were not met, or not measured.
@@ -52,12 +64,13 @@ impl Sheet {
     }
 
     fn judged(&mut self, name: &str, value: f64, unit: &str, bar: Bar, kept: &str) {
-        let (met, text) = match bar {
-            Bar::AtLeast(x) => (value >= x, format!("≥ {x}")),
-            Bar::AtMost(x) => (value <= x, format!("≤ {x}")),
+        let met = match bar {
+            Bar::AtLeast(x) => value >= x,
+            Bar::AtMost(x) => value <= x,
         };
         self.missed += usize::from(!met);
-        say!("{name:<58} {value:>10.4} {unit:<16} {text:<8} {}{kept}", if met { "met" } else { "not met" });
+        let said = if met { "met" } else { "not met" };
+        say!("{name:<58} {value:>10.4} {unit:<16} {:<8} {said}{kept}", bar.to_string());
     }
 
     /// arkworks' time over ours. Beside arkworks in plain Rust, or with our debug assertions, nothing is met: it is slower than it can be.
@@ -77,15 +90,19 @@ impl Sheet {
         say!("{name:<58} {:>10} {:<16} {:<8} not measured: {why}", "-", "", "");
     }
 
-    /// A rival that no registry has, named so that nobody takes it for beaten. Whoever runs this cannot change it, so the command does not fail for it.
-    fn rival_missing(&self, name: &str, why: &str) {
-        say!("{name:<58} {:>10} {:<16} {:<8} not measured: {why}", "-", "", "");
+    /// What is promised against a rival that no registry has, named so that nobody takes it for beaten. Whoever runs this cannot change it, so the command does not fail for it.
+    fn rival_missing(&self, name: &str, unit: &str, bar: Bar, why: &str) {
+        say!("{name:<58} {:>10} {unit:<16} {:<8} not measured: {why}", "-", bar.to_string());
     }
 
     /// What the lines below it are measured beside.
     fn heading(&self, text: &str) {
         say!("{text}");
     }
+}
+
+fn expected(what: &str, args: &FiguresArgs) -> Failure {
+    Failure::new(Code::Usage, format!("expected {what}, got {} files", args.proof.len()))
 }
 
 pub(crate) fn run(args: &FiguresArgs) -> Result<(), Failure> {
@@ -99,9 +116,13 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<(), Failure> {
     match (args.group, args.proof.as_slice()) {
         (FigureGroup::Pcie, _) => pcie::measure(&mut sheet, &args.folder)?,
         (FigureGroup::Rollup, _) => rollup::measure(&mut sheet, &args.folder)?,
-        (FigureGroup::Hw, [key, witness]) => hw::measure(&mut sheet, key, witness)?,
-        (FigureGroup::Cpu, [key, witness]) => cpu::measure(&mut sheet, key, witness, args)?,
-        _ => return Err(Failure::new(Code::Usage, "expected --proof ZKEY WTNS, got none")),
+        (FigureGroup::Hw, [key, witness, ..]) => hw::measure(&mut sheet, key, witness)?,
+        (FigureGroup::Cpu, [key, witness, other]) => {
+            let semaphore = Files { key: key.clone(), witness: witness.clone(), other: other.clone() };
+            cpu::measure(&mut sheet, &semaphore, args)?;
+        }
+        (FigureGroup::Cpu, _) => return Err(expected("--proof ZKEY WTNS WTNS", args)),
+        (FigureGroup::Hw, _) => return Err(expected("--proof ZKEY WTNS", args)),
     }
     match sheet.missed {
         0 => Ok(()),

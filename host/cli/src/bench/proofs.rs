@@ -10,7 +10,7 @@ use millrace_bn254::FrCanonical;
 use millrace_groth16::{Witness, proof_to_json, public_to_json};
 use millrace_job::CancelToken;
 use millrace_oracle::OracleProof;
-use millrace_prover::{LoadedKey, Prover, Randomness};
+use millrace_prover::{LoadedKey, Proved, Prover, Randomness};
 use millrace_rivals::ArkworksKey;
 
 use super::measure::{Sample, THROUGHPUT};
@@ -41,11 +41,17 @@ pub(crate) fn once(prover: &Prover, key: &LoadedKey, witness: &Witness) -> Resul
 /// As [`once`], with the witness read from its file and checked, and the proof written as JSON (to memory).
 pub(crate) fn once_from(prover: &Prover, key: &LoadedKey, witness: &Path) -> Result<f64, Failure> {
     let started = Instant::now();
+    made_from(prover, key, witness)?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// The proof that [`once_from`] makes.
+pub(crate) fn made_from(prover: &Prover, key: &LoadedKey, witness: &Path) -> Result<Proved, Failure> {
     let witness = input::witness(witness)?;
     let (randomness, cancel) = (Randomness::Seed(SEED), CancelToken::default());
     let made = prover.prove(key, &witness, None, &randomness, &(), &cancel).map_err(prove_failure)?;
     std::hint::black_box((proof_to_json(&made.proof), public_to_json(&made.publics)));
-    Ok(started.elapsed().as_secs_f64())
+    Ok(made)
 }
 
 /// arkworks' own prover over the same files, read by its own reader.
@@ -78,7 +84,12 @@ impl Rival {
     pub(crate) fn agrees(&self, prover: &Prover, key: &LoadedKey, witness: &Witness) -> Result<(), Failure> {
         let (blinding, cancel) = (Randomness::Seed(SEED), CancelToken::default());
         let ours = prover.prove(key, witness, None, &blinding, &(), &cancel).map_err(prove_failure)?;
-        let (proof, publics) = (ours.proof, &ours.publics);
+        self.made_the_same(&ours)
+    }
+
+    /// Fails with [`Code::Mismatch`] unless the rival's last proof is this one.
+    pub(crate) fn made_the_same(&self, ours: &Proved) -> Result<(), Failure> {
+        let (proof, publics) = (&ours.proof, &ours.publics);
         let same = self.last.borrow().as_ref().is_some_and(|theirs| {
             (theirs.a, theirs.b, theirs.c) == (proof.a, proof.b, proof.c)
                 && theirs.publics.iter().map(|x| FrCanonical::from(*x)).eq(publics.iter().copied())

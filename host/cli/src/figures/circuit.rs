@@ -16,10 +16,19 @@ use crate::exit::{Code, Failure, OrFail};
 /// Rises when a circuit or the way its key is made changes: files of an older one are not used.
 const VERSION: u32 = 1;
 
-/// A key and its witness, in files.
+/// A key and its witnesses, in files.
 pub(super) struct Files {
     pub(super) key: PathBuf,
     pub(super) witness: PathBuf,
+    /// Another witness of this key, with other publics.
+    pub(super) other: PathBuf,
+}
+
+/// From where a chain starts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Usual,
+    Other,
 }
 
 /// What the witness looks like.
@@ -60,10 +69,11 @@ impl Kind {
     }
 
     /// Values of the wires: the constant, the public end of the chain, and the chain from its start.
-    fn wires(self, n_constraints: u32) -> Vec<Fr> {
+    fn wires(self, start: Start, n_constraints: u32) -> Vec<Fr> {
+        let (exponent, every) = if start == Start::Usual { (5, 3) } else { (7, 4) };
         let mut chain = match self {
-            Self::FullWidth => vec![Fr::from(0x9e37_79b9_7f4a_7c15u64).pow([5])],
-            Self::Bits => (0..REGISTER).map(|i| Fr::from(u64::from(i % 3 == 0))).collect(),
+            Self::FullWidth => vec![Fr::from(0x9e37_79b9_7f4a_7c15u64).pow([exponent])],
+            Self::Bits => (0..REGISTER).map(|i| Fr::from(u64::from(i % every == 0))).collect(),
         };
         for i in 0..n_constraints as usize {
             chain.push(match self {
@@ -95,27 +105,30 @@ impl Kind {
     }
 }
 
-/// A chain that fills a domain of 2^`log_domain` exactly, its development key and its witness, in `folder`; made once.
+/// A chain that fills a domain of 2^`log_domain` exactly, its development key and two witnesses, in `folder`; each made once.
 pub(super) fn chain(folder: &Path, kind: Kind, log_domain: u32) -> Result<Files, Failure> {
     let file = |end: &str| folder.join(format!("{}-{log_domain}-{VERSION}.{end}", kind.name()));
-    let files = Files { key: file("zkey"), witness: file("wtns") };
-    if files.key.is_file() && files.witness.is_file() {
-        return Ok(files);
-    }
+    let files = Files { key: file("zkey"), witness: file("wtns"), other: file("other.wtns") };
     std::fs::create_dir_all(folder).or_fail(Code::Output)?;
     // The public signal and the constant have a row each.
     let n_constraints = (1u32 << log_domain) - 2;
-    let wires = kind.wires(n_constraints);
-    let constraints = || (0..n_constraints).map(|i| kind.constraint(i, n_constraints));
-    let n_terms = constraints().flatten().map(|side| side.len() as u64).sum();
-    let sizes = R1csSizes { n_wires: wires.len() as u32, n_public: 1, n_constraints, n_terms };
-    let mut r1cs = Vec::new();
-    write_r1cs(&mut r1cs, &sizes, constraints()).or_fail(Code::Output)?;
-    let r1cs = R1cs::from_bytes(Arc::new(r1cs)).or_fail(Code::BadFile)?;
-    place(&files.key, |out| dev_setup(&r1cs, b"figures", out).or_fail(Code::Output))?;
-    let values = wires.into_iter().map(FrCanonical::from).collect();
-    let witness = Witness::from_values(values).or_fail(Code::BadWitness)?;
-    place(&files.witness, |out| witness.write(out).or_fail(Code::Output))?;
+    if !files.key.is_file() {
+        let constraints = || (0..n_constraints).map(|i| kind.constraint(i, n_constraints));
+        let n_terms = constraints().flatten().map(|side| side.len() as u64).sum();
+        let n_wires = 1 + kind.given() + n_constraints;
+        let sizes = R1csSizes { n_wires, n_public: 1, n_constraints, n_terms };
+        let mut r1cs = Vec::new();
+        write_r1cs(&mut r1cs, &sizes, constraints()).or_fail(Code::Output)?;
+        let r1cs = R1cs::from_bytes(Arc::new(r1cs)).or_fail(Code::BadFile)?;
+        place(&files.key, |out| dev_setup(&r1cs, b"figures", out).or_fail(Code::Output))?;
+    }
+    for (path, start) in [(&files.witness, Start::Usual), (&files.other, Start::Other)] {
+        if !path.is_file() {
+            let values = kind.wires(start, n_constraints).into_iter().map(FrCanonical::from).collect();
+            let witness = Witness::from_values(values).or_fail(Code::BadWitness)?;
+            place(path, |out| witness.write(out).or_fail(Code::Output))?;
+        }
+    }
     Ok(files)
 }
 
@@ -145,10 +158,12 @@ mod tests {
 
     #[test]
     fn bits_are_mixed() {
-        let wires = Kind::Bits.wires(1 << 12);
-        let ones = wires.iter().filter(|wire| wire.is_one()).count();
-        assert!(wires.iter().all(|wire| wire.is_one() || *wire == Fr::from(0u64)));
-        assert!((wires.len() * 2 / 5..wires.len() * 3 / 5).contains(&ones), "{ones} ones");
+        for start in [Start::Usual, Start::Other] {
+            let wires = Kind::Bits.wires(start, 1 << 12);
+            let ones = wires.iter().filter(|wire| wire.is_one()).count();
+            assert!(wires.iter().all(|wire| wire.is_one() || *wire == Fr::from(0u64)));
+            assert!((wires.len() * 2 / 5..wires.len() * 3 / 5).contains(&ones), "{ones} ones");
+        }
     }
 
     fn is_proven(kind: Kind, log_domain: u32) {
@@ -159,7 +174,12 @@ mod tests {
         let opened = crate::device::open(&crate::device::DeviceName::Cpu, Default::default()).expect("a CPU");
         let prover = crate::prove::prover(&opened, None, false);
         let loaded = prover.load(key).expect("a good key");
-        let witness = crate::input::witness(&files.witness).expect("a witness");
-        crate::bench::proofs::once(&prover, &loaded, &witness).expect("a checked proof");
+        let publics = [&files.witness, &files.other].map(|file| {
+            let made = crate::bench::proofs::made_from(&prover, &loaded, file).expect("a checked proof");
+            made.publics
+        });
+        if let Kind::FullWidth = kind {
+            assert_ne!(publics[0], publics[1]);
+        }
     }
 }

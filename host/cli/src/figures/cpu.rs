@@ -7,7 +7,9 @@ use millrace_prover::Prover;
 use super::{
     Bar, Sheet,
     circuit::{self, Files, Kind},
-    flight, kernels, key, memory, processes, scalar,
+    flight, kernels, key,
+    memory::{self, Delivered},
+    processes, scalar,
 };
 use crate::{
     args::{CpuPart, FiguresArgs},
@@ -21,46 +23,43 @@ use crate::{
 
 const RUNS: usize = 15;
 /// Sizes of chains, with how many runs of each: arkworks takes seconds for the larger ones.
-const FULL_WIDTH: [(u32, usize); 3] = [(LOG_LARGE, RUNS), (18, 5), (20, 3)];
-const BITS: [(u32, usize); 2] = [(LOG_LARGE, RUNS), (18, 5)];
+const FULL_WIDTH: [(u32, usize); 5] = [(LOG_LARGE, RUNS), (17, 5), (18, 5), (19, 3), (20, 3)];
+const BITS: [(u32, usize); 3] = [(LOG_LARGE, RUNS), (17, 5), (18, 5)];
 /// Of proofs from files: arkworks reads a key for most of a second.
 const RUNS_FROM_FILES: usize = 5;
 const MIB: f64 = (1 << 20) as f64;
 /// A key beside which a process's own needs are small.
 const LOG_LARGE: u32 = 16;
 
-pub(super) fn measure(
-    sheet: &mut Sheet,
-    key: &Path,
-    witness: &Path,
-    args: &FiguresArgs,
-) -> Result<(), Failure> {
+pub(super) fn measure(sheet: &mut Sheet, semaphore: &Files, args: &FiguresArgs) -> Result<(), Failure> {
     let (folder, wanted) = (args.folder.as_path(), |part| args.part.is_none_or(|only| only == part));
     let pages = std::env::var(memory::ALLOCATOR_SETTINGS).unwrap_or("freed pages given back at once".into());
     sheet.heading(&format!("beside {}; allocator: {pages}", millrace_rivals::arkworks_build()));
     if wanted(CpuPart::Kernels) {
-        kernels::measure(sheet, key)?;
+        kernels::measure(sheet, &semaphore.key)?;
     }
-    let semaphore = Files { key: key.to_owned(), witness: witness.to_owned() };
     if wanted(CpuPart::Proofs) {
-        proofs(sheet, &semaphore, folder)?;
+        proofs(sheet, semaphore, folder)?;
     }
     let large = circuit::chain(folder, Kind::FullWidth, LOG_LARGE)?;
     if wanted(CpuPart::Scalar) {
         scalar::measure(sheet, &large)?;
     }
     if wanted(CpuPart::Flight) {
-        flight::measure(sheet, folder, &semaphore)?;
+        flight::measure(sheet, folder, semaphore)?;
     }
+    let delivered = Delivered::find(args.delivered.as_deref())?;
     if wanted(CpuPart::Processes) {
-        processes::measure(sheet, folder, &semaphore)?;
+        sheet.heading(&delivered.in_words());
+        processes::measure(sheet, folder, semaphore, &delivered)?;
     }
     if wanted(CpuPart::Memory) {
+        sheet.heading(&delivered.in_words());
         let smallest = circuit::chain(folder, Kind::FullWidth, 2)?;
-        opening(sheet, &large.key, &smallest.key)?;
-        memory(sheet, "the Semaphore key", &semaphore, &smallest)?;
-        memory(sheet, "a key of 2^16", &large, &smallest)?;
-        key::measure(sheet, folder)?;
+        opening(sheet, &large.key, &smallest.key, &delivered)?;
+        memory(sheet, "the Semaphore key", [semaphore, &smallest], &delivered)?;
+        memory(sheet, "a key of 2^16", [&large, &smallest], &delivered)?;
+        key::measure(sheet, folder, &delivered)?;
     }
     Ok(())
 }
@@ -133,8 +132,8 @@ fn from_files(sheet: &mut Sheet, what: &str, key: &Path, witness_file: &Path) ->
 }
 
 /// Opening a key (`info`, `verify`) reads its header, not its arrays: what it takes beyond what the smallest key does.
-fn opening(sheet: &mut Sheet, key: &Path, smallest: &Path) -> Result<(), Failure> {
-    let info = |key: &Path| memory::of(&[OsStr::new("info"), OsStr::new("--json"), key.as_os_str()]);
+fn opening(sheet: &mut Sheet, key: &Path, smallest: &Path, delivered: &Delivered) -> Result<(), Failure> {
+    let info = |key: &Path| delivered.peak(&[OsStr::new("info"), OsStr::new("--json"), key.as_os_str()]);
     let (large, small) = (info(key)?.high_water_bytes, info(smallest)?.high_water_bytes);
     let share = (large as f64 - small as f64) / bytes(key)?;
     let name = format!(
@@ -147,9 +146,15 @@ fn opening(sheet: &mut Sheet, key: &Path, smallest: &Path) -> Result<(), Failure
 }
 
 /// A process has some memory whatever it proves (the allocator's, threads' stacks, the verifying key prepared for pairings): what it has for the smallest key is told, and not the key's.
-fn memory(sheet: &mut Sheet, what: &str, files: &Files, smallest: &Files) -> Result<(), Failure> {
+fn memory(
+    sheet: &mut Sheet,
+    what: &str,
+    [files, smallest]: [&Files; 2],
+    delivered: &Delivered,
+) -> Result<(), Failure> {
     let taken = |files: &Files| {
-        Ok::<_, Failure>(memory::of_proof(&files.key, &files.witness)?.anonymous_bytes as f64)
+        let peak = delivered.peak_of_proof(&files.key, &files.witness, None)?;
+        Ok::<_, Failure>(peak.anonymous_bytes as f64)
     };
     let (own, all) = (taken(smallest)?, taken(files)?);
     let name = format!(
@@ -160,8 +165,7 @@ fn memory(sheet: &mut Sheet, what: &str, files: &Files, smallest: &Files) -> Res
     sheet.line(&name, (all - own) / bytes(&files.key)?, "times", Bar::AtMost(1.0));
     let once = Flight { in_flight: 1, again: false };
     let announced = budget(&input::key(&files.key)?, None, once)?.anonymous_bytes as f64;
-    let name = format!("{what}: anonymous memory over the {:.1} MiB announced", announced / MIB);
-    sheet.line(&name, all / announced, "times", Bar::AtMost(1.0));
+    memory::beside_announced(sheet, what, all, announced);
     Ok(())
 }
 

@@ -1,15 +1,19 @@
 //! Proofs a minute with two witnesses in flight, over one at a time, on one key.
 //!
-//! What is counted is what an operator runs for each: the witness is read from its file and checked, the proof made, checked and written as JSON.
+//! What is counted is what an operator runs for each: the witness is read from its file and checked, the proof made, checked and written as JSON. Two witnesses of
+//! the key take turns, so neighbours in flight differ; every proof is compared with arkworks' of its witness.
 
 use std::{
     path::Path,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::available_parallelism,
     time::Instant,
 };
 
-use millrace_prover::{LoadedKey, Prover};
+use millrace_prover::{LoadedKey, Proved, Prover};
 
 use super::{
     Bar, Sheet,
@@ -18,7 +22,7 @@ use super::{
     cpu::median,
 };
 use crate::{
-    bench::proofs::once_from,
+    bench::proofs::{Rival, made_from},
     device::{self, DeviceName, OpenOptions},
     exit::Failure,
     input,
@@ -39,11 +43,11 @@ const ROUNDS: usize = 7;
 const IN_FLIGHT: usize = 2;
 const BAR: f64 = 1.1;
 
-/// A key on the CPU for so many proofs in flight, and the file of a witness for it.
+/// A key on the CPU for so many proofs in flight, and the files of two witnesses for it.
 struct Line<'a> {
     prover: Prover,
     key: LoadedKey,
-    witness: &'a Path,
+    witnesses: [&'a Path; 2],
     in_flight: usize,
 }
 
@@ -51,6 +55,8 @@ struct Line<'a> {
 struct Round {
     wall: f64,
     processor: f64,
+    /// Proofs, with the index of the witness of each.
+    made: Vec<(usize, Proved)>,
 }
 
 impl Round {
@@ -65,18 +71,21 @@ impl<'a> Line<'a> {
         let options = OpenOptions { in_flight: Some(in_flight), ..OpenOptions::default() };
         let prover = prover(&device::open(&DeviceName::Cpu, options)?, None, false);
         let key = prover.load(input::key(&files.key)?).map_err(load_failure)?.in_memory();
-        Ok(Self { prover, key, witness: &files.witness, in_flight })
+        Ok(Self { prover, key, witnesses: [&files.witness, &files.other], in_flight })
     }
 
     fn round(&self, proofs: usize) -> Result<Round, Failure> {
         let (processor, started) = (processor_seconds(), Instant::now());
         let left = AtomicUsize::new(proofs);
         let take =
-            || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+            || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok();
+        let made = Mutex::new(Vec::with_capacity(proofs));
         std::thread::scope(|scope| {
             let flying = || {
-                while take() {
-                    once_from(&self.prover, &self.key, self.witness)?;
+                while let Some(left) = take() {
+                    let which = left % self.witnesses.len();
+                    let proof = made_from(&self.prover, &self.key, self.witnesses[which])?;
+                    made.lock().unwrap_or_else(PoisonError::into_inner).push((which, proof));
                 }
                 Ok(())
             };
@@ -85,7 +94,9 @@ impl<'a> Line<'a> {
         })?;
         let each = |seconds: f64| seconds / proofs as f64;
         let wall = started.elapsed().as_secs_f64();
-        Ok(Round { wall: each(wall), processor: each(processor_seconds() - processor) })
+        let processor = each(processor_seconds() - processor);
+        let made = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(Round { wall: each(wall), processor, made })
     }
 }
 
@@ -97,13 +108,29 @@ pub(super) fn measure(sheet: &mut Sheet, folder: &Path, semaphore: &Files) -> Re
     })
 }
 
+/// arkworks, with its proof of each witness.
+fn rivals(files: &Files) -> Result<[Rival; 2], Failure> {
+    let of = |witness: &Path| {
+        let rival = Rival::read(&files.key, witness)?;
+        rival.once()?;
+        Ok::<_, Failure>(rival)
+    };
+    Ok([of(&files.witness)?, of(&files.other)?])
+}
+
 /// One at a time has an engine of all threads; of two in flight each has a lane of half of them. u of all processors used by one at a time leave a gain of 1/u, times what a proof takes less of
 /// processor time beside another.
 fn of(sheet: &mut Sheet, what: &str, files: &Files, proofs: usize) -> Result<(), Failure> {
     let (one, two) = (Line::new(files, 1)?, Line::new(files, IN_FLIGHT)?);
+    let rivals = rivals(files)?;
     let mut rounds = Vec::new();
     for round in 0..=ROUNDS {
         let pair = (one.round(proofs)?, two.round(proofs)?);
+        pair.0
+            .made
+            .iter()
+            .chain(&pair.1.made)
+            .try_for_each(|(which, made)| rivals[*which].made_the_same(made))?;
         if round > 0 {
             rounds.push(pair);
         }

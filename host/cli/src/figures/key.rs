@@ -1,6 +1,11 @@
 //! The imported key beside arkworks' own load, and the memory of a proof from it.
 
-use std::{path::Path, time::Instant};
+use std::{
+    fs::File,
+    path::Path,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use millrace_groth16::import_key;
 use millrace_rivals::ArkworksKey;
@@ -9,9 +14,10 @@ use super::{
     Bar, Sheet,
     circuit::{self, Kind},
     cpu::median,
-    memory,
+    memory::{self, Delivered, watched},
 };
 use crate::{
+    bench::proofs::once_from,
     device::{self, DeviceName, OpenOptions},
     exit::{Code, Failure, OrFail},
     input,
@@ -22,19 +28,26 @@ use crate::{
 const LOG_DOMAIN: u32 = 20;
 /// Loads of the imported key.
 const LOADS: usize = 5;
+/// Proofs from the cache and from the disk, in turns.
+const COLD_TURNS: usize = 3;
+/// Between looks at a process that is timed.
+const LOOK: Duration = Duration::from_millis(5);
+/// A limit that a proof of this size is to keep within by working in smaller pieces.
+const LIMIT_MIB: u64 = 220;
 const MIB: f64 = (1 << 20) as f64;
 
-pub(super) fn measure(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
+pub(super) fn measure(sheet: &mut Sheet, folder: &Path, delivered: &Delivered) -> Result<(), Failure> {
     let files = circuit::chain(folder, Kind::FullWidth, LOG_DOMAIN)?;
     let imported = files.key.with_extension("mkey");
-    import(sheet, &files.key, &imported)?;
+    import(sheet, &files.key, &imported, delivered)?;
     ready(sheet, &imported)?;
-    memory_of_a_proof(sheet, &imported, &files.witness)
+    cold(sheet, &imported, &files.witness)?;
+    memory_of_a_proof(sheet, &imported, &files.witness, delivered)
 }
 
 /// Import into a file, before and after arkworks loads the same key from memory in its own form. What the disk then takes to have it for good is told, and
-/// not counted: arkworks writes nothing.
-fn import(sheet: &mut Sheet, zkey: &Path, imported: &Path) -> Result<(), Failure> {
+/// not counted: arkworks writes nothing. Beside it the delivered command, its process and the disk included.
+fn import(sheet: &mut Sheet, zkey: &Path, imported: &Path, delivered: &Delivered) -> Result<(), Failure> {
     let mut synced = 0.0;
     let mut ours = || {
         let folder = imported.parent().unwrap_or(Path::new("."));
@@ -57,6 +70,12 @@ fn import(sheet: &mut Sheet, zkey: &Path, imported: &Path) -> Result<(), Failure
         "key import, every check, 2^{LOG_DOMAIN} ({ours:.1} s; on disk {synced:.1} s): arkworks' load"
     );
     sheet.beside_arkworks(&name, theirs / ours, 10.0);
+    let mut command = delivered.command();
+    command.args(["key", "import"]).arg(zkey).arg("-o").arg(imported).stdout(Stdio::null());
+    let whole = watched(command, LOOK)?.seconds;
+    let name =
+        format!("key import, 2^{LOG_DOMAIN}, whole process to the disk ({whole:.1} s): arkworks' load");
+    sheet.beside_arkworks(&name, theirs / whole, 10.0);
     Ok(())
 }
 
@@ -79,15 +98,62 @@ fn ready(sheet: &mut Sheet, imported: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn memory_of_a_proof(sheet: &mut Sheet, imported: &Path, witness: &Path) -> Result<(), Failure> {
+/// A proof whose key the system has dropped from its cache after loading it, as it does for want of memory, beside one whose key is there.
+fn cold(sheet: &mut Sheet, imported: &Path, witness: &Path) -> Result<(), Failure> {
+    let file = File::open(imported).or_fail(Code::BadFile)?;
+    let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
+    let prover = prover(&opened, None, false);
+    let loaded = prover.load(input::key(imported)?).map_err(load_failure)?;
+    let (mut cached, mut dropped, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..COLD_TURNS {
+        cached.push(once_from(&prover, &loaded, witness)?);
+        // What was written by the import may not be on the disk yet, and would stay.
+        file.sync_all().or_fail(Code::Output)?;
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).or_fail(Code::Usage)?;
+        let before = faults_from_disk()?;
+        dropped.push(once_from(&prover, &loaded, witness)?);
+        faults.push((faults_from_disk()? - before) as f64);
+    }
+    let (cached, dropped) = (median(cached), median(dropped));
+    let name = format!(
+        "a proof at 2^{LOG_DOMAIN} whose key is on the disk only ({:.0} ms, {:.0} waits for it): over one from the cache",
+        dropped * 1e3,
+        median(faults)
+    );
+    sheet.told(&name, dropped / cached, "times");
+    Ok(())
+}
+
+/// Page faults of this process so far that waited for a disk (`majflt`, field 12 of `/proc/self/stat`).
+fn faults_from_disk() -> Result<u64, Failure> {
+    let stat = std::fs::read_to_string("/proc/self/stat").or_fail(Code::Usage)?;
+    // The name of the program ends with the last parenthesis; the state behind it is field 3.
+    let after_name = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+    let field = after_name.split(' ').nth(9).and_then(|field| field.parse().ok());
+    field.ok_or_else(|| Failure::new(Code::Usage, "expected majflt in /proc/self/stat, got none"))
+}
+
+fn memory_of_a_proof(
+    sheet: &mut Sheet,
+    imported: &Path,
+    witness: &Path,
+    delivered: &Delivered,
+) -> Result<(), Failure> {
     let once = Flight { in_flight: 1, again: false };
     let announced = budget(&input::key(imported)?, None, once)?.anonymous_bytes as f64;
-    let peak = memory::of_proof(imported, witness)?;
+    let peak = delivered.peak_of_proof(imported, witness, None)?;
     let (anonymous, high_water) = (peak.anonymous_bytes as f64, peak.high_water_bytes as f64);
     let name = |what: &str| format!("memory of a proof at 2^{LOG_DOMAIN} on {} threads, {what}", threads());
     sheet.line(&name("anonymous"), anonymous / MIB, "MiB", Bar::AtMost(300.0));
     sheet.line(&name("high water"), high_water / MIB, "MiB", Bar::AtMost(680.0));
-    let said = format!("anonymous over the {:.0} MiB announced", announced / MIB);
-    sheet.line(&name(&said), anonymous / announced, "times", Bar::AtMost(1.0));
+    memory::beside_announced(sheet, &format!("a key of 2^{LOG_DOMAIN}"), anonymous, announced);
+    let limit = name(&format!("anonymous over --max-memory {LIMIT_MIB}MiB"));
+    match budget(&input::key(imported)?, Some(LIMIT_MIB << 20), once) {
+        Ok(_) => {
+            let held = delivered.peak_of_proof(imported, witness, Some(LIMIT_MIB << 20))?.anonymous_bytes;
+            sheet.line(&limit, held as f64 / MIB / LIMIT_MIB as f64, "times", Bar::AtMost(1.0));
+        }
+        Err(refused) => sheet.not_measured(&limit, &refused.to_string()),
+    }
     Ok(())
 }

@@ -1,14 +1,17 @@
-//! What a run of this program takes of memory, seen from outside: the kernel's own figures of a process of its own.
+//! The delivered program, run in processes of its own, and what they take of memory, seen from outside by the kernel's own figures.
 
 use std::{
     ffi::OsStr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
 
+use millrace_rivals::ARKWORKS_ASSEMBLY;
+
+use super::{Bar, Sheet};
 use crate::{
     exit::{Code, Failure, OrFail},
     memory::kilobytes,
@@ -26,30 +29,74 @@ pub(super) struct Peak {
     pub(super) high_water_bytes: u64,
 }
 
-/// Proves on the CPU in a process of its own and watches it.
-pub(super) fn of_proof(key: &Path, witness: &Path) -> Result<Peak, Failure> {
-    let folder = tempfile::tempdir().or_fail(Code::Output)?;
-    let (proof, public) = (folder.path().join("proof.json"), folder.path().join("public.json"));
-    let [o, p] = ["-o", "-p"].map(OsStr::new);
-    of(&[
-        OsStr::new("prove"),
-        key.as_os_str(),
-        witness.as_os_str(),
-        o,
-        proof.as_os_str(),
-        p,
-        public.as_os_str(),
-    ])
+/// The `millrace` that users get: figures that need arkworks at its best are of a build of their own, in which more than arkworks is compiled otherwise.
+pub(super) struct Delivered {
+    program: PathBuf,
+    /// Whether it is the program that measures.
+    is_this: bool,
 }
 
-/// Runs this program with other arguments, as it is delivered, and watches it.
-pub(super) fn of(arguments: &[&OsStr]) -> Result<Peak, Failure> {
-    let mut command = this_program()?;
-    command.env_remove(ALLOCATOR_SETTINGS).args(arguments).stdout(Stdio::null());
-    Ok(watched(command, Duration::from_micros(500))?.peak)
+impl Delivered {
+    /// The one that was named, else this program.
+    pub(super) fn find(named: Option<&Path>) -> Result<Self, Failure> {
+        let this = std::env::current_exe().or_fail(Code::Usage)?;
+        let whole = |path: &Path| path.canonicalize().or_fail(Code::BadFile);
+        let program = named.map_or_else(|| Ok(this.clone()), whole)?;
+        Ok(Self { is_this: program == this, program })
+    }
+
+    /// What figures of processes are of.
+    pub(super) fn in_words(&self) -> String {
+        match (self.is_this, ARKWORKS_ASSEMBLY) {
+            (false, _) => format!("processes of {}", self.program.display()),
+            (true, false) => "processes of this program".to_owned(),
+            (true, true) => "processes of this program, a build for figures that nobody is given".to_owned(),
+        }
+    }
+
+    /// A process of it, with its own allocator's settings.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.env_remove(ALLOCATOR_SETTINGS);
+        command
+    }
+
+    /// Proves on the CPU, within `most_bytes` where that is told, and watches it.
+    pub(super) fn peak_of_proof(
+        &self,
+        key: &Path,
+        witness: &Path,
+        most_bytes: Option<u64>,
+    ) -> Result<Peak, Failure> {
+        let folder = tempfile::tempdir().or_fail(Code::Output)?;
+        let (proof, public) = (folder.path().join("proof.json"), folder.path().join("public.json"));
+        let [prove, o, p] = ["prove", "-o", "-p"].map(OsStr::new);
+        let files = [key, witness].map(Path::as_os_str);
+        let limit = most_bytes.map(|most| format!("--max-memory={most}"));
+        let mut arguments = vec![prove, files[0], files[1], o, proof.as_os_str(), p, public.as_os_str()];
+        arguments.extend(limit.as_deref().map(OsStr::new));
+        self.peak(&arguments)
+    }
+
+    /// Runs it with these arguments and watches it.
+    pub(super) fn peak(&self, arguments: &[&OsStr]) -> Result<Peak, Failure> {
+        let mut command = self.command();
+        command.args(arguments).stdout(Stdio::null());
+        Ok(watched(command, Duration::from_micros(500))?.peak)
+    }
 }
 
-/// This program, once more.
+/// Lines of what a proof took and what was announced for it: never more, and not much less, as who gives it that much would have it for others.
+pub(super) fn beside_announced(sheet: &mut Sheet, what: &str, taken_bytes: f64, announced_bytes: f64) {
+    const MIB: f64 = (1 << 20) as f64;
+    let announced = format!("{:.1} MiB announced", announced_bytes / MIB);
+    let name = format!("{what}: anonymous memory over the {announced}");
+    sheet.line(&name, taken_bytes / announced_bytes, "times", Bar::AtMost(1.0));
+    let name = format!("{what}: the {announced} over anonymous memory");
+    sheet.line(&name, announced_bytes / taken_bytes, "times", Bar::AtMost(2.0));
+}
+
+/// The program that measures, once more.
 pub(super) fn this_program() -> Result<Command, Failure> {
     Ok(Command::new(std::env::current_exe().or_fail(Code::Usage)?))
 }

@@ -1,7 +1,7 @@
 //! Whole processes, from the files of key and witness to that of the proof: ours as delivered, arkworks' and snarkjs', in turns.
 //!
-//! Ours checks the key and the proof, which the others do not. arkworks has no command of its own: this program stands for it, and does nothing but read, prove
-//! and write. Its allocator is the one that it gets in all figures.
+//! Ours checks the key and the proof, which the others do not. arkworks has no command of its own: the program that measures stands for it, and does nothing but
+//! read, prove and write. Its allocator is the one that it gets in all figures.
 
 use std::{
     ffi::OsStr,
@@ -17,7 +17,7 @@ use super::{
     Bar, Sheet,
     circuit::{self, Files, Kind},
     cpu::median,
-    memory::{ALLOCATOR_SETTINGS, Watched, this_program, watched},
+    memory::{Delivered, Watched, this_program, watched},
 };
 use crate::{
     bench::proofs::Rival,
@@ -52,11 +52,16 @@ fn snarkjs() -> Option<PathBuf> {
     (node && cli.is_file()).then_some(cli)
 }
 
-pub(super) fn measure(sheet: &mut Sheet, folder: &Path, semaphore: &Files) -> Result<(), Failure> {
-    of(sheet, "Semaphore", semaphore, SEMAPHORE_TURNS, 1.0)?;
+pub(super) fn measure(
+    sheet: &mut Sheet,
+    folder: &Path,
+    semaphore: &Files,
+    delivered: &Delivered,
+) -> Result<(), Failure> {
+    of(sheet, "Semaphore", semaphore, delivered, (SEMAPHORE_TURNS, 1.0))?;
     CHAINS.into_iter().try_for_each(|(kind, log_n, turns, bar)| {
-        let what = kind.in_words();
-        of(sheet, &format!("{what} 2^{log_n}"), &circuit::chain(folder, kind, log_n)?, turns, bar)
+        let what = format!("{} 2^{log_n}", kind.in_words());
+        of(sheet, &what, &circuit::chain(folder, kind, log_n)?, delivered, (turns, bar))
     })
 }
 
@@ -81,7 +86,14 @@ impl Runs {
     }
 }
 
-fn of(sheet: &mut Sheet, what: &str, files: &Files, turns: usize, bar: f64) -> Result<(), Failure> {
+/// `bar` is that of the proof alone.
+fn of(
+    sheet: &mut Sheet,
+    what: &str,
+    files: &Files,
+    delivered: &Delivered,
+    (turns, bar): (usize, f64),
+) -> Result<(), Failure> {
     let out = tempfile::tempdir().or_fail(Code::Output)?;
     let [proof, public, report, imported] =
         ["proof.json", "public.json", "report.json", "key.mkey"].map(|name| out.path().join(name));
@@ -90,8 +102,8 @@ fn of(sheet: &mut Sheet, what: &str, files: &Files, turns: usize, bar: f64) -> R
         File::options().read(true).write(true).create_new(true).open(&imported).or_fail(Code::Output)?;
     import_key(&files.key, &file, &|| true).or_fail(Code::BadFile)?;
     let ours = |key: &Path| {
-        let mut command = this_program()?;
-        command.env_remove(ALLOCATOR_SETTINGS).arg("prove").args([key, &files.witness]);
+        let mut command = delivered.command();
+        command.arg("prove").args([key, &files.witness]);
         command.args([OsStr::new("-o"), proof.as_os_str(), OsStr::new("-p"), public.as_os_str()]);
         command.arg("--json").arg(&report).stdout(Stdio::null()).stderr(Stdio::null());
         let run = watched(command, EVERY)?;
