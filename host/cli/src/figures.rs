@@ -12,6 +12,7 @@ mod key;
 mod memory;
 mod pcie;
 mod processes;
+mod queues;
 mod rollup;
 mod scalar;
 mod small;
@@ -114,7 +115,10 @@ pub(crate) fn run(args: &FiguresArgs) -> Result<(), Failure> {
         return Err(Failure::new(Code::Usage, "--part is of the group cpu alone"));
     }
     match (args.group, args.proof.as_slice()) {
-        (FigureGroup::Pcie, _) => pcie::measure(&mut sheet, &args.folder)?,
+        (FigureGroup::Pcie, _) => {
+            pcie::measure(&mut sheet, &args.folder)?;
+            queues::measure(&mut sheet)?;
+        }
         (FigureGroup::Rollup, _) => rollup::measure(&mut sheet, &args.folder)?,
         (FigureGroup::Hw, [key, witness, ..]) => hw::measure(&mut sheet, key, witness)?,
         (FigureGroup::Cpu, [key, witness, other]) => {

@@ -142,6 +142,13 @@ impl DeviceEngine {
         self.shared.device.queues.len()
     }
 
+    /// How often a thread with a job waited for a lock that another held, since the engine was opened: those of queues and of their free buffers. None does while
+    /// each has a queue of its own and nothing goes wrong.
+    pub fn contended_locks(&self) -> u64 {
+        let device = &self.shared.device;
+        device.common.contention.count() + device.pool.contended()
+    }
+
     /// How often bases made room in device memory for others since the engine was opened.
     pub fn evictions(&self) -> u64 {
         self.shared.evictions.load(Ordering::Relaxed)

@@ -22,6 +22,7 @@
 
 mod allocator;
 mod config;
+mod contention;
 mod device;
 mod digest;
 mod engine;

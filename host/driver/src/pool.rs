@@ -11,6 +11,8 @@ use std::{
 use millrace_pcie::{DmaBuffer, DmaError, DmaSpace, Iova, PAGE_BYTES};
 use parking_lot::Mutex;
 
+use crate::contention::Contention;
+
 /// A page to wipe with, and one of what no result is.
 static ZEROS: [u8; PAGE_BYTES] = [0; PAGE_BYTES];
 static POISON: [u8; PAGE_BYTES] = [0xff; PAGE_BYTES];
@@ -38,6 +40,7 @@ struct Kept {
     dma: Arc<dyn DmaSpace>,
     /// One a queue.
     free: Vec<Mutex<Free>>,
+    contention: Contention,
     /// In all of them.
     bytes: AtomicUsize,
     keep_bytes: usize,
@@ -45,7 +48,7 @@ struct Kept {
 
 impl Kept {
     fn take(&self, queue: usize, size: usize, content: Content) -> Option<Box<dyn DmaBuffer>> {
-        let kept = self.free[queue].lock().get_mut(&(size, content)).and_then(Vec::pop)?;
+        let kept = self.contention.lock(&self.free[queue]).get_mut(&(size, content)).and_then(Vec::pop)?;
         self.bytes.fetch_sub(size, Ordering::Relaxed);
         Some(kept)
     }
@@ -55,7 +58,8 @@ impl Pool {
     /// A pool for so many queues that keeps at most `keep_bytes` mapped for later.
     pub(crate) fn new(dma: Arc<dyn DmaSpace>, keep_bytes: usize, queues: usize) -> Self {
         let free = (0..queues.max(1)).map(|_| Mutex::default()).collect();
-        Self { shared: Arc::new(Kept { dma, free, bytes: AtomicUsize::new(0), keep_bytes }), queue: 0 }
+        let (contention, bytes) = (Contention::default(), AtomicUsize::new(0));
+        Self { shared: Arc::new(Kept { dma, free, contention, bytes, keep_bytes }), queue: 0 }
     }
 
     /// The same pool, as the threads of a queue use it.
@@ -117,7 +121,13 @@ impl Pool {
             self.shared.bytes.fetch_sub(size, Ordering::Relaxed);
             return;
         }
-        self.shared.free[self.queue].lock().entry((size, content)).or_default().push(buffer);
+        let mut free = self.shared.contention.lock(&self.shared.free[self.queue]);
+        free.entry((size, content)).or_default().push(buffer);
+    }
+
+    /// How often a thread waited for another to take or give back a buffer.
+    pub(crate) fn contended(&self) -> u64 {
+        self.shared.contention.count()
     }
 
     /// Unmaps what is free, so that a device that may still write somewhere cannot hit memory that is used again.

@@ -17,6 +17,7 @@ use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
 
 use crate::{
     Anomalies, DriverConfig, Lost,
+    contention::Contention,
     fault::DeviceFault,
     flight::{PartState, Tracked},
     flights::{Doom, Flight, Flights},
@@ -46,6 +47,8 @@ pub(crate) struct Common {
     overtakers_most: u64,
     /// Bytes that the device was lent, as it reads them where they lie.
     pub(crate) lent_bytes: AtomicU64,
+    /// Of the queues' locks, by jobs.
+    pub(crate) contention: Contention,
     /// How often the device was brought back.
     pub(crate) recoveries: AtomicUsize,
     /// Rises when device memory may have changed behind the driver's back.
@@ -63,6 +66,7 @@ impl Common {
             work_ended: Default::default(),
             jobs_ended: Default::default(),
             lent_bytes: AtomicU64::new(0),
+            contention: Contention::default(),
             recoveries: AtomicUsize::new(0),
             memory_generation: AtomicU64::new(0),
         }

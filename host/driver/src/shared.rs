@@ -145,7 +145,7 @@ impl Shared {
         let number = self.threads.number() % self.device.queues.len();
         let common = &self.device.common;
         loop {
-            let mut queue = self.device.queues[number].lock();
+            let mut queue = common.contention.lock(&self.device.queues[number]);
             if let Purpose::Msm { bases: Some(bases), pin: Some(pin), .. } = &tracked.purpose
                 && common.lost.get().is_none()
                 && !pin.is_believed(common.memory_generation.load(Ordering::Acquire))
@@ -218,7 +218,8 @@ impl Shared {
         let number = queue_of(ticket);
         let Some(lock) = self.device.queues.get(number) else { return Err(self.unknown_ticket(ticket)) };
         let ended = &self.ended[number];
-        let mut queue = lock.lock();
+        let contention = &self.device.common.contention;
+        let mut queue = contention.lock(lock);
         // Once: a job that is not over by then is no short one, and whoever waits for it sleeps between two looks.
         let mut spin = Some(self.device.common.config.spin).filter(|spin| !spin.is_zero());
         loop {
@@ -226,7 +227,7 @@ impl Shared {
             if !matches!(need, Need::Nothing) || self.device.common.lost.get().is_some() {
                 drop(queue);
                 self.meet(number, need)?;
-                queue = lock.lock();
+                queue = contention.lock(lock);
                 continue;
             }
             match queue.tickets.get(ticket).map(|tracked| tracked.open) {
@@ -257,7 +258,7 @@ impl Shared {
             if !matches!(need, Need::Nothing) {
                 drop(queue);
                 self.meet(number, need)?;
-                queue = lock.lock();
+                queue = contention.lock(lock);
             }
             ended.notify_all();
         }

@@ -28,7 +28,7 @@ use crate::exit::{Code, Failure, OrFail};
 
 /// Jobs for the figures of one job, and their number in flight.
 const JOBS: u64 = 20_000;
-const IN_FLIGHT: usize = 32;
+pub(super) const IN_FLIGHT: usize = 32;
 /// In which the model does as many, several times over.
 const BURST: Duration = Duration::from_millis(2);
 /// Completions of empty jobs, under interrupts of all kinds.
@@ -236,7 +236,7 @@ fn cpu_of(engine: &DeviceEngine) -> Result<f64, Failure> {
 }
 
 /// Transforms of two values, so many in flight.
-fn run(engine: &DeviceEngine, jobs: u64, in_flight: usize) -> Result<(), EngineError> {
+pub(super) fn run(engine: &DeviceEngine, jobs: u64, in_flight: usize) -> Result<(), EngineError> {
     let mut flying = VecDeque::with_capacity(in_flight);
     for i in 0..jobs {
         if flying.len() == in_flight
