@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod allocator;
+mod asking;
 mod config;
 mod contention;
 mod device;

@@ -17,6 +17,7 @@ use millrace_regs::{Cause, Completion, Descriptor, layout, registers as reg};
 
 use crate::{
     Anomalies, DriverConfig, Lost,
+    asking::Asking,
     contention::Contention,
     fault::DeviceFault,
     flight::{PartState, Tracked},
@@ -107,15 +108,6 @@ pub(crate) enum Refused {
     NoTickets,
 }
 
-/// In flight before not every job asks for an interrupt.
-const FEW: usize = 8;
-
-/// Whether a job asks for an interrupt: each of few in flight; of many one in as many as are three quarters of the most that were in flight since there was none.
-/// The completions between are found with the next one that asks, or by the next look.
-fn asks(in_flight: usize, most: usize, sent: u64) -> bool {
-    in_flight < FEW || sent.is_multiple_of(most as u64 * 3 / 4)
-}
-
 /// Everything behind a queue's lock.
 pub(crate) struct Queue {
     pub(crate) common: Arc<Common>,
@@ -133,10 +125,7 @@ pub(crate) struct Queue {
     pub(crate) wedged: bool,
     /// How often the device had been brought back when the queue's own reset did not help.
     given_up: Option<usize>,
-    /// Descriptors sent, by which it is chosen who asks for an interrupt.
-    sent: u64,
-    /// Most in flight since there was none.
-    most: usize,
+    asking: Asking,
     /// Whether some waiter watches the queue for all.
     pub(crate) has_leader: bool,
     pub(crate) anomalies: Anomalies,
@@ -178,8 +167,7 @@ impl Queue {
             probe: None,
             wedged: false,
             given_up: None,
-            sent: 0,
-            most: 0,
+            asking: Asking::default(),
             has_leader: false,
             anomalies: Anomalies::default(),
             overtaken: Vec::new(),
@@ -259,10 +247,7 @@ impl Queue {
         let job_id = self.flights.fresh_job_id();
         let sequence = self.common.sequence.fetch_add(1, Ordering::Relaxed);
         self.common.work_sent[usize::from(opcode)].fetch_add(expected_work, Ordering::Relaxed);
-        self.sent += 1;
-        let in_flight = self.flights.len();
-        self.most = if in_flight == 0 { 1 } else { self.most.max(in_flight + 1) };
-        let irq = if asks(in_flight, self.most, self.sent) { layout::FLAG_IRQ } else { 0 };
+        let irq = if self.asking.next(self.flights.len()) { layout::FLAG_IRQ } else { 0 };
         self.send(Descriptor { job_id, flags: descriptor.flags | irq, ..descriptor });
         let flight = Flight { ticket, part, opcode, sequence, expected_work, doom: None, collateral: false };
         self.flights.insert(job_id, flight);
