@@ -140,18 +140,26 @@ impl Device {
         }
         let device = Arc::downgrade(self);
         let watch = move || {
-            while device.strong_count() > 0 {
-                for &(ref event, gone) in &events {
-                    if event.wait(WATCH_INTERVAL / events.len() as u32)
-                        && let Some(device) = device.upgrade()
-                    {
-                        return device.give_up(gone);
-                    }
-                }
+            if let Some(gone) = first_raised(&events, || device.strong_count() > 0)
+                && let Some(device) = device.upgrade()
+            {
+                device.give_up(gone);
             }
         };
         std::thread::Builder::new().name("millrace-watch".into()).spawn(watch).map(drop)
     }
+}
+
+/// What the first of these says that is raised; `None` once nobody is left who would be told.
+fn first_raised(events: &[(EventIrq, Gone)], goes_on: impl Fn() -> bool) -> Option<Gone> {
+    while goes_on() {
+        for (event, gone) in events {
+            if event.wait(WATCH_INTERVAL / events.len() as u32) {
+                return Some(*gone);
+            }
+        }
+    }
+    None
 }
 
 fn open(address: PciAddress, path: &str) -> Result<File, VfioError> {
@@ -274,5 +282,56 @@ impl Drop for Device {
         if !self.gate.is_lost() {
             let _ = self.config(|config| config.set_bus_master(false));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FakeMmio, Mmio};
+
+    /// As the kernel tells.
+    fn raised(event: &EventIrq) {
+        rustix::io::write(event.fd(), &1u64.to_ne_bytes()).unwrap();
+    }
+
+    fn events() -> [(EventIrq, Gone); 2] {
+        [Gone::AskedFor, Gone::Uncorrectable].map(|gone| (EventIrq::new().unwrap(), gone))
+    }
+
+    /// One whose files are closed already.
+    fn device() -> Device {
+        let (gate, registers) = (Gate::default(), FakeMmio::default());
+        registers.set(0, 7);
+        gate.open(Box::new(registers));
+        Device {
+            files: RwLock::new(None),
+            access: VfioAccess::Group,
+            near: NearMemory::new(None),
+            config_offset: 0,
+            can_reset: true,
+            gate,
+            gone: OnceLock::new(),
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_tells_first_is_why_a_function_is_given_up() {
+        for (raise, told) in
+            [(&[0][..], Gone::AskedFor), (&[1], Gone::Uncorrectable), (&[0, 1], Gone::AskedFor)]
+        {
+            let events = events();
+            raise.iter().for_each(|&nth| raised(&events[nth].0));
+            assert_eq!(first_raised(&events, || true), Some(told));
+            let device = device();
+            assert_eq!(device.read32(0), 7);
+            device.give_up(told);
+            // What comes of it is no reason.
+            device.give_up(Gone::KeepsMemory);
+            assert_eq!((device.gone(), device.gate.is_lost()), (Some(told), true));
+            assert_eq!(device.read32(0), u32::MAX);
+            assert!(matches!(device.reset(), Err(ResetError::Hung { .. })), "it is touched no more");
+        }
+        assert_eq!(first_raised(&events(), || false), None, "nobody is left to be told");
     }
 }
