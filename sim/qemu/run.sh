@@ -4,7 +4,8 @@
 # a guest with a stock kernel, by IOMMU group; in one whose kernel has IOMMUFD, by the device's own file. Prints the guests' steps; ends with 0 only
 # if all passed, or with one line `skipped: …` for what cannot be had.
 # Usage: run.sh MILLRACE KEY.zkey WITNESS.wtns LARGE.zkey LARGE.wtns EXAMPLES
-# With MILLRACE_MUST_RUN=1 what cannot be had is a failure.
+# With MILLRACE_MUST_RUN=1 what cannot be had is a failure. Where MILLRACE_RECORD names a folder, guests.json there says how many passed, and how long
+# each took to boot, from QEMU's start to the first line of the guest's first process.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 millrace=$1 key=$2 witness=$3 large_key=$4 large_witness=$5 examples=$6
@@ -48,7 +49,7 @@ cp "$busybox" "$root/bin/busybox"
 cp $here/guest-init.sh "$root/init"
 chmod +x "$root/init"
 # The very binary of the host, and programs that look closer, with the libraries that they are linked to.
-for program in "$millrace" "$examples/edu" "$examples/secrets" "$examples/idle"; do
+for program in "$millrace" "$examples/edu" "$examples/secrets" "$examples/idle" "$examples/dead"; do
   strip -o "$root/bin/$(basename "$program")" "$program"
   ldd "$program" | grep -oE '/[^ ]+' | while read -r library; do
     mkdir -p "$root/$(dirname "$library")"
@@ -60,19 +61,36 @@ function_at() { # BUS SOCKET
   printf '{"driver":"vfio-user-pci","bus":"%s","socket":{"type":"unix","path":"%s"}}' "$1" "$2"
 }
 
+# seconds_between THEN NOW, of $EPOCHREALTIME.
+seconds_between() { LC_ALL=C awk -v then="${1/,/.}" -v now="${2/,/.}" 'BEGIN { printf "%.1f\n", now - then }'; }
+
+# listen: shows and keeps what the guest says, and the seconds to its first word; lets a served device die that the guest names. (Its server lives on: where
+# that goes, QEMU 11.1.3 is sometimes aborted by an assertion of its own.)
+listen() {
+  local line started=$EPOCHREALTIME
+  while IFS= read -r line; do
+    case $line in
+      "guest: "*", by "*) seconds_between "$started" "$EPOCHREALTIME" >> "$work/booted" ;;
+      "host: the model dies") touch "$work/model.dead" ;;
+      "host: the RTL dies") touch "$work/sim.dead" ;;
+    esac
+    printf '%s\n' "$line"
+  done | tee "$work/console"
+}
+
 # guest ACCESS SNOOP KERNEL MODULE…: one run of everything, by `group` or `cdev`, in a guest of this kernel; with SNOOP `on` its IOMMU forces coherence,
 # and only that is looked at, by `edu`. The model sits on NUMA node 1, behind a bridge of its own, the RTL and `edu` on the root bus.
 guests=0
 guest() {
   local access=$1 snoop=$2 kernel=$3 device started served=()
-  rm -f "$root"/modules/* "$work"/{model,sim}
+  rm -f "$root"/modules/* "$work"/{model,sim}{,.dead}
   cp "${@:4}" "$root/modules/"
   echo "$access" > "$root/job/access"
   echo "$snoop" > "$root/job/snoop"
   (cd "$root" && find . | "$busybox" cpio -o -H newc 2>/dev/null) | gzip -1 > "$work/initrd.gz"
   [ "$snoop" = on ] || served=(model sim)
   for device in "${served[@]}"; do
-    "$millrace" device serve --socket "$work/$device" --device $device > "$work/$device.log" 2>&1 &
+    "$millrace" device serve --socket "$work/$device" --device $device --dies-at "$work/$device.dead" > "$work/$device.log" 2>&1 &
     servers+=($!)
   done
   for device in "${served[@]}"; do
@@ -83,7 +101,7 @@ guest() {
   [ "$snoop" = on ] || functions=(-device "$(function_at rp0 "$work/model")" -device "$(function_at rp1 "$work/sim")")
   # no_timer_check: the kernel counts ticks against a loop at boot, and panics where a busy host makes the emulated timer late.
   started=$(date +%s)
-  timeout "${MILLRACE_QEMU_LIMIT:-600}" "$tools/qemu" -machine q35,kernel-irqchip=split -accel tcg -cpu max -smp 2,sockets=2 -m 1024 \
+  timeout "${MILLRACE_QEMU_LIMIT:-900}" "$tools/qemu" -machine q35,kernel-irqchip=split -accel tcg -cpu max -smp 2,sockets=2 -m 1024 \
     -object memory-backend-memfd,id=m0,size=512M,share=on -object memory-backend-memfd,id=m1,size=512M,share=on \
     -numa node,nodeid=0,memdev=m0,cpus=0 -numa node,nodeid=1,memdev=m1,cpus=1 \
     -device "intel-iommu,intremap=on,caching-mode=on,snoop-control=$snoop" \
@@ -93,7 +111,7 @@ guest() {
     -device edu,bus=pcie.0,dma_mask=0xffffffff \
     -kernel "$kernel" -initrd "$work/initrd.gz" \
     -append "console=ttyS0 intel_iommu=on no_timer_check panic=-1 quiet" -display none -monitor none -serial stdio -no-reboot -nodefaults \
-    < /dev/null 2> "$work/qemu.log" | sed -u 's/\r$//' | tee "$work/console" || true
+    < /dev/null 2> "$work/qemu.log" | sed -u 's/\r$//' | listen || true
   echo "guest by $access ran for $(($(date +%s) - started)) s"
   if ! grep -q '^guest: passed' "$work/console"; then
     echo "test-pcie: FAILED; QEMU and servers said:"
@@ -110,5 +128,9 @@ mapfile -t stock < <(find "$tools/kernel" -name 'irqbypass.ko' -o -path '*driver
 for snoop in off on; do guest group $snoop "$tools"/kernel/boot/vmlinuz-* "${stock[@]}"; done
 if made iommufd.sh; then
   for snoop in off on; do guest cdev $snoop "$iommufd/vmlinuz" "$iommufd"/modules/*.ko; done
+fi
+if [ -n "${MILLRACE_RECORD:-}" ]; then
+  printf '{"guests": 4, "passed": %d, "boot_seconds": [%s], "qemu": "%s"}\n' "$guests" "$(paste -sd, "$work/booted")" \
+    "$("$tools/qemu" --version | sed -n '1s/.*version \([0-9.]*\).*/\1/p')" > "$MILLRACE_RECORD/guests.json"
 fi
 echo "test-pcie: passed in $guests guests of 4"
