@@ -26,7 +26,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         return Err(Failure::new(Code::Usage, "expected at least one run and sizes of 2^1..2^24"));
     }
     let in_flight = args.throughput.then(|| args.in_flight.unwrap_or(DEFAULT_IN_FLIGHT));
-    let flight = Flight { in_flight: in_flight.unwrap_or(1), again: true };
+    let flight = Flight { in_flight: in_flight.unwrap_or(1), ..Flight::alone(true) };
     let budget = match &args.proof {
         Some(files) if args.devices.contains(&DeviceName::Cpu) => {
             Some(memory::budget(&input::key(&files[0])?, args.max_memory, flight)?)

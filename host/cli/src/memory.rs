@@ -4,7 +4,7 @@ mod watch;
 
 use millrace_groth16::ProvingKey;
 use millrace_kernels::Limits;
-use millrace_prover::{WorkingMemory, proof_bytes};
+use millrace_prover::{CircuitSize, WorkingMemory, proof_bytes};
 
 pub(crate) use self::watch::{Watch, kilobytes};
 use crate::{
@@ -24,6 +24,15 @@ pub(crate) struct Flight {
     pub(crate) in_flight: usize,
     /// Whether others may follow: only then is memory left to them, and tables.
     pub(crate) again: bool,
+    /// Threads of the engine at most, at least one.
+    pub(crate) threads: usize,
+}
+
+impl Flight {
+    /// One proof at a time, on all threads.
+    pub(crate) fn alone(again: bool) -> Self {
+        Self { in_flight: 1, again, threads: threads() }
+    }
 }
 
 /// What proofs may take together, and how the CPU engine keeps within it.
@@ -31,8 +40,10 @@ pub(crate) struct Flight {
 pub(crate) struct Budget {
     /// For the engine.
     pub(crate) limits: Limits,
-    /// Threads of the engine: fewer than there are where their buckets would be too much.
+    /// Threads of the engine: fewer than were wanted where their buckets would be too much.
     pub(crate) threads: usize,
+    /// Threads that were wanted.
+    pub(crate) wanted_threads: usize,
     /// Upper bound of the memory that no file stands behind.
     pub(crate) anonymous_bytes: u64,
     /// The mapped key, of which pages are in memory only while they are used.
@@ -48,7 +59,7 @@ impl std::fmt::Display for Budget {
             mib(self.anonymous_bytes),
             mib(self.key_bytes)
         )?;
-        if self.threads < threads() { write!(f, ", on {} threads", self.threads) } else { Ok(()) }
+        if self.threads < self.wanted_threads { write!(f, ", on {} threads", self.threads) } else { Ok(()) }
     }
 }
 
@@ -58,17 +69,17 @@ pub(crate) fn threads() -> usize {
 }
 
 /// One proof has all threads, and each beside it a share of them.
-fn bytes(key: &ProvingKey, limits: Limits, in_flight: usize, threads: usize) -> u64 {
+fn bytes(circuit: CircuitSize, limits: Limits, in_flight: usize, threads: usize) -> u64 {
     let lanes = in_flight.clamp(1, threads);
-    let log_n = key.header().domain_size.ilog2();
+    let log_n = circuit.domain.ilog2();
     // A proof needs two tables, one after the other.
     let table = Limits::table_bytes(log_n);
     let (tables, tables_kept) = if limits.keep_tables { (2 * table, 2 * table) } else { (table, 0) };
-    let kept = key.header().n_vars.min(key.header().domain_size) as usize <= limits.kept_values;
+    let kept = circuit.signals.min(circuit.domain) <= limits.kept_values;
     let proof = |threads, tables, tables_kept| {
         let of_job = |kind: &_| limits.working_bytes(kind, threads);
         let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, kept, tables, tables_kept };
-        proof_bytes(key, &engine)
+        proof_bytes(circuit, &engine)
     };
     let first = proof(threads, tables, tables_kept);
     // Tables that stay serve all.
@@ -97,21 +108,27 @@ pub(crate) fn budget_of(
 
 /// The fastest way to prove with `key` that takes no more than `most_bytes`, all proofs in flight together.
 pub(crate) fn budget(key: &ProvingKey, most_bytes: Option<u64>, flight: Flight) -> Result<Budget, Failure> {
-    let Flight { in_flight, again } = flight;
-    let most = most_bytes.unwrap_or(u64::MAX);
     let key_bytes = (**key.bytes()).as_ref().len() as u64;
+    let budget = fastest(key.into(), most_bytes, flight)?;
+    Ok(Budget { key_bytes, ..budget })
+}
+
+/// The same for a circuit of that size, without its key.
+fn fastest(circuit: CircuitSize, most_bytes: Option<u64>, flight: Flight) -> Result<Budget, Failure> {
+    let Flight { in_flight, again, threads: wanted_threads } = flight;
+    let most = most_bytes.unwrap_or(u64::MAX);
     let ladder = || {
         let once = |limits| Limits { kept_values: 0, keep_tables: false, ..limits };
         Limits::ladder().map(move |limits| if again { limits } else { once(limits) })
     };
     // All ways with all threads, then with half of them, and so on.
     let threads =
-        std::iter::successors(Some(threads()), |threads| Some(threads / 2).filter(|half| *half > 0));
+        std::iter::successors(Some(wanted_threads), |threads| Some(threads / 2).filter(|half| *half > 0));
     let budgets = || {
         threads.clone().flat_map(|threads| {
             ladder().map(move |limits| {
-                let anonymous_bytes = bytes(key, limits, in_flight, threads);
-                Budget { limits, threads, anonymous_bytes, key_bytes }
+                let anonymous_bytes = bytes(circuit, limits, in_flight, threads);
+                Budget { limits, threads, wanted_threads, anonymous_bytes, key_bytes: 0 }
             })
         })
     };
@@ -145,7 +162,27 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_bytes;
+    use super::{CircuitSize, Flight, fastest, parse_bytes};
+
+    const MIB: u64 = 1 << 20;
+
+    /// What `docs/operating/prove.md` says of 2^20: as fast as it goes, and within 300 MiB on however many threads.
+    #[test]
+    fn a_proof_of_2_20_keeps_within_300_mib_on_any_number_of_threads() {
+        let circuit = CircuitSize { signals: 1 << 20, domain: 1 << 20 };
+        for (threads, fast) in [(1, 265), (2, 285), (4, 324), (8, 402), (16, 606), (64, 1950)] {
+            let flight = Flight { in_flight: 1, again: false, threads };
+            let announced = fastest(circuit, None, flight).expect("no limit").anonymous_bytes.div_ceil(MIB);
+            let within = fastest(circuit, Some(300 * MIB), flight).expect("it can be kept");
+            let (bytes, limited) = (within.anonymous_bytes.div_ceil(MIB), within.limits);
+            println!(
+                "{threads} threads: {announced} MiB; within 300: {bytes} MiB on {} threads, {limited:?}",
+                within.threads
+            );
+            assert_eq!(announced, fast, "{threads} threads: what the documentation says");
+            assert!(bytes <= 300 && within.threads >= threads.min(8), "{threads} threads: {within}");
+        }
+    }
 
     #[test]
     fn bytes_are_read_as_people_write_them() {

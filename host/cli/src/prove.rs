@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         let got = &args.device;
         return Err(Failure::new(Code::Usage, format!("--inject expects a device, got --device {got}")));
     }
-    let flight = Flight { in_flight: 1, again: args.repeat > 1 };
+    let flight = Flight::alone(args.repeat > 1);
     let budget = memory::budget_of((&args.device, &args.with), &key, args.max_memory, flight)?;
     let randomness = match args.seed {
         Some(seed) => {

@@ -29,7 +29,7 @@ pub use blame::{Blame, BucketFn, FaultPlace};
 pub use blinding::{Blinding, Randomness};
 pub use error::{LoadError, ProveError};
 pub use load::LoadedKey;
-pub use memory::{WorkingMemory, proof_bytes};
+pub use memory::{CircuitSize, WorkingMemory, proof_bytes};
 pub use placement::{Placement, Share};
 pub use prove::{Proved, Prover, ProverOptions};
 pub use report::{JobLine, ProofReport};

@@ -11,6 +11,22 @@
 use millrace_groth16::ProvingKey;
 use millrace_job::{Group, JobKind};
 
+/// What of a circuit a proof's memory depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CircuitSize {
+    /// Signals, the constant included.
+    pub signals: usize,
+    /// Length of the domain, a power of two.
+    pub domain: usize,
+}
+
+impl From<&ProvingKey> for CircuitSize {
+    fn from(key: &ProvingKey) -> Self {
+        let header = key.header();
+        Self { signals: header.n_vars as usize, domain: header.domain_size as usize }
+    }
+}
+
 /// What an engine takes for its jobs, in bytes.
 pub struct WorkingMemory<'a> {
     /// Jobs in flight.
@@ -26,9 +42,8 @@ pub struct WorkingMemory<'a> {
 }
 
 /// An upper bound on the memory of a proof, without the mapped key and what the process has anyway; all of it on one engine.
-pub fn proof_bytes(key: &ProvingKey, engine: &WorkingMemory<'_>) -> u64 {
-    let header = key.header();
-    let (vars, domain) = (header.n_vars as usize, header.domain_size as usize);
+pub fn proof_bytes(circuit: CircuitSize, engine: &WorkingMemory<'_>) -> u64 {
+    let CircuitSize { signals: vars, domain } = circuit;
     let (witness, vector) = (32 * vars as u64, 32 * domain as u64);
     let of_sum = |points, group| (engine.of_job)(&JobKind::Msm { group, points });
     let signals = of_sum(vars, Group::G1);

@@ -163,7 +163,7 @@ fn memory(
         own / MIB
     );
     sheet.line(&name, (all - own) / bytes(&files.key)?, "times", Bar::AtMost(1.0));
-    let once = Flight { in_flight: 1, again: false };
+    let once = Flight::alone(false);
     let announced = budget(&input::key(&files.key)?, None, once)?.anonymous_bytes as f64;
     memory::beside_announced(sheet, what, all, announced);
     Ok(())

@@ -26,6 +26,8 @@ use crate::{
 };
 
 const LOG_DOMAIN: u32 = 20;
+/// Turns of an import and arkworks' load, which takes a minute.
+const IMPORTS: usize = 3;
 /// Loads of the imported key.
 const LOADS: usize = 5;
 /// Proofs from the cache and from the disk, in turns.
@@ -42,10 +44,11 @@ pub(super) fn measure(sheet: &mut Sheet, folder: &Path, delivered: &Delivered) -
     import(sheet, &files.key, &imported, delivered)?;
     ready(sheet, &imported)?;
     cold(sheet, &imported, &files.witness)?;
-    memory_of_a_proof(sheet, &imported, &files.witness, delivered)
+    memory_of_a_proof(sheet, &imported, &files.witness, delivered)?;
+    memory_of_proofs(sheet, &imported, &files.witness, delivered)
 }
 
-/// Import into a file, before and after arkworks loads the same key from memory in its own form. What the disk then takes to have it for good is told, and
+/// Imports into a file, between which arkworks loads the same key from memory in its own form. What the disk then takes to have it for good is told, and
 /// not counted: arkworks writes nothing. Beside it the delivered command, its process and the disk included.
 fn import(sheet: &mut Sheet, zkey: &Path, imported: &Path, delivered: &Delivered) -> Result<(), Failure> {
     let mut synced = 0.0;
@@ -60,16 +63,22 @@ fn import(sheet: &mut Sheet, zkey: &Path, imported: &Path, delivered: &Delivered
         file.persist(imported).or_fail(Code::Output)?;
         Ok::<_, Failure>(seconds)
     };
-    let before = ours()?;
-    let theirs = {
-        let bytes = std::fs::read(zkey).or_fail(Code::BadFile)?;
-        ArkworksKey::read(&bytes).and_then(|key| key.load_seconds()).or_fail(Code::BadFile)?
-    };
-    let ours = (before + ours()?) / 2.0;
+    let (mut before, mut ratios, mut loads) = (ours()?, Vec::new(), Vec::new());
+    for _ in 0..IMPORTS {
+        let theirs = {
+            let bytes = std::fs::read(zkey).or_fail(Code::BadFile)?;
+            ArkworksKey::read(&bytes).and_then(|key| key.load_seconds()).or_fail(Code::BadFile)?
+        };
+        let after = ours()?;
+        ratios.push(2.0 * theirs / (before + after));
+        loads.push(theirs);
+        before = after;
+    }
+    let (ratio, theirs, seconds) = (median(ratios), median(loads), before);
     let name = format!(
-        "key import, every check, 2^{LOG_DOMAIN} ({ours:.1} s; on disk {synced:.1} s): arkworks' load"
+        "key import, every check, 2^{LOG_DOMAIN} ({seconds:.1} s; on disk {synced:.1} s), median of {IMPORTS} turns: arkworks' load"
     );
-    sheet.beside_arkworks(&name, theirs / ours, 10.0);
+    sheet.beside_arkworks(&name, ratio, 10.0);
     let mut command = delivered.command();
     command.args(["key", "import"]).arg(zkey).arg("-o").arg(imported).stdout(Stdio::null());
     let whole = watched(command, LOOK)?.seconds;
@@ -139,7 +148,7 @@ fn memory_of_a_proof(
     witness: &Path,
     delivered: &Delivered,
 ) -> Result<(), Failure> {
-    let once = Flight { in_flight: 1, again: false };
+    let once = Flight::alone(false);
     let announced = budget(&input::key(imported)?, None, once)?.anonymous_bytes as f64;
     let peak = delivered.peak_of_proof(imported, witness, None)?;
     let (anonymous, high_water) = (peak.anonymous_bytes as f64, peak.high_water_bytes as f64);
@@ -155,5 +164,30 @@ fn memory_of_a_proof(
         }
         Err(refused) => sheet.not_measured(&limit, &refused.to_string()),
     }
+    Ok(())
+}
+
+/// Where proofs follow one another, all memory stays: a further one finds it in place, at this size as at small ones.
+fn memory_of_proofs(
+    sheet: &mut Sheet,
+    imported: &Path,
+    witness: &Path,
+    delivered: &Delivered,
+) -> Result<(), Failure> {
+    const PROOFS: [u32; 2] = [2, 4];
+    let again = Flight::alone(true);
+    let announced = budget(&input::key(imported)?, None, again)?.anonymous_bytes as f64;
+    let [few, more] = PROOFS.map(|times| delivered.peak_of_proofs(imported, witness, times, None));
+    let (few, more) = (few?, more?);
+    let name = format!(
+        "memory of {} proofs at 2^{LOG_DOMAIN} one after the other ({:.0} MiB), anonymous over the {:.0} MiB announced",
+        PROOFS[1],
+        more.anonymous_bytes as f64 / MIB,
+        announced / MIB
+    );
+    sheet.line(&name, more.anonymous_bytes as f64 / announced, "times", Bar::AtMost(1.0));
+    let further = more.faults.saturating_sub(few.faults) as f64 / f64::from(PROOFS[1] - PROOFS[0]);
+    let name = format!("page faults of a further proof at 2^{LOG_DOMAIN} (of the first two {})", few.faults);
+    sheet.line(&name, further, "faults", Bar::AtMost(1024.0));
     Ok(())
 }

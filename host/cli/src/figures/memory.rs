@@ -27,6 +27,8 @@ pub(super) struct Peak {
     pub(super) anonymous_bytes: u64,
     /// All resident memory, the mapped key included (`VmHWM`, kept by the kernel).
     pub(super) high_water_bytes: u64,
+    /// Pages that were not in place when they were touched (`minflt`).
+    pub(super) faults: u64,
 }
 
 /// The `millrace` that users get: figures that need arkworks at its best are of a build of their own, in which more than arkworks is compiled otherwise.
@@ -68,12 +70,25 @@ impl Delivered {
         witness: &Path,
         most_bytes: Option<u64>,
     ) -> Result<Peak, Failure> {
+        self.peak_of_proofs(key, witness, 1, most_bytes)
+    }
+
+    /// As [`Delivered::peak_of_proof`], so many proofs one after the other.
+    pub(super) fn peak_of_proofs(
+        &self,
+        key: &Path,
+        witness: &Path,
+        times: u32,
+        most_bytes: Option<u64>,
+    ) -> Result<Peak, Failure> {
         let folder = tempfile::tempdir().or_fail(Code::Output)?;
         let (proof, public) = (folder.path().join("proof.json"), folder.path().join("public.json"));
-        let [prove, o, p] = ["prove", "-o", "-p"].map(OsStr::new);
+        let times = format!("--repeat={times}");
+        let [prove, o, p, times] = ["prove", "-o", "-p", &times].map(OsStr::new);
         let files = [key, witness].map(Path::as_os_str);
         let limit = most_bytes.map(|most| format!("--max-memory={most}"));
-        let mut arguments = vec![prove, files[0], files[1], o, proof.as_os_str(), p, public.as_os_str()];
+        let mut arguments =
+            vec![prove, times, files[0], files[1], o, proof.as_os_str(), p, public.as_os_str()];
         arguments.extend(limit.as_deref().map(OsStr::new));
         self.peak(&arguments)
     }
@@ -110,11 +125,17 @@ pub(super) struct Watched {
     pub(super) said: String,
 }
 
+/// The tenth field of `/proc/PID/stat`; 0 where there is none. The second is a name in brackets, with spaces perhaps.
+fn minor_faults(stat: &str) -> u64 {
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    behind_name.split_ascii_whitespace().nth(7).and_then(|faults| faults.parse().ok()).unwrap_or(0)
+}
+
 /// Runs a command to its end and looks at its memory every so often.
 pub(super) fn watched(mut command: Command, every: Duration) -> Result<Watched, Failure> {
     let started = Instant::now();
     let child = command.spawn().or_fail(Code::Usage)?;
-    let status = format!("/proc/{}/status", child.id());
+    let [status, stat] = ["status", "stat"].map(|file| format!("/proc/{}/{file}", child.id()));
     let (ended, end) = mpsc::channel();
     let waiting = thread::spawn(move || {
         let output = child.wait_with_output();
@@ -129,6 +150,7 @@ pub(super) fn watched(mut command: Command, every: Duration) -> Result<Watched, 
         let now = std::fs::read_to_string(&status).unwrap_or_default();
         peak.anonymous_bytes = peak.anonymous_bytes.max(kilobytes(&now, "RssAnon:") << 10);
         peak.high_water_bytes = peak.high_water_bytes.max(kilobytes(&now, "VmHWM:") << 10);
+        peak.faults = peak.faults.max(minor_faults(&std::fs::read_to_string(&stat).unwrap_or_default()));
         if end.recv_timeout(every) != Err(mpsc::RecvTimeoutError::Timeout) {
             break;
         }
@@ -142,4 +164,17 @@ pub(super) fn watched(mut command: Command, every: Duration) -> Result<Watched, 
         return Err(failed("ended before its memory was seen".to_owned()));
     }
     Ok(Watched { peak, seconds, said: String::from_utf8_lossy(&output.stdout).into_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::minor_faults;
+
+    #[test]
+    fn faults_are_the_tenth_field_whatever_the_name() {
+        assert_eq!(minor_faults("7 (a b) c) S 1 2 3 4 5 6 4242 0 11"), 4242);
+        assert_eq!(minor_faults(""), 0);
+        let own = std::fs::read_to_string("/proc/self/stat").expect("Linux has it");
+        assert!(minor_faults(&own) > 0);
+    }
 }

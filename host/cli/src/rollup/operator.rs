@@ -141,7 +141,7 @@ impl Operator {
         blinding: Blinding,
         cancel: &CancelToken,
     ) -> Result<Self, Failure> {
-        let flight = Flight { in_flight: 1, again: true };
+        let flight = Flight::alone(true);
         let budget = memory::budget_of((name, with), &key, max_memory, flight)?;
         if let Some(budget) = &budget {
             tell!("memory: {budget}");
