@@ -151,6 +151,9 @@ pub(crate) struct ProveArgs {
     /// Most memory that the proof may take beside the mapped key, like 300MiB (`--device cpu`): slower where it is little, refused where it is too little.
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     pub(crate) max_memory: Option<u64>,
+    /// Threads of the CPU engine (`--device cpu`): else as many as there are processors.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
     /// Fail rather than let the CPU take over from a device that fails.
     #[arg(long)]
     pub(crate) no_fallback: bool,

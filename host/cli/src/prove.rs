@@ -53,7 +53,12 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         let got = &args.device;
         return Err(Failure::new(Code::Usage, format!("--inject expects a device, got --device {got}")));
     }
-    let flight = Flight::alone(args.repeat > 1);
+    if let Some(threads) = args.threads.filter(|_| args.device != DeviceName::Cpu || !args.with.is_empty()) {
+        let message = format!("--threads {threads} expects --device cpu alone, got another device");
+        return Err(Failure::new(Code::Usage, message));
+    }
+    let all = Flight::alone(args.repeat > 1);
+    let flight = Flight { threads: args.threads.map_or(all.threads, usize::from), ..all };
     let budget = memory::budget_of((&args.device, &args.with), &key, args.max_memory, flight)?;
     let randomness = match args.seed {
         Some(seed) => {

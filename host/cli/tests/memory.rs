@@ -33,6 +33,38 @@ fn proof(key: &Path, witness: &Path, most: Option<u64>, times: u32) -> (u64, u64
     (report["memory_bytes_at_most"].as_u64().expect("announced"), taken, out.read("proof.json"))
 }
 
+/// One proof on so many threads, as [`proof`].
+fn on_threads(key: &Path, witness: &Path, threads: &str, most: Option<u64>) -> (u64, u64, String) {
+    let out = Job::new();
+    let (report, most) = (out.path("report.json"), most.map(|most| most.to_string()));
+    let mut extra = vec!["--seed", SEED, "--json", &report, "--threads", threads];
+    extra.extend(most.iter().flat_map(|most| ["--max-memory", most]));
+    let taken = anonymous_bytes(&out.prove_args(key, witness, &extra));
+    let report: Value = serde_json::from_str(&out.read("report.json")).expect("JSON");
+    (report["memory_bytes_at_most"].as_u64().expect("announced"), taken, out.read("proof.json"))
+}
+
+#[test]
+fn more_threads_take_no_more_than_is_said_for_them() {
+    let job = Job::new();
+    let [_, mkey, witness] = circuit(&job);
+    let (one, _, expected) = on_threads(&mkey, &witness, "1", None);
+    let mut before = one;
+    for threads in ["4", "8"] {
+        let (announced, taken, proof) = on_threads(&mkey, &witness, threads, None);
+        println!("{threads} threads: {announced} announced, {taken} taken");
+        assert!(announced > before && taken <= announced, "{taken} bytes, {announced} announced");
+        assert_eq!(proof, expected, "the same bytes on {threads} threads");
+        let (less, taken, proof) = on_threads(&mkey, &witness, threads, Some(one));
+        println!("{threads} threads within {one}: {less} announced, {taken} taken");
+        assert!(less <= one && taken <= less, "{taken} bytes, {less} announced, {one} allowed");
+        assert_eq!(proof, expected);
+        before = announced;
+    }
+    let out = Job::new();
+    fails(2, &out.prove_args(&mkey, &witness, &["--device", "model", "--threads", "2"]));
+}
+
 /// Proofs in flight by `bench` and returns (announced, taken), as it says, in bytes; what is announced is told in MiB, rounded up.
 fn flight(key: &Path, witness: &Path, in_flight: &str, most: Option<u64>) -> (u64, u64) {
     let job = Job::new();
