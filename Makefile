@@ -114,7 +114,7 @@ PCIE_RECORDS := $(CARGO_TARGET_DIR)/figures/pcie
 .PHONY: pcie-records
 pcie-records: build
 	rm -rf $(PCIE_RECORDS) && mkdir -p $(PCIE_RECORDS) && sha256sum $(MILLRACE) > $(PCIE_RECORDS)/program.sha256
-	MILLRACE_RECORD=$(PCIE_RECORDS) $(MAKE) faults test-pcie
+	MILLRACE_RECORD=$(PCIE_RECORDS) MILLRACE_PATIENT=1 $(MAKE) faults test-pcie
 
 # Records of what takes long: bench/results/DATE-NAME.
 RESULTS = $(ROOT)/bench/results/$(shell date -u +%F)-$(1)

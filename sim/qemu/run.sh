@@ -87,6 +87,7 @@ guest() {
   cp "${@:4}" "$root/modules/"
   echo "$access" > "$root/job/access"
   echo "$snoop" > "$root/job/snoop"
+  echo "${MILLRACE_PATIENT:-0}" > "$root/job/patient"
   (cd "$root" && find . | "$busybox" cpio -o -H newc 2>/dev/null) | gzip -1 > "$work/initrd.gz"
   [ "$snoop" = on ] || served=(model sim)
   for device in "${served[@]}"; do
