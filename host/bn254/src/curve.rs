@@ -2,6 +2,8 @@
 //!
 //! Additions here are complete for points of the curve: equal points, opposite ones and infinity have their own branches.
 
+use zeroize::Zeroize;
+
 use crate::{
     G1Affine, G1Mont, G2Affine, G2Mont,
     field::Field,
@@ -26,6 +28,13 @@ pub struct Xyzz<F> {
     y: F,
     zz: F,
     zzz: F,
+}
+
+impl<F: Zeroize> Zeroize for Xyzz<F> {
+    fn zeroize(&mut self) {
+        let Self { x, y, zz, zzz } = self;
+        [x, y, zz, zzz].into_iter().for_each(Zeroize::zeroize);
+    }
 }
 
 /// The short name of a G1 point under computation.

@@ -8,6 +8,8 @@
 //! - c1 = (a0 + a1)(b0 + b1) − a0·b0 − a1·b1 = a0·b1 + a1·b0 lies in \[0, 8q²), below 2^256·2q; its reduction is below 3q,
 //!   and one conditional subtraction brings it below 2q. The sums are below 4q and are not reduced.
 
+use zeroize::Zeroize;
+
 use crate::{
     Fq2,
     field::Field,
@@ -23,6 +25,13 @@ pub struct Fq2Lazy {
     pub c0: FqLazy,
     /// The coordinate of u.
     pub c1: FqLazy,
+}
+
+impl Zeroize for Fq2Lazy {
+    fn zeroize(&mut self) {
+        self.c0.zeroize();
+        self.c1.zeroize();
+    }
 }
 
 /// (a − b mod 2^512, borrow).

@@ -18,7 +18,7 @@ use crate::{
 /// A group and how its points lie in memory.
 pub trait Curve: Copy + Send + Sync + 'static {
     /// Where coordinates are from.
-    type Field: Field;
+    type Field: Field + Zeroize;
     /// A point of a key.
     type Base: Pod + Send + Sync;
     /// Rows of a point.

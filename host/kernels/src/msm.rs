@@ -30,6 +30,7 @@ use millrace_bn254::{
 };
 use millrace_job::{CancelToken, EngineError};
 use rayon::prelude::*;
+use zeroize::Zeroize;
 
 use self::{
     classes::Classes,
@@ -118,6 +119,13 @@ struct Sums<'a, C: Curve> {
     part_len: usize,
     parts: usize,
     all: Vec<Xyzz<C::Field>>,
+}
+
+/// The sum of a window with few points tells their digits.
+impl<C: Curve> Drop for Sums<'_, C> {
+    fn drop(&mut self) {
+        self.all.zeroize();
+    }
 }
 
 impl<'a, C: Curve> Sums<'a, C> {

@@ -9,7 +9,7 @@ use millrace_bn254::{
     points::Curve,
 };
 use millrace_job::{CancelToken, EngineError};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     choice::FEW,
@@ -284,7 +284,7 @@ impl<C: Curve> Task<'_, C> {
     /// One window of whole scalars without inversions, sorting or batches.
     fn sum_few(&self, w: u32) -> Xyzz<C::Field> {
         let segment = self.segment();
-        let mut buckets = vec![Xyzz::INFINITY; segment.buckets()];
+        let mut buckets = Zeroizing::new(vec![Xyzz::INFINITY; segment.buckets()]);
         for block in self.blocks {
             let (digits, ids) = self.digits(block, Set { window: w, image: false, first: 0 });
             for (digit, id) in digits.iter().zip(ids) {
