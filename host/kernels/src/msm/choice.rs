@@ -10,6 +10,7 @@ use super::{
     classes::{CLASSES, Classes},
     costs::Costs,
 };
+use crate::limits::bytes_a_point;
 
 /// Below this many points, buckets are summed without batches.
 pub(super) const FEW: usize = 16;
@@ -108,7 +109,7 @@ impl Choice {
     }
 
     fn among(costs: &Costs, classes: &Classes, longest: usize, threads: usize, wanted: Wanted) -> Self {
-        let points = classes.windowed();
+        let (points, these) = (classes.windowed(), classes);
         let few = points < FEW;
         let search = |wanted| Search { costs, classes, longest, threads, wanted, few };
         // As they are, or halves of all scalars or of those of the longest class alone.
@@ -125,7 +126,19 @@ impl Choice {
             let search = search(Wanted { classes: *classes, ..wanted });
             halves.iter().filter_map(move |from| search.cheapest(*from))
         });
-        all.min_by_key(Choice::price).unwrap_or(Self::NOTHING)
+        // One that takes more memory than is announced only if all do.
+        let most_bytes = bytes_a_point(points as u64) as usize * points;
+        all.min_by_key(|choice| (choice.bytes(these) > most_bytes, choice.price())).unwrap_or(Self::NOTHING)
+    }
+
+    /// What scalars of these classes take: 2 bytes a digit and 4 a reference, those of second halves with them.
+    pub(super) fn bytes(&self, classes: &Classes) -> usize {
+        let len = |cut: &Cut| classes.count(cut.class..CLASSES);
+        let cuts = &self.cuts[..self.count];
+        let digits: usize = cuts.iter().map(|cut| cut.windows as usize * len(cut)).sum();
+        let halved = cuts.last().filter(|_| self.halved).map_or(0, len);
+        let references = cuts.first().map_or(0, len) + halved;
+        2 * (digits + halved * self.windows as usize) + 4 * references
     }
 
     /// The cost by which it is chosen.

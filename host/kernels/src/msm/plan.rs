@@ -279,8 +279,9 @@ mod tests {
     #[test]
     fn digits_and_references_take_what_is_announced() {
         let classes = |points: usize| {
-            let short = [2, 8, 16, 31, 64, 100, 128];
-            let shares = short.into_iter().flat_map(|bits| [2, 4, 16, 256].map(|one_of| (bits, one_of)));
+            let short = [2, 8, 16, 31, 33, 48, 63, 64, 65, 100, 128];
+            let shares =
+                short.into_iter().flat_map(|bits| [2, 4, 16, 32, 200, 1024].map(|one_of| (bits, one_of)));
             let mixed = shares.map(move |(bits, one_of)| {
                 let long = points / one_of;
                 [Classes::one(points - long, bits), Classes::one(long, 253)].into_iter().sum()
