@@ -71,25 +71,29 @@ impl EngineSet {
         &self.engines[slot.0].name
     }
 
-    /// Gives the engine no more work, for good. The first reason stays.
+    /// Gives the engine no more work, for good. The first reason stays. Says whether it had work until now.
     ///
     /// # Panics
     /// As [`EngineSet::engine`].
-    pub fn put_aside(&self, slot: EngineSlot, reason: impl Into<String>) {
-        self.change(slot, |aside| match aside {
-            Some(aside) => aside.for_now = false,
-            None => *aside = Some(Aside { reason: reason.into(), for_now: false }),
-        });
+    pub fn put_aside(&self, slot: EngineSlot, reason: impl Into<String>) -> bool {
+        self.set_aside(slot, reason.into(), false)
     }
 
-    /// Gives the engine no more work until it is [taken back](EngineSet::take_back). The first reason stays.
+    /// Gives the engine no more work until it is [taken back](EngineSet::take_back). The first reason stays. Says whether it had work until now.
     ///
     /// # Panics
     /// As [`EngineSet::engine`].
-    pub fn leave_alone(&self, slot: EngineSlot, reason: impl Into<String>) {
-        self.change(slot, |aside| {
-            aside.get_or_insert_with(|| Aside { reason: reason.into(), for_now: true });
+    pub fn leave_alone(&self, slot: EngineSlot, reason: impl Into<String>) -> bool {
+        self.set_aside(slot, reason.into(), true)
+    }
+
+    fn set_aside(&self, slot: EngineSlot, reason: String, for_now: bool) -> bool {
+        let mut is_new = false;
+        self.change(slot, |aside| match aside {
+            Some(aside) => aside.for_now &= for_now,
+            None => (*aside, is_new) = (Some(Aside { reason, for_now }), true),
         });
+        is_new
     }
 
     /// Gives the engine work again, unless it was put aside for good.
@@ -158,13 +162,13 @@ mod tests {
     fn what_was_left_alone_is_taken_back_and_what_was_put_aside_is_not() {
         let set = EngineSet::new(vec![Arc::new(Nothing)]);
         let slot = EngineSlot(0);
-        set.leave_alone(slot, "slow");
-        set.leave_alone(slot, "slower");
+        assert!(set.leave_alone(slot, "slow"));
+        assert!(!set.leave_alone(slot, "slower"));
         assert_eq!(set.aside(slot).as_deref(), Some("slow"));
         set.take_back(slot);
         assert_eq!(set.aside(slot), None);
         set.leave_alone(slot, "slow");
-        set.put_aside(slot, "wrong");
+        assert!(!set.put_aside(slot, "wrong"));
         set.take_back(slot);
         assert_eq!(set.aside(slot).as_deref(), Some("slow"), "the first reason stays");
     }

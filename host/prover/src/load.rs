@@ -102,7 +102,7 @@ impl LoadedKey {
                 match part.on(slot) {
                     Ok(_) => {}
                     Err(e) if fallback && slot != trusted => {
-                        set.put_aside(slot, format!("could not take {what}: {e}"))
+                        set.put_aside(slot, format!("could not take {what}: {e}"));
                     }
                     Err(source) => {
                         return Err(LoadError::Engine { engine: set.name(slot).to_owned(), what, source });

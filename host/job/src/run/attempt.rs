@@ -25,11 +25,17 @@ impl Worker<'_> {
         let mut tries_left = self.policy.retries;
         let nobody_else = self.policy.fallback.is_none_or(|f| f == self.slot);
         loop {
-            let error =
-                match self.once(&mut ready, tries_left == 0 && nobody_else && !self.policy.keep_inputs) {
-                    Ok(output) => return self.done(&ready, output),
-                    Err(error) => error,
-                };
+            if let Some(reason) = self.set.aside(self.slot) {
+                // Somebody else judged it, perhaps for a while only: nothing new is known of it.
+                let error = EngineError::DeviceLost { engine: engine.to_owned(), reason };
+                self.observer.event(&Event::JobFailed { label: &ready.label, engine, error: &error });
+                return Finished::Failed { ready: Box::new(ready), slot: self.slot, error };
+            }
+            let last = tries_left == 0 && nobody_else && !self.policy.keep_inputs;
+            let error = match self.once(&mut ready, last) {
+                Ok(output) => return self.done(&ready, output),
+                Err(error) => error,
+            };
             let cancelled = matches!(error, EngineError::Cancelled);
             if !cancelled {
                 self.observer.event(&Event::JobFailed { label: &ready.label, engine, error: &error });
@@ -51,18 +57,14 @@ impl Worker<'_> {
         }
     }
 
-    fn aside(&self, reason: &str, how: fn(&EngineSet, EngineSlot, String)) {
-        if self.set.aside(self.slot).is_none() {
-            how(self.set, self.slot, reason.to_owned());
+    fn aside(&self, reason: &str, how: fn(&EngineSet, EngineSlot, String) -> bool) {
+        if how(self.set, self.slot, reason.to_owned()) {
             self.observer.event(&Event::EngineAside { engine: self.set.name(self.slot), reason });
         }
     }
 
     fn once(&self, ready: &mut Ready, last: bool) -> Result<JobOutput, EngineError> {
         let engine = self.set.engine(self.slot);
-        if let Some(reason) = self.set.aside(self.slot) {
-            return Err(EngineError::DeviceLost { engine: engine.name().to_owned(), reason });
-        }
         if !engine.supports(&ready.kind) {
             let what = format!("{:?}", ready.kind);
             return Err(EngineError::Unsupported { engine: engine.name().to_owned(), what });
