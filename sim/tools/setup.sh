@@ -23,6 +23,11 @@ if [ ${#need[@]} -gt 0 ]; then
     exit 1
   fi
 fi
+# A kernel for the second guest is unpacked with it, where nothing may be skipped.
+if [ "${MILLRACE_MUST_RUN:-}" = 1 ] && [ "$(id -u)" = 0 ] && ! command -v xz >/dev/null; then
+  say "installing a Debian package: xz-utils"
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends xz-utils >/dev/null
+fi
 # It judges the unit of docs/operating/system, where nothing may be skipped; nobody else needs it.
 if [ "${MILLRACE_MUST_RUN:-}" = 1 ] && [ "$(id -u)" = 0 ] && ! command -v systemd-analyze >/dev/null; then
   say "installing a Debian package: systemd, for systemd-analyze"
