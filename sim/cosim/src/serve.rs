@@ -141,6 +141,15 @@ impl Machine {
     }
 }
 
+/// Does something at its end, however that comes.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// A listening socket with a device behind it.
 pub struct Server {
     listener: UnixListener,
@@ -227,9 +236,9 @@ impl Server {
                 let over = &over;
                 scope.spawn(|| self.machine.keep_ready(&self.memory, over));
             }
-            let served = self.accept(stop);
-            over.store(true, Ordering::Release);
-            served
+            // Also where a session panics: the others must end for that to be seen.
+            let _over = OnDrop(|| over.store(true, Ordering::Release));
+            self.accept(stop)
         })
     }
 

@@ -25,7 +25,7 @@ const POINTS: u64 = 256;
 const READS: usize = 1000;
 const MAPS: usize = 100;
 const RESETS: usize = 20;
-/// How long a server may take to make its socket.
+/// How long a server may take to make its socket, and the RTL to begin a sum.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// A server that ends with this.
@@ -115,12 +115,16 @@ fn longest(
         let scalars = (1..=POINTS).map(|i| FrCanonical::from(-Fr::from(i))).collect();
         let job = Job::Msm { group: Group::G1, bases, range: 0..points.len(), scalars };
         let ticket = engine.submit(job).or_fail(Code::DeviceFailed)?;
-        let mut at_work = false;
+        let (mut at_work, until) = (false, Instant::now() + START_LIMIT);
         loop {
             match ask()? {
                 Some(took) => (longest, answers, at_work) = (longest.max(took), answers + 1, true),
                 None if at_work => break,
-                None => {}
+                None if Instant::now() < until => {}
+                None => {
+                    let message = "expected the RTL to be at work on a sum, got one that is not seen";
+                    return Err(Failure::new(Code::DeviceFailed, message));
+                }
             }
             if answers == most {
                 break;
@@ -128,5 +132,7 @@ fn longest(
         }
         let _ = engine.cancel(ticket);
     }
+    // Registers of a server that is gone say that it is at work, and quickly.
+    DeviceEngine::open(function.clone(), DriverConfig::default()).or_fail(Code::DeviceOpen)?;
     Ok(longest)
 }
