@@ -24,7 +24,10 @@ impl Contention {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::{
+        thread,
+        time::{Duration, Instant},
+    };
 
     use super::*;
 
@@ -36,7 +39,8 @@ mod tests {
         let held = mutex.lock();
         thread::scope(|scope| {
             scope.spawn(|| drop(contention.lock(&mutex)));
-            while contention.count() == 0 {
+            let until = Instant::now() + Duration::from_secs(60);
+            while contention.count() == 0 && Instant::now() < until {
                 thread::yield_now();
             }
             drop(held);

@@ -73,11 +73,10 @@ impl Slow {
         Arc::new(Self { inner, pace: pace.clone(), is_quick, given, points })
     }
 
-    /// Since the job was given, or the last one ended, as the fleet counts it too.
+    /// Before the job is asked for.
     fn pause(&self, began: Instant) {
         if self.is_quick {
             thread::sleep(PAUSE);
-            self.pace.0.store(began.elapsed().as_micros() as u64, Ordering::Release);
         } else {
             let quick = Duration::from_micros(self.pace.0.load(Ordering::Acquire)).max(PAUSE);
             thread::sleep((quick * TIMES).saturating_sub(began.elapsed()));
@@ -110,7 +109,12 @@ impl Engine for Slow {
     fn wait(&self, ticket: Ticket) -> Result<JobOutput, EngineError> {
         let began = self.given.lock().unwrap().remove(&ticket.0).expect("given before");
         self.pause(began);
-        self.inner.wait(ticket)
+        let output = self.inner.wait(ticket);
+        if self.is_quick {
+            // Since the job was given, as the fleet counts it too.
+            self.pace.0.store(began.elapsed().as_micros() as u64, Ordering::Release);
+        }
+        output
     }
     fn try_wait(&self, ticket: Ticket, _: Duration) -> Result<Result<JobOutput, Ticket>, EngineError> {
         self.wait(ticket).map(Ok)
@@ -148,7 +152,7 @@ fn jobs_are_shared_by_measured_rates() {
     let done: Vec<u64> = fleet.members().iter().map(|m| m.done).collect();
     assert_eq!(done.iter().sum::<u64>(), 100);
     // Even behind another job the quick one ends sooner. By turns they would do as many, by what is free four times as many.
-    assert!(done[0] >= 8 * done[1] && done[1] >= 1, "four times as fast, and both at work: {done:?}");
+    assert!(done[0] >= 5 * done[1] && done[1] >= 1, "four times as fast, and both at work: {done:?}");
     assert!(fleet.members().iter().all(|m| m.in_flight == 0 && m.aside.is_none()));
 }
 

@@ -217,22 +217,18 @@ mod tests {
         let gate = Arc::new(Gate::default());
         let ((begun, begins), (go, gone)) = (mpsc::sync_channel(1), mpsc::channel());
         gate.open(Box::new(Slow { begun, go: Mutex::new(gone) }));
-        let (reader, is_read) = (gate.clone(), Arc::new(AtomicBool::new(false)));
-        let read = is_read.clone();
-        let reading = thread::spawn(move || {
-            assert_eq!(reader.read32(0), 7);
-            read.store(true, Ordering::SeqCst);
-        });
+        let (reader, may_end) = (gate.clone(), Arc::new(AtomicBool::new(false)));
+        let read = may_end.clone();
+        let reading = thread::spawn(move || assert_eq!(reader.read32(0), 7));
         begins.recv().unwrap();
         let letting = thread::spawn(move || {
             thread::sleep(Duration::from_millis(50));
+            // Before the read may end.
+            read.store(true, Ordering::SeqCst);
             go.send(()).unwrap();
         });
         let (tell, at_call) = mpsc::channel();
-        let call = move || {
-            thread::sleep(Duration::from_millis(20));
-            tell.send(is_read.load(Ordering::SeqCst)).map_err(io::Error::other)
-        };
+        let call = move || tell.send(may_end.load(Ordering::SeqCst)).map_err(io::Error::other);
         gate.reset_within(LIMIT, call).unwrap();
         assert_eq!(at_call.recv(), Ok(true), "the reset began while a register was read");
         reading.join().unwrap();

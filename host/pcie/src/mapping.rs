@@ -379,6 +379,15 @@ mod tests {
         assert_eq!(other.read_register(8), 0x0403_0201);
     }
 
+    /// Looks until the other side answered. One that failed answers never more.
+    fn answered(is_so: impl Fn() -> bool) {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(120);
+        while !is_so() {
+            assert!(std::time::Instant::now() < until, "the other side does not answer");
+            std::thread::yield_now();
+        }
+    }
+
     /// Two sides that hand a page of words to and fro, each by a mapping of its own and a register: whoever reads the register's new value reads all that was
     /// written before it, and nothing newer. On arm64 these are the barriers `dsb st` and `dsb ld`.
     #[test]
@@ -389,9 +398,7 @@ mod tests {
         let theirs = Mapping::of_file(&file).unwrap();
         let (doorbell, answer) = (4096, 4160);
         let until = |mapping: &Mapping, register: usize, value: u32| {
-            while mapping.read_register(register) != value {
-                std::thread::yield_now();
-            }
+            answered(|| mapping.read_register(register) == value);
         };
         let page = |of: u32| of.to_le_bytes().repeat(WORDS);
         std::thread::scope(|scope| {
@@ -427,15 +434,11 @@ mod tests {
                 for round in 1..=ROUNDS {
                     theirs.write(0, &round.to_le_bytes().repeat(15));
                     theirs.write_u32_release(60, round);
-                    while theirs.read_u32_acquire(64) != round {
-                        std::thread::yield_now();
-                    }
+                    answered(|| theirs.read_u32_acquire(64) == round);
                 }
             });
             for round in 1..=ROUNDS {
-                while ours.read_u32_acquire(60) != round {
-                    std::thread::yield_now();
-                }
+                answered(|| ours.read_u32_acquire(60) == round);
                 let mut entry = [0; 60];
                 ours.read(0, &mut entry);
                 assert_eq!(entry.as_slice(), round.to_le_bytes().repeat(15), "a torn entry");

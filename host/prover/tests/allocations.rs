@@ -25,8 +25,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// In small pieces, whatever the size: the pairing check (79 KiB in arkworks), the graph, threads, sums of windows, the report. Measured: 108 to 115 KiB.
 const MOST_BYTES: usize = 144 << 10;
-/// By how much a larger circuit may take more: the pool's own queues grow now and then.
-const GROWTH_BYTES: usize = 4 << 10;
+/// By how much a larger circuit may take more: the pool's own queues grow now and then, and there are other windows. A list or vector of it has 128 KiB at least.
+const GROWTH_BYTES: usize = 32 << 10;
 /// The jobs of a proof alone: tickets, closures, sums of windows.
 const MOST_BYTES_OF_JOBS: usize = 32 << 10;
 

@@ -112,8 +112,9 @@ mod tests {
             });
             let asking: Vec<_> =
                 (0..4).map(|_| scope.spawn(|| (0..1_000).for_each(|_| *waits.enter(&sim) += 1))).collect();
-            asking.into_iter().for_each(|asking| asking.join().unwrap());
+            let asked: Vec<_> = asking.into_iter().map(|asking| asking.join()).collect();
             stop.store(true, Ordering::Release);
+            assert!(asked.iter().all(Result::is_ok));
             assert_eq!(stepping.join().unwrap() + 4_000, *sim.lock());
         });
         assert_eq!(waits.accesses(), 4_000);

@@ -628,8 +628,16 @@ fn keep_busy(engine: &DeviceEngine, function: &Function) -> millrace_job::Ticket
     let bases = engine.load(Resident::G1(points.into())).unwrap();
     let scalars = (0..256u64).map(|i| FrCanonical::from(-Fr::from(i + 1))).collect();
     let ticket = engine.submit(Job::Msm { group: Group::G1, bases, range: 0..256, scalars }).unwrap();
-    while !is_at_work(function) {}
+    soon(|| is_at_work(function));
     ticket
+}
+
+/// Looks without a pause, for a minute.
+fn soon(is_so: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < until, "it does not come");
+    }
 }
 
 fn is_at_work(function: &Function) -> bool {
@@ -713,7 +721,7 @@ fn maps_and_resets_do_not_wait_for_the_rtl() {
         assert_eq!(accesses(), before, "a map waited for the RTL");
         by_register.push(timed(|| {
             function.bar0.write32(reg::CTRL, reg::CTRL_RESET_FUNCTION_MASK);
-            while resetting() {}
+            soon(|| !resetting());
         }));
         drop(engine);
         let engine = crate::engine(function.clone());
