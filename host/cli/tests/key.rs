@@ -68,7 +68,7 @@ fn info_tells_where_it_comes_from_and_whether_that_is_there() {
         assert_eq!(ours[same], theirs[same], "{same}");
     }
     assert_eq!(ours["made from"], zkey.canonicalize().expect("is there").display().to_string());
-    assert_eq!(ours["is it the same now"], "yes, by length and time of writing, or else by digest");
+    assert_eq!(ours["is it the same now"], "yes, by length, times and inode, or else by digest");
     std::fs::write(&zkey, "another").expect("writes");
     assert!(info()["is it the same now"].as_str().is_some_and(|text| text.starts_with("NO")));
     std::fs::remove_file(&zkey).expect("was there");
