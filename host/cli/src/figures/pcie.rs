@@ -122,7 +122,8 @@ fn completions(sheet: &mut Sheet, function: &Function) -> Result<(), Failure> {
     let bar = Bar::AtLeast(COMPLETIONS.into());
     sheet.line("completions that came, each before its deadline", report.completions.into(), "", bar);
     sheet.told("interrupts that they took", report.interrupts.into(), "");
-    sheet.line("of these brought nothing", report.spurious.into(), "", Bar::AtLeast(1.0));
+    // A device as quick as the model may be ahead of each; the guests of `make test-pcie` want some.
+    sheet.told("of these brought nothing", report.spurious.into(), "");
     Ok(())
 }
 
