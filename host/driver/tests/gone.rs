@@ -4,27 +4,15 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{ntt_job, quick, rng, scalars, small};
+use common::{Behind, ntt_job, quick, rng, scalars, small};
 use millrace_driver::{DeviceEngine, Lost};
 use millrace_job::{Engine, EngineError, NttDirection};
 use millrace_model::ModelDevice;
-use millrace_pcie::{Function, FunctionReset, Gate, Gone, Mmio, ResetError};
+use millrace_pcie::{Function, FunctionReset, Gate, Gone, ResetError};
 use parking_lot::Mutex;
 
 /// Somebody who uses a device that is gone, and is told.
 type Tell = fn(&DeviceEngine) -> Result<(), EngineError>;
-
-struct Behind(Arc<dyn Mmio>);
-
-impl Mmio for Behind {
-    fn read32(&self, offset: u32) -> u32 {
-        self.0.read32(offset)
-    }
-
-    fn write32(&self, offset: u32, value: u32) {
-        self.0.write32(offset, value);
-    }
-}
 
 /// As the kernel's: it takes the function away, and knows why.
 #[derive(Default)]

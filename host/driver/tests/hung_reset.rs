@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{load, msm_job, ntt_job, points, quick, rng, scalars, small, until_taken};
+use common::{Behind, load, msm_job, ntt_job, points, quick, rng, scalars, small, until_taken};
 use millrace_driver::{DeviceEngine, ExercisePlan, exercise};
 use millrace_job::{Engine, EngineError, NttDirection};
 use millrace_model::{Fault, JobClass, ModelDevice, Until};
@@ -157,18 +157,6 @@ fn a_device_without_jobs_is_looked_at_too() {
     gate.close();
     assert!(matches!(engine.look(), Err(EngineError::DeviceLost { .. })));
     assert!(kernel.let_go.load(Ordering::SeqCst), "though nobody gave it a job");
-}
-
-struct Behind(Arc<dyn Mmio>);
-
-impl Mmio for Behind {
-    fn read32(&self, offset: u32) -> u32 {
-        self.0.read32(offset)
-    }
-
-    fn write32(&self, offset: u32, value: u32) {
-        self.0.write32(offset, value);
-    }
 }
 
 /// A function that can be reset, and is let go.

@@ -1,7 +1,11 @@
 //! What the driver's tests share: a model, an engine over it, jobs with their answers.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
-use std::{sync::Barrier, thread, time::Duration};
+use std::{
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
 
 use ark_ec::CurveGroup;
 use ark_ff::UniformRand;
@@ -12,6 +16,20 @@ use millrace_job::{
     BufferId, Engine, EngineError, Group, Job, JobOutput, JobValue, NttDirection, Resident, ScalarSlice,
 };
 use millrace_model::{JobClass, ModelConfig, ModelDevice};
+use millrace_pcie::Mmio;
+
+/// Registers that lie behind a gate.
+pub(crate) struct Behind(pub(crate) Arc<dyn Mmio>);
+
+impl Mmio for Behind {
+    fn read32(&self, offset: u32) -> u32 {
+        self.0.read32(offset)
+    }
+
+    fn write32(&self, offset: u32, value: u32) {
+        self.0.write32(offset, value);
+    }
+}
 
 /// A small device: quick to dump.
 pub(crate) fn small() -> ModelConfig {
