@@ -24,7 +24,10 @@ use millrace_pcie::{Event, Function, Observer, observed};
 
 use self::upload::upload;
 use super::{Bar, Sheet, clock::thread_seconds, cpu::median};
-use crate::exit::{Code, Failure, OrFail};
+use crate::{
+    exit::{Code, Failure, OrFail},
+    memory::kilobytes,
+};
 
 /// Jobs for the figures of one job, and their number in flight.
 const JOBS: u64 = 20_000;
@@ -65,7 +68,7 @@ pub(super) fn measure(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
     let sleeping = DriverConfig { spin: Duration::ZERO, ..DriverConfig::default() };
     for (who, config, costs) in [
         ("driver as delivered", as_delivered, cpu_of_bursts as fn(&DeviceEngine) -> Result<f64, Failure>),
-        ("driver that only sleeps", sleeping, cpu_of),
+        ("driver that only sleeps", sleeping, |engine| cpu_with_waiting(engine, IN_FLIGHT)),
     ] {
         jobs(sheet, who, config, costs)?;
     }
@@ -143,9 +146,7 @@ fn jobs(
         let raised_before = device.interrupts_raised();
         let counts = || [&accesses.writes, &accesses.reads].map(|count| count.load(Ordering::Relaxed));
         let before = counts();
-        let spent = thread_seconds();
-        run(&engine, JOBS, in_flight).or_fail(Code::DeviceFailed)?;
-        let spent = (thread_seconds() - spent) * 1e6 / JOBS as f64;
+        let spent = cpu_with_waiting(&engine, in_flight)?;
         let after = counts();
         for (i, (what, most)) in [("writes", 1.0), ("reads", 0.0)].into_iter().enumerate() {
             let name = format!("{who}, {in_flight} in flight: register {what}");
@@ -207,7 +208,7 @@ fn round_trip(engine: &DeviceEngine) -> Result<f64, Failure> {
     (0..JOBS).map(trip).collect::<Result<Vec<f64>, Failure>>().map(median)
 }
 
-fn engine(function: millrace_pcie::Function) -> Result<DeviceEngine, Failure> {
+fn engine(function: Function) -> Result<DeviceEngine, Failure> {
     DeviceEngine::open(function, DriverConfig::default()).or_fail(Code::DeviceOpen)
 }
 
@@ -229,10 +230,10 @@ fn cpu_of_bursts(engine: &DeviceEngine) -> Result<f64, Failure> {
     Ok(spent * 1e6 / (JOBS / IN_FLIGHT as u64 * IN_FLIGHT as u64) as f64)
 }
 
-/// CPU time of this thread for a job, in microseconds, with [`IN_FLIGHT`] under way.
-fn cpu_of(engine: &DeviceEngine) -> Result<f64, Failure> {
+/// CPU time of this thread for a job, in microseconds, with so many under way.
+fn cpu_with_waiting(engine: &DeviceEngine, in_flight: usize) -> Result<f64, Failure> {
     let before = thread_seconds();
-    run(engine, JOBS, IN_FLIGHT).or_fail(Code::DeviceFailed)?;
+    run(engine, JOBS, in_flight).or_fail(Code::DeviceFailed)?;
     Ok((thread_seconds() - before) * 1e6 / JOBS as f64)
 }
 
@@ -257,8 +258,8 @@ pub(super) fn run(engine: &DeviceEngine, jobs: u64, in_flight: usize) -> Result<
 fn resident_bytes() -> Result<u64, Failure> {
     let path = "/proc/self/status";
     let text = fs::read_to_string(path).or_fail(Code::BadFile)?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    kib.map(|kib| kib << 10)
-        .ok_or_else(|| Failure::new(Code::BadFile, format!("{path}: expected a line VmRSS")))
+    match kilobytes(&text, "VmRSS:") {
+        0 => Err(Failure::new(Code::BadFile, format!("{path}: expected a line VmRSS"))),
+        kib => Ok(kib << 10),
+    }
 }
