@@ -126,7 +126,7 @@ pub trait Chain {
 
 /// A chain for tests and demonstrations, where time passes when told to and money is made.
 pub trait TestChain: Chain {
-    /// Lets so much time pass, and makes a block then.
+    /// Lets at least so much time pass from the head, and makes a block then.
     fn forward(&mut self, seconds: u64) -> Result<(), SubmitError>;
 
     /// An account that signs for itself, for deployments: who is only played by the chain leaves no signature behind.

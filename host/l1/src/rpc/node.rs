@@ -17,6 +17,8 @@ use crate::chain::{Block, BlockTag, Chain, Creation, Log, LogPage, Nonces, TestC
 const FIRST_PAGE_BLOCKS: u64 = 2_000;
 /// Blocks in a page at most.
 const MAX_PAGE_BLOCKS: u64 = 1 << 20;
+/// Requests for the same seconds until a test node is told to lack a clock that can be set.
+const FORWARD_TRIES: u32 = 4;
 
 /// A connection to a node. Blocks its caller.
 pub struct Node {
@@ -265,9 +267,20 @@ impl Node {
 }
 
 impl TestChain for Node {
+    /// Nodes add the seconds to their clock, which blocks that are made faster than one a second leave behind: what the head then lacks is asked for again.
     fn forward(&mut self, seconds: u64) -> Result<(), SubmitError> {
-        self.command("evm_increaseTime", &[seconds])?;
-        self.command("evm_mine", &[(); 0])
+        let until = self.block(BlockTag::Latest)?.time.saturating_add(seconds);
+        let mut lacking = seconds;
+        for _ in 0..FORWARD_TRIES {
+            self.command("evm_increaseTime", &[lacking])?;
+            self.command("evm_mine", &[(); 0])?;
+            lacking = until.saturating_sub(self.block(BlockTag::Latest)?.time);
+            if lacking == 0 {
+                return Ok(());
+            }
+        }
+        let message = format!("expected {seconds} seconds to pass, {lacking} of them did not");
+        Err(SubmitError::BadAnswer { method: "evm_increaseTime", message })
     }
 
     fn deployer(&mut self) -> Result<Address, SubmitError> {
