@@ -4,59 +4,115 @@ use std::{sync::Arc, time::Instant};
 
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
 use millrace_bn254::{G1Affine, G1Mont, G1Projective};
-use millrace_driver::DeviceEngine;
+use millrace_driver::{DeviceEngine, DriverConfig};
 use millrace_job::{Engine, Lent, Resident};
+use millrace_model::{ModelConfig, ModelDevice};
 use millrace_pcie::PAGE_BYTES;
 
 use crate::{
     exit::{Code, Failure, OrFail},
-    figures::{clock::thread_seconds, cpu::median},
+    figures::{Bar, Sheet, clock::thread_seconds, cpu::median},
 };
 
 const UPLOAD_POINTS: usize = 1 << 20;
 
-/// Rate of loading bases over that of copying the same bytes.
-pub(super) struct Upload {
-    /// By the clock. The model's DMA is a copy and a digest, by a thread on the same machine; that memory is pinned and mapped costs nothing there.
-    pub(super) wall: f64,
-    /// By the CPU time of the thread that loads: looking at them, digesting, staging in memory that stays in the cache, descriptors, completions.
-    /// Beside this a card's DMA moves them.
-    pub(super) host: f64,
+/// Loads and copies of a round, in turn.
+const RUNS: usize = 15;
+
+/// Loading bases beside copying the same bytes, in rounds between the other figures: what neighbours of this machine do to its memory lasts for seconds, and
+/// a round takes a tenth of one.
+pub(super) struct Uploads {
+    points: Lent<G1Mont>,
+    bytes: Vec<u8>,
+    /// Memory that is there already, as device memory is.
+    target: Vec<u8>,
+    lent: Rounds,
+    staged: Rounds,
     /// Of the copies, in GB/s, by the CPU time of the thread.
-    pub(super) memcpy: f64,
-    /// Of all loads together.
-    pub(super) sent_bytes: usize,
+    memcpy: Vec<f64>,
 }
 
-/// Against copying to memory that is there already, as device memory is; the medians of runs in turn. More bytes than caches hold, as a key has.
-pub(super) fn upload(engine: &DeviceEngine) -> Result<Upload, Failure> {
-    const RUNS: usize = 15;
-    let points = aligned_points()?;
-    let bytes = vec![7u8; UPLOAD_POINTS * size_of::<G1Mont>()];
-    let mut target = vec![1u8; bytes.len()];
-    // Of each: seconds by the clock, and of this thread.
-    let (mut loads, mut copies) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
-    for run in 0..=RUNS {
-        let begin = (Instant::now(), thread_seconds());
-        target.copy_from_slice(std::hint::black_box(&bytes));
-        std::hint::black_box(&target);
-        let copied = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
-        let begin = (Instant::now(), thread_seconds());
-        let id = engine.load(Resident::G1(points.clone())).or_fail(Code::DeviceFailed)?;
-        let loaded = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
-        engine.unload(id);
-        // The first run makes staging and device memory.
-        if run > 0 {
-            for (samples, (wall, host)) in [(&mut loads, loaded), (&mut copies, copied)] {
-                samples[0].push(wall);
-                samples[1].push(host);
-            }
-        }
+/// The driver of a device, and rates of loading over that of copying, a round each.
+struct Rounds {
+    engine: DeviceEngine,
+    /// By the clock. The model's DMA is a copy and a digest, by a thread on the same machine; that memory is pinned and mapped costs nothing there.
+    wall: Vec<f64>,
+    /// By the CPU time of the thread that loads: looking at them, digesting, staging in memory that stays in the cache, descriptors, completions.
+    /// Beside this a card's DMA moves them.
+    host: Vec<f64>,
+}
+
+impl Rounds {
+    fn new(lend_bases: bool) -> Result<Self, Failure> {
+        let function = ModelDevice::start(ModelConfig::default()).function();
+        let config = DriverConfig { lend_bases, ..DriverConfig::default() };
+        let engine = DeviceEngine::open(function, config).or_fail(Code::DeviceOpen)?;
+        Ok(Self { engine, wall: Vec::new(), host: Vec::new() })
     }
-    let ([load_wall, load_host], [copy_wall, copy_host]) = (loads.map(median), copies.map(median));
-    let (wall, host) = (copy_wall / load_wall, copy_host / load_host);
-    let memcpy = bytes.len() as f64 / copy_host / 1e9;
-    Ok(Upload { host, wall, memcpy, sent_bytes: (RUNS + 1) * bytes.len() })
+}
+
+impl Uploads {
+    /// More bytes than caches hold, as a key has.
+    pub(super) fn new() -> Result<Self, Failure> {
+        let bytes = vec![7u8; UPLOAD_POINTS * size_of::<G1Mont>()];
+        let target = vec![1u8; bytes.len()];
+        let (lent, staged) = (Rounds::new(true)?, Rounds::new(false)?);
+        Ok(Self { points: aligned_points()?, bytes, target, lent, staged, memcpy: Vec::new() })
+    }
+
+    /// One more round of each kind: the medians of its runs.
+    pub(super) fn round(&mut self) -> Result<(), Failure> {
+        for kind in [&mut self.lent, &mut self.staged] {
+            // Of each: seconds by the clock, and of this thread.
+            let (mut loads, mut copies) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+            for run in 0..=RUNS {
+                let begin = (Instant::now(), thread_seconds());
+                self.target.copy_from_slice(std::hint::black_box(&self.bytes));
+                std::hint::black_box(&self.target);
+                let copied = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
+                let begin = (Instant::now(), thread_seconds());
+                let id = kind.engine.load(Resident::G1(self.points.clone())).or_fail(Code::DeviceFailed)?;
+                let loaded = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
+                kind.engine.unload(id);
+                // The first run makes staging and device memory.
+                if run > 0 {
+                    for (samples, (wall, host)) in [(&mut loads, loaded), (&mut copies, copied)] {
+                        samples[0].push(wall);
+                        samples[1].push(host);
+                    }
+                }
+            }
+            let ([load_wall, load_host], [copy_wall, copy_host]) = (loads.map(median), copies.map(median));
+            kind.wall.push(copy_wall / load_wall);
+            kind.host.push(copy_host / load_host);
+            self.memcpy.push(self.bytes.len() as f64 / copy_host / 1e9);
+        }
+        Ok(())
+    }
+
+    /// The medians of all rounds, and between what they lie where there is a bar.
+    pub(super) fn tell(self, sheet: &mut Sheet) -> Result<(), Failure> {
+        let Self { bytes, lent, staged, memcpy, .. } = self;
+        let sent_bytes = lent.wall.len() * (RUNS + 1) * bytes.len();
+        let share = lent.engine.lent_bytes() as f64 / sent_bytes as f64;
+        if share < 0.99 {
+            let message = format!("expected all bases to be lent, got {share:.3} of them");
+            return Err(Failure::new(Code::DeviceFailed, message));
+        }
+        let rounds = lent.wall.len();
+        let least = lent.wall.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = lent.wall.iter().copied().fold(0.0, f64::max);
+        let name = "upload of an imported key's bases over memcpy";
+        sheet.line(name, median(lent.wall), "times", Bar::AtLeast(0.9));
+        sheet.told(&format!("the least of these {rounds} rounds"), least, "times");
+        sheet.told("the most", most, "times");
+        sheet.told("the same by the CPU time of the thread that uploads", median(lent.host), "times");
+        let name = "upload of bases that must be staged, as a .zkey's, over memcpy";
+        sheet.told(name, median(staged.wall), "times");
+        sheet.told("the same by the CPU time of the thread that uploads", median(staged.host), "times");
+        sheet.told("memcpy of the same bytes", median(memcpy), "GB/s");
+        Ok(())
+    }
 }
 
 /// Bases as an imported key has them: each array begins at a page. Multiples of the generator, as many different ones as a chunk holds.
