@@ -8,8 +8,10 @@ use crate::{
     mont::{FrLazy, R},
 };
 
-/// Vectors between asking for one and reading it.
-const AHEAD: usize = 16;
+/// Butterflies between asking for what one reads and reading it: four or two vectors each.
+///
+/// Rows of pass 1 lie powers of two apart, where they share a few sets of each cache: much more would drive itself out.
+const AHEAD: usize = 3;
 
 struct ToFactor(FrLazy);
 
@@ -162,41 +164,45 @@ impl Levels {
         &self.factors[level / 2 - 1 + k]
     }
 
-    /// Asks for as many vectors as are read at `i`, some time ahead.
-    #[inline(always)]
-    fn prefetch<V>(&self, source: &impl Read<V>, i: usize, count: usize) {
-        for ahead in i + AHEAD..(i + AHEAD + count).min(1 << self.log_len) {
-            source.prefetch(reversed(ahead, self.log_len));
-        }
-    }
-
-    /// Transforms the lanes of what `source` gives, by decimation in time: read in bit-reversed order, left in natural order.
+    /// Transforms the lanes of what `source` gives, by decimation in time: what is read together lies in natural order, and each result is left in natural
+    /// order. So `source` is read as four runs (two where the number of levels is odd), whose vectors a processor fetches in time where they are neighbours.
     #[inline(always)]
     pub(super) fn run<V: PrimeLanes>(&self, vectors: &mut Vectors<'_>, source: &impl Read<V>) {
         let len = 1usize << self.log_len;
         let mut h = if self.log_len % 2 == 1 {
             // Two transforms of length 2 and their joining: the first level alone, so that the rest are pairs.
-            for i in (0..len).step_by(2) {
-                self.prefetch(source, i, 2);
-                let (a, b) =
-                    (source.read(reversed(i, self.log_len)), source.read(reversed(i + 1, self.log_len)));
-                let (a, b) = cross(a, if self.plain { b } else { b.mul(V::broadcast(self.factor(2, 0))) });
+            let half = len / 2;
+            for j in 0..half {
+                if j + AHEAD < half {
+                    source.prefetch(j + AHEAD);
+                    source.prefetch(j + AHEAD + half);
+                }
+                let (a, b) = (source.read(j), source.read(j + half));
+                let b = if self.plain { b } else { b.mul(V::broadcast(self.factor(2, 0))) };
+                let (a, b) = cross(a, b);
+                let i = 2 * reversed(j, self.log_len - 1);
                 vectors.set(i, a);
                 vectors.set(i + 1, b);
             }
             2
         } else {
-            for i in (0..len).step_by(4) {
-                self.prefetch(source, i, 4);
-                let x0 = source.read(reversed(i, self.log_len));
-                let x1 = source.read(reversed(i + 1, self.log_len));
-                let x2 = source.read(reversed(i + 2, self.log_len));
-                let x3 = source.read(reversed(i + 3, self.log_len));
+            let quarter = len / 4;
+            for j in 0..quarter {
+                if j + AHEAD < quarter {
+                    (0..4).for_each(|run| source.prefetch(j + AHEAD + run * quarter));
+                }
+                let x = [
+                    source.read(j),
+                    source.read(j + 2 * quarter),
+                    source.read(j + quarter),
+                    source.read(j + 3 * quarter),
+                ];
                 let z = if self.plain {
-                    plain_butterfly([x0, x1, x2, x3], self.factor(4, 1))
+                    plain_butterfly(x, self.factor(4, 1))
                 } else {
-                    butterfly([x0, x1, x2, x3], self.factor(2, 0), [self.factor(4, 0), self.factor(4, 1)])
+                    butterfly(x, self.factor(2, 0), [self.factor(4, 0), self.factor(4, 1)])
                 };
+                let i = 4 * reversed(j, self.log_len - 2);
                 vectors.set(i, z[0]);
                 vectors.set(i + 1, z[1]);
                 vectors.set(i + 2, z[2]);
