@@ -17,6 +17,7 @@
 //! | `settle::<S>` | 2^S ≤ value/m or S = 0, A ≤ 84 | 2 + 2^S − 1, and a multiple of 2^S |
 //! | `mul_sub_settle::<K, S>` | as `mul`; `less` together ≤ K − 2^S, AB/84.6 + 2 + K ≤ 84 | as `settle::<S>` |
 //! | `load`, `gather` with shift S | integers below 2m | 2·2^S |
+//! | the same of [`Loose`] sums | the same, and at most 16 products and vectors in a sum | the same |
 //!
 //! AB is bounded because a product must stay below R' itself: 6,900/84.6 + 2 < 84, where 84·84 would come out at 85.4. A backend that reduces more is free to. Integers out of range on loading give wrong elements, and nothing worse.
 //!
@@ -133,10 +134,35 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn scatter_points(x: Self, y: Self, rows: &mut [[u8; 64]], places: [usize; LANES]);
 }
 
+/// Eight sums of products and vectors whose carries wait until a sum is multiplied or done: a backend with room above its limbs propagates none before.
+///
+/// Bounds of the integers are those of [`Lanes`]. Besides, at most 16 products and vectors may be added and subtracted in one sum, so that the room above limbs suffices.
+pub trait Loose: Copy {
+    /// What sums are made of.
+    type Tight: PrimeLanes;
+
+    /// The sum of one.
+    fn of(tight: Self::Tight) -> Self;
+    /// a + b.
+    fn add(self, other: Self) -> Self;
+    /// a − b, for b ≤ K·m.
+    fn sub<const K: usize>(self, other: Self) -> Self;
+    /// a·b: a sum of one product, however many a is of.
+    fn mul(self, by: Self::Tight) -> Self;
+    /// The same integers.
+    fn carried(self) -> Self::Tight;
+    /// Writes [`Lanes::LINES`] lines.
+    fn save(self, lines: &mut [Line]);
+    /// From [`Loose::save`].
+    fn restore(lines: &[Line]) -> Self;
+}
+
 /// Eight elements of a prime field.
 pub trait PrimeLanes: Lanes<Scalar = Lazy<Self::Modulus>> {
     /// Which field.
     type Modulus: Modulus;
+    /// Sums of such elements.
+    type Loose: Loose<Tight = Self>;
 
     /// Two coordinates of eight rows, the first shifted by `A` bits, the second by `B`.
     fn gather<const A: u32, const B: u32>(rows: [&[u8; 64]; LANES]) -> [Self; 2];

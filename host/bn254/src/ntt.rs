@@ -17,6 +17,9 @@
 //!
 //! Bounds, in units of r: values start below 2 (pass 1) or 3.5 (pass 2) and grow by at most 4 a level; at most 14 levels keep them
 //! below 60. A product with a factor (below 1; a table's, below 2.1) is below 60·2.1/84.6 + 2 < 3.5, which packs.
+//!
+//! Carries of a value wait until it is multiplied or leaves the pass (`Loose`). Until then it is a sum of at most 15: each level
+//! adds one product, but the first two, where they have no factors, make a sum of three vectors.
 
 mod passes;
 mod quotient;
@@ -200,7 +203,7 @@ impl Plan {
         shape.by_definition(values);
     }
 
-    /// The table, in parts for [`Plan::fill`]: one for each column task.
+    /// The table, in parts for [`Filler::fill`]: one for each column task.
     pub fn table_mut(&mut self) -> (Filler, impl Iterator<Item = &mut [Packed]>) {
         let filler = Filler {
             instructions: self.instructions,

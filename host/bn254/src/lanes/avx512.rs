@@ -48,7 +48,7 @@ mod layout;
 use core::{arch::x86_64::*, marker::PhantomData};
 
 use self::arith::{Limbs52, Wide};
-use super::{Backend, Factor, LANES, Lanes, Line, Packed, PrimeLanes, X_SHIFT, Y_SHIFT};
+use super::{Backend, Factor, LANES, Lanes, Line, Loose, Packed, PrimeLanes, X_SHIFT, Y_SHIFT};
 use crate::{
     backend::Kernel,
     field::Field,
@@ -253,8 +253,48 @@ fn wide_product_fq2<M: Modulus>(a: [Ifma<M>; 2], b: [Ifma<M>; 2]) -> [Wide; 2] {
     [real, cross.sub(&low).sub(&high)]
 }
 
+/// Eight sums: five signed columns of 64 bits each. A column of a product is below 2^58 ([`Wide`]), one of an offset K·m below 2^52, so what 16 of each come to
+/// is below 2^63.
+#[derive(Clone, Copy)]
+pub(crate) struct Sums<M>([__m512i; 5], PhantomData<M>);
+
+impl<M: Modulus> Loose for Sums<M> {
+    type Tight = Ifma<M>;
+
+    #[inline(always)]
+    fn of(tight: Ifma<M>) -> Self {
+        Self(tight.0, PhantomData)
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(arith::add_columns(self.0, other.0), PhantomData)
+    }
+    #[inline(always)]
+    fn sub<const K: usize>(self, other: Self) -> Self {
+        Self(arith::sub_columns::<M, K>(self.0, other.0), PhantomData)
+    }
+    #[inline(always)]
+    fn mul(self, by: Ifma<M>) -> Self {
+        let product = Wide::product(&arith::carry_unmasked(self.0), &by.0);
+        Self(product.reduce_columns::<M>(), PhantomData)
+    }
+    #[inline(always)]
+    fn carried(self) -> Ifma<M> {
+        Ifma::new(arith::carry(self.0))
+    }
+    #[inline(always)]
+    fn save(self, lines: &mut [Line]) {
+        layout::save(self.0, lines);
+    }
+    #[inline(always)]
+    fn restore(lines: &[Line]) -> Self {
+        Self(layout::restore(lines), PhantomData)
+    }
+}
+
 impl<M: Modulus> PrimeLanes for Ifma<M> {
     type Modulus = M;
+    type Loose = Sums<M>;
 
     #[inline(always)]
     fn gather<const A: u32, const B: u32>(rows: [&[u8; 64]; LANES]) -> [Self; 2] {

@@ -228,8 +228,45 @@ impl<M: Modulus, P: Products> Lanes for Array<M, P> {
     }
 }
 
+/// Nothing waits here. Sums and products are written out again: passed on to those of [`Lanes`], they would be copied more often.
+impl<M: Modulus, P: Products> super::Loose for Array<M, P> {
+    type Tight = Self;
+
+    #[inline(always)]
+    fn of(tight: Self) -> Self {
+        tight
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self::each(|i| self.lane(i).add(other.lane(i)))
+    }
+    #[inline(always)]
+    fn sub<const K: usize>(mut self, other: Self) -> Self {
+        sub_all::<M>(&mut self.0, &other.0);
+        self
+    }
+    #[inline(always)]
+    fn mul(mut self, by: Self) -> Self {
+        P::mul::<M>(&mut self.0, &by.0);
+        self
+    }
+    #[inline(always)]
+    fn carried(self) -> Self {
+        self
+    }
+    #[inline(always)]
+    fn save(self, lines: &mut [Line]) {
+        Lanes::save(self, lines);
+    }
+    #[inline(always)]
+    fn restore(lines: &[Line]) -> Self {
+        Lanes::restore(lines)
+    }
+}
+
 impl<M: Modulus, P: Products> PrimeLanes for Array<M, P> {
     type Modulus = M;
+    type Loose = Self;
 
     #[inline(always)]
     fn gather<const A: u32, const B: u32>(rows: [&[u8; 64]; LANES]) -> [Self; 2] {

@@ -4,7 +4,7 @@ use super::Levels;
 use crate::{
     Fr,
     backend::{Instructions, Kernel},
-    lanes::{Backend, Factor, LANES, Lanes, Line, Packed, PrimeLanes},
+    lanes::{Backend, Factor, LANES, Lanes, Line, Loose, Packed, PrimeLanes},
     mont::{FrLazy, R},
 };
 
@@ -47,45 +47,45 @@ impl Kernel for Fill<'_> {
     }
 }
 
-/// Vectors of a task.
+/// Vectors of a task, carries waiting.
 pub(super) struct Vectors<'a>(pub(super) &'a mut [Line]);
 
 impl Vectors<'_> {
     #[inline(always)]
-    pub(super) fn get<V: Lanes>(&self, index: usize) -> V {
-        V::restore(&self.0[index * V::LINES..(index + 1) * V::LINES])
+    pub(super) fn get<V: PrimeLanes>(&self, index: usize) -> V::Loose {
+        V::Loose::restore(&self.0[index * V::LINES..(index + 1) * V::LINES])
     }
     #[inline(always)]
-    pub(super) fn set<V: Lanes>(&mut self, index: usize, value: V) {
+    pub(super) fn set<V: PrimeLanes>(&mut self, index: usize, value: V::Loose) {
         value.save(&mut self.0[index * V::LINES..(index + 1) * V::LINES]);
     }
 }
 
 /// (a + b, a − b) for b ≤ 4.
 #[inline(always)]
-fn cross<V: Lanes>(a: V, b: V) -> (V, V) {
+fn cross<L: Loose>(a: L, b: L) -> (L, L) {
     (a.add(b), a.sub::<4>(b))
 }
 
 /// Two levels at once on x₀ … x₃, h apart: factors of the lower level at k, of the upper one at k and k + h.
 #[inline(always)]
-fn butterfly<V: PrimeLanes>(x: [V; 4], low: &Factor, high: [&Factor; 2]) -> [V; 4] {
-    let low = V::broadcast(low);
+fn butterfly<L: Loose>(x: [L; 4], low: &Factor, high: [&Factor; 2]) -> [L; 4] {
+    let low = L::Tight::broadcast(low);
     let (y0, y1) = cross(x[0], x[1].mul(low));
     let (y2, y3) = cross(x[2], x[3].mul(low));
-    let (z0, z2) = cross(y0, y2.mul(V::broadcast(high[0])));
-    let (z1, z3) = cross(y1, y3.mul(V::broadcast(high[1])));
+    let (z0, z2) = cross(y0, y2.mul(L::Tight::broadcast(high[0])));
+    let (z1, z3) = cross(y1, y3.mul(L::Tight::broadcast(high[1])));
     [z0, z1, z2, z3]
 }
 
 /// The same where the factors at k = 0 are 1.
 #[inline(always)]
-fn plain_butterfly<V: PrimeLanes>(x: [V; 4], quarter: &Factor) -> [V; 4] {
+fn plain_butterfly<L: Loose>(x: [L; 4], quarter: &Factor) -> [L; 4] {
     let (y0, y1) = cross(x[0], x[1]);
     let (y2, y3) = cross(x[2], x[3]);
     // y₂ is below 8: brought below 4 for the difference.
-    let (z0, z2) = cross(y0, y2.settle::<0>());
-    let (z1, z3) = cross(y1, y3.mul(V::broadcast(quarter)));
+    let (z0, z2) = cross(y0, L::of(y2.carried().settle::<0>()));
+    let (z1, z3) = cross(y1, y3.mul(L::Tight::broadcast(quarter)));
     [z0, z1, z2, z3]
 }
 
@@ -169,6 +169,7 @@ impl Levels {
     #[inline(always)]
     pub(super) fn run<V: PrimeLanes>(&self, vectors: &mut Vectors<'_>, source: &impl Read<V>) {
         let len = 1usize << self.log_len;
+        let read = |index| V::Loose::of(source.read(index));
         let mut h = if self.log_len % 2 == 1 {
             // Two transforms of length 2 and their joining: the first level alone, so that the rest are pairs.
             let half = len / 2;
@@ -177,12 +178,12 @@ impl Levels {
                     source.prefetch(j + AHEAD);
                     source.prefetch(j + AHEAD + half);
                 }
-                let (a, b) = (source.read(j), source.read(j + half));
+                let (a, b) = (read(j), read(j + half));
                 let b = if self.plain { b } else { b.mul(V::broadcast(self.factor(2, 0))) };
                 let (a, b) = cross(a, b);
                 let i = 2 * reversed(j, self.log_len - 1);
-                vectors.set(i, a);
-                vectors.set(i + 1, b);
+                vectors.set::<V>(i, a);
+                vectors.set::<V>(i + 1, b);
             }
             2
         } else {
@@ -191,22 +192,17 @@ impl Levels {
                 if j + AHEAD < quarter {
                     (0..4).for_each(|run| source.prefetch(j + AHEAD + run * quarter));
                 }
-                let x = [
-                    source.read(j),
-                    source.read(j + 2 * quarter),
-                    source.read(j + quarter),
-                    source.read(j + 3 * quarter),
-                ];
+                let x = [read(j), read(j + 2 * quarter), read(j + quarter), read(j + 3 * quarter)];
                 let z = if self.plain {
                     plain_butterfly(x, self.factor(4, 1))
                 } else {
                     butterfly(x, self.factor(2, 0), [self.factor(4, 0), self.factor(4, 1)])
                 };
                 let i = 4 * reversed(j, self.log_len - 2);
-                vectors.set(i, z[0]);
-                vectors.set(i + 1, z[1]);
-                vectors.set(i + 2, z[2]);
-                vectors.set(i + 3, z[3]);
+                vectors.set::<V>(i, z[0]);
+                vectors.set::<V>(i + 1, z[1]);
+                vectors.set::<V>(i + 2, z[2]);
+                vectors.set::<V>(i + 3, z[3]);
             }
             4
         };
@@ -214,17 +210,18 @@ impl Levels {
             for block in (0..len).step_by(4 * h) {
                 for k in 0..h {
                     let i = block + k;
-                    let x =
-                        [vectors.get(i), vectors.get(i + h), vectors.get(i + 2 * h), vectors.get(i + 3 * h)];
-                    let z: [V; 4] = butterfly(
-                        x,
-                        self.factor(2 * h, k),
-                        [self.factor(4 * h, k), self.factor(4 * h, k + h)],
-                    );
-                    vectors.set(i, z[0]);
-                    vectors.set(i + h, z[1]);
-                    vectors.set(i + 2 * h, z[2]);
-                    vectors.set(i + 3 * h, z[3]);
+                    let x = [
+                        vectors.get::<V>(i),
+                        vectors.get::<V>(i + h),
+                        vectors.get::<V>(i + 2 * h),
+                        vectors.get::<V>(i + 3 * h),
+                    ];
+                    let high = [self.factor(4 * h, k), self.factor(4 * h, k + h)];
+                    let z = butterfly(x, self.factor(2 * h, k), high);
+                    vectors.set::<V>(i, z[0]);
+                    vectors.set::<V>(i + h, z[1]);
+                    vectors.set::<V>(i + 2 * h, z[2]);
+                    vectors.set::<V>(i + 3 * h, z[3]);
                 }
             }
             h *= 4;
@@ -290,7 +287,7 @@ impl Columns<'_> {
 pub(super) fn turn<V: PrimeLanes>(vectors: &Vectors<'_>, block: usize, table: &[Packed], out: &mut [Packed]) {
     let mut square = [V::zero(); LANES];
     for (row, (value, factor)) in square.iter_mut().zip(table).enumerate() {
-        *value = vectors.get::<V>(block * LANES + row).mul(V::unpack(factor));
+        *value = vectors.get::<V>(block * LANES + row).mul(V::unpack(factor)).carried();
     }
     for (out, value) in out.iter_mut().zip(V::transpose(square)) {
         *out = value.pack();
@@ -331,7 +328,7 @@ impl RowPass<'_, '_> {
                 value = value.mul(V::broadcast(factor));
             }
             let mut reduced = [[0; 4]; LANES];
-            value.store_reduced(&mut reduced);
+            value.carried().store_reduced(&mut reduced);
             for (out, limbs) in out.iter_mut().zip(reduced) {
                 out.0.0 = limbs;
             }

@@ -18,7 +18,7 @@ use crate::{
     Fr, FrCanonical,
     backend::{Instructions, Kernel},
     field::Field,
-    lanes::{Backend, Factor, LANES, Lanes, Line, Packed, PrimeLanes},
+    lanes::{Backend, Factor, LANES, Lanes, Line, Loose, Packed, PrimeLanes},
     mont::{FrLazy, R},
 };
 use passes::{Read, ReadRows, Source, Vectors, room, turn};
@@ -52,7 +52,7 @@ struct ReadVectors<'a>(Vectors<'a>);
 impl<V: PrimeLanes> Read<V> for ReadVectors<'_> {
     #[inline(always)]
     fn read(&self, index: usize) -> V {
-        self.0.get::<V>(index).settle::<0>()
+        self.0.get::<V>(index).carried().settle::<0>()
     }
     #[inline(always)]
     fn prefetch(&self, _: usize) {}
@@ -118,14 +118,14 @@ impl Last<'_, '_> {
         levels.run::<V>(&mut products, &read(a));
         levels.run::<V>(&mut vectors, &read(b));
         for i in 0..len {
-            products.set(i, products.get::<V>(i).mul(vectors.get(i)));
+            products.set::<V>(i, products.get::<V>(i).mul(vectors.get::<V>(i).carried()));
         }
         levels.run::<V>(&mut vectors, &read(c));
         let to_integers = V::broadcast(&to_integers);
         for (i, out) in out.iter_mut().enumerate() {
-            let c = vectors.get::<V>(i).settle::<0>();
+            let c = V::Loose::of(vectors.get::<V>(i).carried().settle::<0>());
             let mut integers = [[0; 4]; LANES];
-            products.get::<V>(i).sub::<2>(c).mul(to_integers).store_reduced(&mut integers);
+            products.get::<V>(i).sub::<2>(c).mul(to_integers).carried().store_reduced(&mut integers);
             for (out, limbs) in out.iter_mut().zip(integers) {
                 *out = FrCanonical::from_limbs(limbs);
             }

@@ -7,7 +7,7 @@ use super::{Levels, Shape, passes};
 use crate::{
     Fr,
     backend::{Instructions, Kernel},
-    lanes::{Backend, Integer, LANES, Line, PrimeLanes},
+    lanes::{Backend, Integer, LANES, Line, Loose, PrimeLanes},
     mont::{Modulus, R},
 };
 use passes::{Read, room};
@@ -107,7 +107,8 @@ impl Kernel for Deepest {
         let mut scratch: Vec<Line> = Vec::new();
         let mut out = room::<B::Fr>(&mut scratch, LEN);
         levels.run::<B::Fr>(&mut out, &Given(vectors));
-        let got: Vec<[Integer; LANES]> = (0..LEN).map(|place| out.get::<B::Fr>(place).integers()).collect();
+        let got: Vec<[Integer; LANES]> =
+            (0..LEN).map(|place| out.get::<B::Fr>(place).carried().integers()).collect();
 
         let greatest = got.iter().flatten().map(moduli).fold(0.0, f64::max);
         assert!(greatest <= if unreduced { AFTER } else { 2.0 }, "{greatest} moduli");

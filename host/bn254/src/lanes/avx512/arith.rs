@@ -81,7 +81,7 @@ fn set(x: u64) -> __m512i {
 
 /// Makes limbs below 2^52 of signed columns whose value is in \[0, 2^260).
 #[inline(always)]
-fn carry(mut t: [__m512i; 5]) -> [__m512i; 5] {
+pub(super) fn carry(mut t: [__m512i; 5]) -> [__m512i; 5] {
     for i in 0..4 {
         // SAFETY: see the module.
         unsafe {
@@ -92,19 +92,41 @@ fn carry(mut t: [__m512i; 5]) -> [__m512i; 5] {
     t
 }
 
+/// [`carry`] for a factor of [`Wide::product`]: bits from 52 on are left, as IFMA looks at no others than those below.
+#[inline(always)]
+pub(super) fn carry_unmasked(mut t: [__m512i; 5]) -> [__m512i; 5] {
+    for i in 0..4 {
+        // SAFETY: see the module.
+        t[i + 1] = unsafe { _mm512_add_epi64(t[i + 1], _mm512_srai_epi64::<BITS>(t[i])) };
+    }
+    t
+}
+
+/// a + b, column by column.
+#[inline(always)]
+pub(super) fn add_columns(a: [__m512i; 5], b: [__m512i; 5]) -> [__m512i; 5] {
+    // SAFETY: see the module.
+    five!(I => unsafe { _mm512_add_epi64(a[I], b[I]) })
+}
+
+/// a − b + K·m, column by column.
+#[inline(always)]
+pub(super) fn sub_columns<M: Modulus, const K: usize>(a: [__m512i; 5], b: [__m512i; 5]) -> [__m512i; 5] {
+    let offset = const { multiple::<M>(K) };
+    // SAFETY: see the module.
+    five!(I => unsafe { _mm512_sub_epi64(_mm512_add_epi64(a[I], set(offset[I])), b[I]) })
+}
+
 /// a + b, below 2^260.
 #[inline(always)]
 pub(super) fn add(a: [__m512i; 5], b: [__m512i; 5]) -> [__m512i; 5] {
-    // SAFETY: see the module.
-    carry(five!(I => unsafe { _mm512_add_epi64(a[I], b[I]) }))
+    carry(add_columns(a, b))
 }
 
 /// a − b + K·m, in \[0, 2^260).
 #[inline(always)]
 pub(super) fn sub<M: Modulus, const K: usize>(a: [__m512i; 5], b: [__m512i; 5]) -> [__m512i; 5] {
-    let offset = const { multiple::<M>(K) };
-    // SAFETY: see the module.
-    carry(five!(I => unsafe { _mm512_sub_epi64(_mm512_add_epi64(a[I], set(offset[I])), b[I]) }))
+    carry(sub_columns::<M, K>(a, b))
 }
 
 /// (−a where `negative` is set, else a) − b + K·m, in \[0, 2^260).
@@ -295,9 +317,9 @@ impl Wide {
         sub_settle::<M, K, S, N>(self.reduce_columns::<M>(), less)
     }
 
-    /// [`Wide::reduce`] but for the last carries.
+    /// [`Wide::reduce`] but for the last carries: columns are not negative for those of a product, and below 2^58.
     #[inline(always)]
-    fn reduce_columns<M: Modulus>(self) -> [__m512i; 5] {
+    pub(super) fn reduce_columns<M: Modulus>(self) -> [__m512i; 5] {
         let mut t = self.0;
         // SAFETY: see the module.
         unsafe {

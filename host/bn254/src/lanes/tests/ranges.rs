@@ -10,7 +10,7 @@ use ark_ff::{Field, PrimeField};
 use crate::{
     Fq, Fr,
     backend::{Instructions, Kernel},
-    lanes::{Backend, Integer, LANES, Lanes, PrimeLanes, X_SHIFT, Y_SHIFT, fq2::Fq2Lanes},
+    lanes::{Backend, Integer, LANES, Lanes, Loose, PrimeLanes, X_SHIFT, Y_SHIFT, fq2::Fq2Lanes},
     mont::{Modulus, Q, R},
 };
 
@@ -259,6 +259,41 @@ where
     settled::<V, 80, 0, 2>([1, 1]);
 }
 
+/// As many products as may be summed with carries waiting, added and subtracted, and their sum multiplied.
+fn loose<V: PrimeLanes>()
+where
+    V::Modulus: Judge,
+{
+    const TERMS: u32 = 16;
+    let unit = unit::<V>();
+    // Products below 4.
+    for bounds in [[60, 2], [2, 60], [84, 1], [12, 12]] {
+        for ((x, a), (y, b)) in pairs::<V>(bounds) {
+            let product = |i: usize| residue::<V>(&a[i]) * residue::<V>(&b[i]) * unit;
+            let term = V::Loose::of(x).mul(y);
+            judge("loose mul", term.carried(), Below::product(1, bounds, 2), product);
+            for subtracted in [0, u32::MAX, 0x5555_5555] {
+                let (mut sum, mut expected) = (term, F::<V>::from(1u64));
+                for i in 1..TERMS {
+                    if subtracted >> i & 1 == 1 {
+                        (sum, expected) = (sum.sub::<4>(term), expected - F::<V>::from(1u64));
+                    } else {
+                        (sum, expected) = (sum.add(term), expected + F::<V>::from(1u64));
+                    }
+                }
+                let mut lines = vec![crate::lanes::Line([0; LANES]); V::LINES];
+                sum.save(&mut lines);
+                let sum = V::Loose::restore(&lines);
+                let bound = 4 * u64::from(TERMS);
+                judge("loose sum", sum.carried(), Below::moduli(bound), |i| product(i) * expected);
+                let (w, c) = vector::<V>(&integers::<V::Modulus>(2));
+                let again = |i: usize| product(i) * expected * residue::<V>(&c[i]) * unit;
+                judge("loose sum, multiplied", sum.mul(w).carried(), Below::product(1, [bound, 2], 2), again);
+            }
+        }
+    }
+}
+
 fn settling<V: PrimeLanes>()
 where
     V::Modulus: Judge,
@@ -376,6 +411,7 @@ impl Kernel for Prime {
         {
             sums::<V>();
             products::<V>();
+            loose::<V>();
             settling::<V>();
             rows::<V>();
             zeros::<V>();
