@@ -8,9 +8,7 @@ use crate::{
     mont::{FrLazy, R},
 };
 
-/// Butterflies between asking for what one reads and reading it: four or two vectors each.
-///
-/// Rows of pass 1 lie powers of two apart, where they share a few sets of each cache: much more would drive itself out.
+/// Butterflies between asking for what one reads and reading it: with two to eight a transform of 2^20 takes the same time, with none a tenth longer.
 const AHEAD: usize = 3;
 
 struct ToFactor(FrLazy);
