@@ -99,6 +99,15 @@ impl<'a, C: Curve> Source<'a, C> {
     }
 }
 
+/// Places of a pool behind its points and their sums: the last vectors of a batch are written whole.
+pub(crate) const PLACES_BEHIND: usize = LANES * CHAINS;
+
+/// What additions take at most, in the widest form, for points of so many rows.
+pub(crate) const fn additions_bytes(rows: usize) -> usize {
+    let later = BATCH * (rows * 64 + size_of::<u32>());
+    BATCH_VECTORS * kernel::LINES_MOST * rows * size_of::<Line>() + later
+}
+
 /// Points of our own, and what additions need.
 pub(crate) struct Pool<C: Curve> {
     instructions: Instructions,
@@ -117,12 +126,12 @@ impl<C: Curve> Drop for Pool<C> {
 }
 
 impl<C: Curve> Pool<C> {
-    /// A pool of `len` points at infinity, with room for so many sums.
-    pub(crate) fn new(instructions: Instructions, len: usize, sums: usize) -> Self {
-        let mut rows = Rows::default();
-        rows.grow((len + sums + LANES * CHAINS) * C::ROWS);
-        let (scratch, later) = (Vec::new(), Later::default());
-        Self { instructions, rows, len, scratch, later, of: core::marker::PhantomData }
+    /// A pool of `len` points at infinity; sums as [`Pool::reshape`].
+    pub(crate) fn new(instructions: Instructions, len: usize, sums: (usize, usize)) -> Self {
+        let (rows, scratch, later) = (Rows::default(), Vec::new(), Later::default());
+        let mut pool = Self { instructions, rows, len: 0, scratch, later, of: core::marker::PhantomData };
+        pool.reshape(len, sums);
+        pool
     }
 
     /// Overwrites all points and what additions left; the memory stays.
@@ -132,9 +141,10 @@ impl<C: Curve> Pool<C> {
         self.later.wipe();
     }
 
-    /// Makes it `len` points at infinity, with room for so many sums.
-    pub(crate) fn reshape(&mut self, len: usize, sums: usize) {
+    /// Makes it `len` points at infinity, with memory for so many sums, and room for the most that there will be, which takes memory when they come.
+    pub(crate) fn reshape(&mut self, len: usize, (sums, most): (usize, usize)) {
         self.len = 0;
+        self.rows.make_room((len + most.max(sums) + PLACES_BEHIND) * C::ROWS);
         self.reserve(len + sums);
         self.reset(len);
     }
@@ -167,8 +177,7 @@ impl<C: Curve> Pool<C> {
 
     /// Makes room for so many sums.
     pub(crate) fn reserve(&mut self, sums: usize) {
-        // The last vectors of a batch are written whole.
-        self.rows.grow((self.len + sums + LANES * CHAINS) * C::ROWS);
+        self.rows.grow((self.len + sums + PLACES_BEHIND) * C::ROWS);
     }
 
     /// Makes the first points infinite and forgets all others.

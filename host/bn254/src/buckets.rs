@@ -8,9 +8,11 @@
 //!
 //! Several windows are filled and weighed together ([`Layout`]), so that they share batches where one alone is too small for its inversions.
 
+mod memory;
 mod spread;
 mod weigh;
 
+pub use memory::Use;
 pub use spread::MANY_BUCKETS;
 
 use zeroize::Zeroize;
@@ -85,6 +87,12 @@ impl Run {
     }
 }
 
+/// Sums in the making beside the buckets: as many as weighing takes, and the most.
+fn sums_of<C: Curve>(layout: &Layout) -> (usize, usize) {
+    let weighing = weigh::room(layout) - layout.count();
+    (weighing, weighing.max(spread::most_deferred(layout.count(), C::ROWS)))
+}
+
 /// Makes room for so many items in all; what would be left behind is wiped.
 fn make_room<T: Clone>(list: &mut Vec<T>, room: usize, wipe: impl FnOnce(&mut [T])) {
     if list.capacity() < room {
@@ -123,7 +131,7 @@ impl<C: Curve> Buckets<C> {
         let count = layout.count();
         assert!((1..PointRef::LIMIT).contains(&count), "{layout:?}");
         Self {
-            pool: Pool::new(instructions, count, weigh::room(&layout) - count),
+            pool: Pool::new(instructions, count, sums_of::<C>(&layout)),
             layout,
             count,
             marks: spread::Marks::new(count, weigh::room(&layout)),
@@ -145,10 +153,16 @@ impl<C: Curve> Buckets<C> {
         if layout != self.layout {
             self.layout = layout;
             self.count = count;
-            self.pool.reshape(count, weigh::room(&layout) - count);
+            self.pool.reshape(count, sums_of::<C>(&layout));
             self.marks.reshape(count, weigh::room(&layout));
             self.waiting.reshape(count);
         }
+    }
+
+    /// Makes room for sums of so many ids that will be [added](Buckets::add) at once. The buckets are empty.
+    pub fn make_room_for(&mut self, ids: usize) {
+        let (least, most) = sums_of::<C>(&self.layout);
+        self.pool.reshape(self.count, (least, most.max(ids)));
     }
 
     /// Empties all buckets and overwrites everything that was in them; the memory stays.
@@ -202,8 +216,8 @@ impl<C: Curve> Buckets<C> {
             self.points.extend(own.iter().map(|id| PointRef::base(*id)));
             self.runs.push(Run { key: key as u32, len: count + u32::from(filled) });
         }
-        // k points take k − 1 sums: all rounds together are no more than the points.
-        self.pool.reserve(self.points.len());
+        // k points of a run take k − 1 sums in all rounds together.
+        self.pool.reserve(self.points.len() - self.runs.len());
         self.sum_runs(bases, go_on) && self.settle(bases)
     }
 

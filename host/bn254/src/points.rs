@@ -127,9 +127,24 @@ struct Row([u8; 64]);
 pub(crate) struct Rows(Vec<Row>);
 
 impl Rows {
+    /// Makes room for so many rows, so that [`Rows::grow`] need not move them; what is there may be lost.
+    pub(crate) fn make_room(&mut self, rows: usize) {
+        if self.0.capacity() < rows {
+            // What there is goes first.
+            self.wipe();
+            self.0 = Vec::new();
+            self.0.reserve_exact(rows);
+        }
+    }
+
     /// Makes it so long, with zero rows (points at infinity) behind what is there.
     pub(crate) fn grow(&mut self, rows: usize) {
-        if self.0.len() < rows {
+        if self.0.len() >= rows {
+            return;
+        }
+        if self.0.capacity() >= rows {
+            self.0.resize(rows, Row([0; 64]));
+        } else {
             // What is left behind when it moves is wiped.
             let mut roomy = Vec::with_capacity(rows);
             roomy.extend_from_slice(&self.0);

@@ -13,7 +13,7 @@
 
 use zeroize::Zeroize;
 
-use super::{BATCH, Pair, PointRef, Source, rows_of};
+use super::{BATCH, BATCH_VECTORS, Pair, PointRef, Source, rows_of};
 use crate::{
     backend::Kernel,
     curve::Affine,
@@ -26,6 +26,8 @@ use crate::{
 pub(super) const CHAINS: usize = 2;
 /// What is kept of a vector between forward and backward: denominator, product before, numerator, x₁, x₂, y₁.
 const KEPT: usize = 6;
+/// Lines of that for a coordinate in Fq, in the widest form: five limbs.
+pub(super) const LINES_MOST: usize = 5 * KEPT;
 
 /// Where the sums of a batch go.
 #[derive(Clone, Copy)]
@@ -281,6 +283,10 @@ impl<C: Curve> AddPairs<'_, C> {
         let groups = self.pairs.len().div_ceil(LANES * CHAINS);
         let lines = KEPT * V::LINES;
         let mut scratch = core::mem::take(self.scratch);
+        if scratch.capacity() == 0 {
+            // What batches leave there moves nowhere, and is no more than a batch's.
+            scratch.reserve_exact(BATCH_VECTORS * lines);
+        }
         if scratch.len() < groups * CHAINS * lines {
             scratch.resize(groups * CHAINS * lines, Line([0; LANES]));
         }

@@ -26,6 +26,30 @@ const RETRIED: usize = 512;
 /// So many deferred points, in rows of memory, are sorted.
 const DEFERRED_ROWS: usize = 1 << 14;
 
+/// Pairs of a batch; 0 where there are too few buckets for batches.
+fn batch_of(buckets: usize) -> usize {
+    if buckets < MANY_BUCKETS { 0 } else { BATCH.min(buckets / PART_OF_BUCKETS) }
+}
+
+/// Points that are deferred at most: a step defers as many as a batch takes before they are counted.
+pub(super) fn most_deferred(buckets: usize, rows: usize) -> usize {
+    match batch_of(buckets) {
+        0 => 0,
+        size => DEFERRED_ROWS / rows + size,
+    }
+}
+
+/// What lists of points that wait take.
+pub(super) fn waiting_bytes(buckets: usize) -> usize {
+    match batch_of(buckets) {
+        0 => 0,
+        size => {
+            let (pairs, addends) = (2 * (size + 1), DEFERRED_ROWS + size + 1 + RETRIED + 1);
+            pairs * size_of::<Pair>() + addends * size_of::<Addend>() + buckets * size_of::<u32>()
+        }
+    }
+}
+
 /// What is known of each bucket, in a byte.
 pub(super) struct Marks {
     /// [`EMPTY`], [`FILLED`], or the batch in which the bucket stood last.
@@ -117,6 +141,8 @@ impl<T: Copy> List<T> {
     /// Makes room, in a list that is empty.
     fn make_room(&mut self, room: usize, nothing: T) {
         if self.all.len() < room {
+            // What there is goes first.
+            self.all = Vec::new();
             self.all = vec![nothing; room];
         }
     }
@@ -168,7 +194,7 @@ impl Waiting {
 
     /// For so many buckets, while nothing waits. What is still written in a list that moves is wiped.
     pub(super) fn reshape(&mut self, buckets: usize) {
-        self.size = if buckets < MANY_BUCKETS { 0 } else { BATCH.min(buckets / PART_OF_BUCKETS) };
+        self.size = batch_of(buckets);
         self.fetched = false;
         if self.size == 0 {
             return;
@@ -348,7 +374,7 @@ impl<C: Curve> Buckets<C> {
             ends[*key as usize] = 0;
         }
         self.waiting.deferred.len = 0;
-        self.pool.reserve(self.points.len());
+        self.pool.reserve(self.points.len() - self.runs.len());
         self.sum_runs(bases, &mut *go_on) && self.settle(bases)
     }
 }
