@@ -4,7 +4,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Job, SEED, anonymous_bytes, fails, ok};
+use common::{Job, SEED, anonymous_bytes, fails, ok, vectors, watched};
 use serde_json::Value;
 
 /// The rollup's circuit for one op, 2^16: key, imported key and witness.
@@ -42,6 +42,92 @@ fn on_threads(key: &Path, witness: &Path, threads: &str, most: Option<u64>) -> (
     let taken = anonymous_bytes(&out.prove_args(key, witness, &extra));
     let report: Value = serde_json::from_str(&out.read("report.json")).expect("JSON");
     (report["memory_bytes_at_most"].as_u64().expect("announced"), taken, out.read("proof.json"))
+}
+
+/// Scalars by their number.
+type Values = fn(u64) -> [u64; 4];
+
+/// Witnesses that no circuit asks for: sums of them take the most there is.
+const HOSTILE: [(&str, Values); 6] = [
+    ("one value of full width", |_| [0x0123_4567_89ab_cdef; 4].map(|limb| limb >> 4)),
+    ("full width", |i| scalar(i, 252)),
+    // Of two points for a bucket one waits.
+    ("full width, each twice", |i| scalar(i / 2, 252)),
+    ("14 bits, one wide window", |i| scalar(i, 14)),
+    ("15 bits, one wide window", |i| scalar(i, 15)),
+    ("all lengths", |i| scalar(i, [8, 16, 32, 64, 128, 252][i as usize % 6])),
+];
+
+/// A scalar of so many bits.
+fn scalar(i: u64, bits: u32) -> [u64; 4] {
+    let word = |at: u64| {
+        (4 * i + at + 1)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(31)
+            .wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    };
+    [0, 1, 2, 3].map(|limb: u32| match bits.saturating_sub(64 * limb) {
+        0 => 0,
+        left if left >= 64 => word(limb.into()),
+        left => word(limb.into()) >> (64 - left),
+    })
+}
+
+/// A witness with other values, but for the constant: as long, and wrong.
+fn with_values(witness: &Path, to: &Path, value: Values) {
+    let mut bytes = std::fs::read(witness).expect("a witness");
+    // The header ends with the number of values, and they end the file.
+    let count = u32::from_le_bytes(bytes[60..64].try_into().expect("four bytes")) as usize;
+    let start = bytes.len() - 32 * count;
+    for (i, place) in bytes[start..].chunks_exact_mut(32).enumerate().skip(1) {
+        let limbs = value(i as u64);
+        place
+            .chunks_exact_mut(8)
+            .zip(limbs)
+            .for_each(|(place, limb)| place.copy_from_slice(&limb.to_le_bytes()));
+    }
+    std::fs::write(to, bytes).expect("a folder of our own");
+}
+
+/// Every key there is, several sizes of them, on several numbers of threads, with its own witness and with hostile ones.
+#[test]
+fn no_witness_takes_more_than_is_said() {
+    let (job, out) = (Job::new(), Job::new());
+    let [op, _, op_witness] = circuit(&job);
+    let mut files = vec![("op".to_owned(), op, op_witness)];
+    let mut add = |folder: &Path, name: &str| {
+        let [key, witness] = ["zkey", "wtns"].map(|ending| folder.join(format!("{name}.{ending}")));
+        files.push((name.to_owned(), key, witness));
+    };
+    if let Some(vectors) = vectors() {
+        ["tiny", "many", "full", "bits"].into_iter().for_each(|name| add(&vectors, name));
+    }
+    match std::env::var_os("MILLRACE_SEMAPHORE") {
+        Some(folder) => add(Path::new(&folder), "semaphore-20"),
+        None => println!("skipped: MILLRACE_SEMAPHORE names no folder (make vectors)"),
+    }
+    for (name, key, witness) in &files {
+        let kept = |what: &str, witness: &Path, threads: &str, code: i32| {
+            let args = out.prove_args(key, witness, &["--seed", SEED, "--threads", threads]);
+            let (taken, ended, said) = watched(&args);
+            assert_eq!(ended, Some(code), "{name}: {said}");
+            let announced = said.split("memory: at most ").nth(1).and_then(|rest| rest.split(' ').next());
+            let announced = announced.and_then(|mib| mib.parse::<u64>().ok()).expect("announced") << 20;
+            println!("{name}, {what}, {threads} threads: {announced} announced, {taken} taken");
+            assert!(
+                taken <= announced,
+                "{name}, {what}, {threads} threads: {taken} bytes, {announced} announced"
+            );
+        };
+        let hostile = PathBuf::from(job.path("hostile.wtns"));
+        for threads in ["1", "2", "8", "64"] {
+            kept("its own witness", witness, threads, 0);
+        }
+        for (what, value) in HOSTILE {
+            with_values(witness, &hostile, value);
+            ["1", "2"].into_iter().for_each(|threads| kept(what, &hostile, threads, 7));
+        }
+    }
 }
 
 #[test]

@@ -122,7 +122,8 @@ impl CpuEngine {
         threads.into_iter().map(engine).collect()
     }
 
-    /// The same with windows of so many bits, 2 to 16, in all sums of 16 points or more: for measuring which are the best.
+    /// The same with windows of so many bits, 2 to 16, in all sums of 16 points or more: for measuring which are the best. Such sums may take more than
+    /// [`Limits`] says.
     ///
     /// # Panics
     /// For any other number of bits.

@@ -5,6 +5,8 @@
 
 use millrace_job::{Group, JobKind};
 
+use crate::msm::sum_bytes;
+
 /// How much a [`CpuEngine`](crate::CpuEngine) keeps in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -16,27 +18,6 @@ pub struct Limits {
     pub keep_tables: bool,
     /// Jobs over so many values or fewer leave their memory, wiped, to the next ones, which then ask the system for none.
     pub kept_values: usize,
-}
-
-/// A scalar's digits, 2 bytes each, and the reference to its point, with halves twice (4 bytes alone where the scalar is 0, 1 or −1): windows are the wider the
-/// more points there are, which leaves fewer digits.
-pub(crate) const fn bytes_a_point(points: u64) -> u64 {
-    if points < 1 << 4 {
-        264
-    } else if points < 1 << 13 {
-        144
-    } else if points < 1 << 18 {
-        60
-    } else {
-        44
-    }
-}
-/// A thread's buckets and sums in the making, at most, for one row of 64 bytes a point.
-const BUCKETS_BYTES: u64 = 9 << 20;
-
-/// The same for few points, which fill few buckets: three rows for each bucket, one for each point of a window while they are sorted, and what a batch needs.
-const fn few_buckets_bytes(points: u64) -> u64 {
-    (256 << 10) + points * (3 << 10)
 }
 
 /// A thread's part of a transform that it works on: the longer side of the square, eight values each, 40 bytes a value in the widest form.
@@ -59,12 +40,11 @@ impl Limits {
 
     /// Most that a job takes while it runs, on so many threads, beside its inputs, its answer, and [`Limits::table_bytes`].
     pub fn working_bytes(&self, kind: &JobKind, threads: usize) -> u64 {
-        let threads = threads as u64;
+        let (threads, all_threads) = (threads as u64, threads);
         match *kind {
             JobKind::Msm { group, points } => {
                 let rows = if group == Group::G2 { 2 } else { 1 };
-                let points = points.min(self.points) as u64;
-                points * bytes_a_point(points) + threads * rows * BUCKETS_BYTES.min(few_buckets_bytes(points))
+                sum_bytes(points.min(self.points), rows, all_threads) as u64
             }
             JobKind::Ntt { log_n, .. } => (32 << log_n) + threads * scratch_bytes(log_n),
             // Where nothing is kept, a goes before the third vector between passes comes. Lists of places: 2 bytes a value in the last pass, 3/4 in the one before.

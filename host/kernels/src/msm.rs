@@ -15,6 +15,7 @@
 mod choice;
 mod classes;
 mod costs;
+mod memory;
 mod plan;
 mod scalars;
 mod window;
@@ -38,7 +39,7 @@ use self::{
     plan::{Plan, Segment},
     window::{Stash, Task},
 };
-pub(crate) use self::{plan::Wanted, scalars::Block, window::Workplace};
+pub(crate) use self::{memory::sum_bytes, plan::Wanted, scalars::Block, window::Workplace};
 use crate::store::{Kept, Store};
 
 /// Bits of the larger of scalars, on the nearer side of zero.

@@ -124,10 +124,17 @@ impl Job {
 
 /// Peak of the memory of a run that no file stands behind, in bytes; the run has to end well.
 pub(crate) fn anonymous_bytes<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> u64 {
+    let (peak, code, said) = watched(args);
+    assert_eq!(code, Some(0), "{said}");
+    peak
+}
+
+/// The same for a run that may fail, with its exit code and what it says of it: a few lines, less than a pipe holds.
+pub(crate) fn watched<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> (u64, Option<i32>, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_millrace"))
         .args(args)
         .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("the binary starts");
     let mut peak = 0;
@@ -137,8 +144,10 @@ pub(crate) fn anonymous_bytes<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> u64 {
         let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         peak = peak.max(kib.unwrap_or(0) << 10);
         if let Some(ended) = child.try_wait().expect("a child") {
-            assert!(ended.success(), "{ended}");
-            return peak;
+            let mut said = String::new();
+            let stderr = child.stderr.as_mut().expect("piped");
+            std::io::Read::read_to_string(stderr, &mut said).expect("UTF-8");
+            return (peak, ended.code(), said);
         }
         std::thread::sleep(std::time::Duration::from_micros(500));
     }

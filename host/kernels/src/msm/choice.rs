@@ -9,8 +9,8 @@ use millrace_bn254::endomorphism::HALF_BITS;
 use super::{
     classes::{CLASSES, Classes},
     costs::Costs,
+    memory::{narrow_workplaces_bytes, sum_bytes, wide_bytes},
 };
-use crate::limits::bytes_a_point;
 
 /// Below this many points, buckets are summed without batches.
 pub(super) const FEW: usize = 16;
@@ -55,6 +55,16 @@ pub(super) struct Cut {
     pub(super) cost: usize,
 }
 
+impl Cut {
+    /// How many threads may have these windows, and what each takes for them more than for narrow ones.
+    fn wide_bytes(&self, costs: &Costs, classes: &Classes, threads: usize, halved: bool) -> (usize, usize) {
+        let buckets = 1 << (self.bits - 1);
+        let parts = (classes.count(self.class..CLASSES) / (4 * buckets)).max(1);
+        let tasks = self.windows as usize * parts;
+        (tasks.min(threads), wide_bytes(buckets, halved, costs.rows))
+    }
+}
+
 /// Segments from the lowest bit on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Choice {
@@ -89,8 +99,13 @@ impl Choice {
         self
     }
 
-    /// The cheapest for scalars of these classes.
+    /// The cheapest for scalars of these classes that keeps within what is announced for so many.
     pub(super) fn new(costs: &Costs, classes: &Classes, threads: usize, wanted: Wanted) -> Self {
+        let most_bytes = sum_bytes(classes.windowed(), costs.rows, threads);
+        Self::within(most_bytes, costs, classes, threads, wanted)
+    }
+
+    fn within(most_bytes: usize, costs: &Costs, classes: &Classes, threads: usize, wanted: Wanted) -> Self {
         let points = classes.windowed();
         let present = || classes.present();
         let (Some(shortest), Some(longest)) = (present().next(), present().last()) else {
@@ -98,20 +113,27 @@ impl Choice {
         };
         let few = points < FEW;
         if !few && wanted.classes != Some(false) {
-            return Self::among(costs, classes, longest, threads, wanted);
+            return Self::among(most_bytes, costs, classes, longest, threads, wanted);
         }
         // As if all were as long as the longest.
         let wanted = if few { Wanted::default() } else { wanted };
         let all = Classes::one(points, classes.bits[longest]);
-        let mut choice = Self::among(costs, &all, longest, threads, wanted);
+        let mut choice = Self::among(most_bytes, costs, &all, longest, threads, wanted);
         choice.cuts[0].class = shortest;
         choice
     }
 
-    fn among(costs: &Costs, classes: &Classes, longest: usize, threads: usize, wanted: Wanted) -> Self {
+    fn among(
+        most_bytes: usize,
+        costs: &Costs,
+        classes: &Classes,
+        longest: usize,
+        threads: usize,
+        wanted: Wanted,
+    ) -> Self {
         let (points, these) = (classes.windowed(), classes);
         let few = points < FEW;
-        let search = |wanted| Search { costs, classes, longest, threads, wanted, few };
+        let search = |wanted| Search { costs, classes, longest, threads, wanted, few, most_bytes };
         // As they are, or halves of all scalars or of those of the longest class alone.
         let may_be_halved =
             !few && classes.bits[longest] > HALF_BITS && (wanted.halves.is_some() || points <= MOST_HALVED);
@@ -127,12 +149,23 @@ impl Choice {
             halves.iter().filter_map(move |from| search.cheapest(*from))
         });
         // One that takes more memory than is announced only if all do.
-        let most_bytes = bytes_a_point(points as u64) as usize * points;
-        all.min_by_key(|choice| (choice.bytes(these) > most_bytes, choice.price())).unwrap_or(Self::NOTHING)
+        all.min_by_key(|choice| (choice.bytes(costs, these, threads) > most_bytes, choice.price()))
+            .unwrap_or(Self::NOTHING)
+    }
+
+    /// What a sum of scalars of these classes takes: digits, workplaces, and what is more for windows that are wide for so many points. Tasks of those may be fewer than threads.
+    pub(super) fn bytes(&self, costs: &Costs, classes: &Classes, threads: usize) -> usize {
+        let narrow = narrow_workplaces_bytes(classes.windowed(), costs.rows, threads);
+        let cuts = self.cuts[..self.count].iter();
+        let wide = cuts.map(|cut| cut.wide_bytes(costs, classes, threads, self.halved));
+        // A thread may have one for the windows of several segments.
+        let (all, widest) =
+            wide.fold((0, 0), |(all, widest), (tasks, each)| (all + tasks * each, each.max(widest)));
+        self.digits_bytes(classes) + narrow + all.min(threads * widest)
     }
 
     /// What scalars of these classes take: 2 bytes a digit and 4 a reference, those of second halves with them.
-    pub(super) fn bytes(&self, classes: &Classes) -> usize {
+    pub(super) fn digits_bytes(&self, classes: &Classes) -> usize {
         let len = |cut: &Cut| classes.count(cut.class..CLASSES);
         let cuts = &self.cuts[..self.count];
         let digits: usize = cuts.iter().map(|cut| cut.windows as usize * len(cut)).sum();
@@ -157,6 +190,8 @@ struct Search<'a> {
     threads: usize,
     wanted: Wanted,
     few: bool,
+    /// What is announced for the sum.
+    most_bytes: usize,
 }
 
 impl Search<'_> {
@@ -172,7 +207,11 @@ impl Search<'_> {
                 // Segments from `first` to `last`, on what ends below.
                 if let Some(start) = best[below].filter(|_| self.is_allowed(first, last, halved_from)) {
                     for bits in WIDTHS.filter(|bits| self.wanted.window_bits.is_none_or(|b| b == *bits)) {
-                        let choice = start.with(self.cut(&start, first, last, bits, halved_from));
+                        let cut = self.cut(&start, first, last, bits, halved_from);
+                        if !self.has_room(&cut, halved_from.is_some()) {
+                            continue;
+                        }
+                        let choice = start.with(cut);
                         let enough = last < self.longest
                             || halved_from.is_none()
                             || self.wanted.halves.is_some()
@@ -187,6 +226,18 @@ impl Search<'_> {
             best[last] = cheapest;
         }
         best[self.longest]
+    }
+
+    /// Whether windows that are wide for so many points leave room for their own digits. Others always do, and who wants a width gets it.
+    fn has_room(&self, cut: &Cut, halved: bool) -> bool {
+        let (tasks, each) = cut.wide_bytes(self.costs, self.classes, self.threads, halved);
+        if each == 0 || self.wanted.window_bits.is_some() {
+            return true;
+        }
+        let (points, len) = (self.classes.windowed(), self.classes.count(cut.class..CLASSES));
+        let digits = ((2 * cut.windows as usize + 4) * len) << u32::from(halved);
+        let narrow = narrow_workplaces_bytes(points, self.costs.rows, self.threads);
+        digits + narrow + tasks * each <= self.most_bytes
     }
 
     /// Whether these classes may share a segment.
@@ -238,7 +289,10 @@ impl Search<'_> {
 
 #[cfg(test)]
 mod tests {
-    use millrace_bn254::{backend::Instructions, points::G1};
+    use millrace_bn254::{
+        backend::Instructions,
+        points::{G1, G2},
+    };
 
     use super::*;
 
@@ -286,6 +340,34 @@ mod tests {
                     let classes = mixture(&[(short, 1 << log), (253, (1 << log) / one_of)]);
                     let price = |wanted| Choice::new(costs(), &classes, 1, wanted).price();
                     assert!(price(Wanted::default()) <= price(one), "2^{log} of {short} bits");
+                }
+            }
+        }
+    }
+
+    /// Keeping within what is announced costs scalars of full width nothing (over G2 with four limbs up to 4 % where they are halved, by a table that is no better), and others
+    /// little: those of 13 to 15 bits would have one wide window in place of two.
+    #[test]
+    fn what_is_announced_leaves_the_cheapest_choice_or_nearly() {
+        for (instructions, rows) in Instructions::all().into_iter().flat_map(|i| [(i, 1), (i, 2)]) {
+            let costs = if rows == 1 { Costs::of::<G1>(instructions) } else { Costs::of::<G2>(instructions) };
+            let full_width = if instructions.name() == "avx512" || rows == 1 { 1.0 } else { 1.04 };
+            for (log, threads) in (4..=22).flat_map(|log| [1, 2, 8, 64].map(|threads| (log, threads))) {
+                let check = |classes: &Classes, most: f64| {
+                    let price = |bytes| {
+                        Choice::within(bytes, costs, classes, threads, Wanted::default()).price() as f64
+                    };
+                    let times = price(sum_bytes(classes.windowed(), rows, threads)) / price(usize::MAX);
+                    assert!(times <= most, "{rows} rows, {threads} threads, {classes:?}: {times:.3} times");
+                };
+                for points in [1 << log, (1 << log) + (1 << log) / 2] {
+                    check(&Classes::one(points, 253), full_width);
+                    for short in [2, 8, 13, 14, 15, 16, 24, 29, 31, 40, 60, 64, 100, 128] {
+                        check(&Classes::one(points, short), 1.11);
+                        for one_of in [2, 8, 64] {
+                            check(&mixture(&[(short, points), (253, points / one_of)]), 1.21);
+                        }
+                    }
                 }
             }
         }

@@ -20,9 +20,9 @@ use super::{
 };
 
 /// Buckets of windows that are filled together, at most: their points stay in the second cache.
-const TOGETHER: usize = 1 << 13;
-/// Where they are too few for points to be taken as they come, so many points in all windows are sorted together at most.
-const SORTED: usize = 1 << 15;
+pub(super) const TOGETHER: usize = 1 << 13;
+/// Where they are too few for points to be taken as they come, so many points in all windows are sorted together at most, over rows of a point.
+pub(super) const SORTED: usize = 1 << 15;
 
 /// How scalars are cut into windows.
 pub(super) struct Plan {
@@ -93,7 +93,7 @@ impl Plan {
                 _ => (each * threads * cut.cost).div_ceil(total.max(1)),
             };
             let points = classes.count(cut.class..CLASSES);
-            segment.group = segment.windows_together(points + halves, tasks(TASKS - 1));
+            segment.group = segment.windows_together((points + halves) * costs.rows, tasks(TASKS - 1));
             segment.parts = segment.parts_of(points, tasks(TASKS));
             first += cut.windows;
             at += cut.windows * cut.bits;
@@ -105,13 +105,13 @@ impl Plan {
 }
 
 impl Segment {
-    /// Windows that are filled and weighed together, in so many tasks of nearly the same size or more.
-    fn windows_together(&self, digits: usize, tasks: usize) -> usize {
+    /// Windows that are filled and weighed together, in so many tasks of nearly the same size or more; `rows` are those of the points of all digits of a window.
+    fn windows_together(&self, rows: usize, tasks: usize) -> usize {
         let (windows, buckets) = (self.windows as usize, self.layout_of(1).count());
         // A batch of all windows of two is worth more than a third task.
         let mut most = windows.div_ceil(tasks.max(1)).min(TOGETHER / buckets);
         if most * buckets < MANY_BUCKETS {
-            most = most.min(SORTED / digits.max(1));
+            most = most.min(SORTED / rows.max(1));
         }
         windows.div_ceil(windows.div_ceil(most.max(1)).max(1)).max(1)
     }
@@ -166,10 +166,7 @@ impl Segment {
 
 #[cfg(test)]
 mod tests {
-    use millrace_bn254::{
-        backend::Instructions,
-        points::{G1, G2},
-    };
+    use millrace_bn254::{backend::Instructions, points::G1};
 
     use super::{super::classes::class_of, *};
 
@@ -271,42 +268,6 @@ mod tests {
                 assert!(plan.halved && plan.segments.len() == 2);
                 digits_give_back(&plan, class_of(253), 127);
                 digits_give_back(&plan, class_of(short), short);
-            }
-        }
-    }
-
-    /// What [`crate::Limits`] announces a point, whatever the scalars' lengths.
-    #[test]
-    fn digits_and_references_take_what_is_announced() {
-        let classes = |points: usize| {
-            let short = [2, 8, 16, 31, 33, 48, 63, 64, 65, 100, 128];
-            let shares =
-                short.into_iter().flat_map(|bits| [2, 4, 16, 32, 200, 1024].map(|one_of| (bits, one_of)));
-            let mixed = shares.map(move |(bits, one_of)| {
-                let long = points / one_of;
-                [Classes::one(points - long, bits), Classes::one(long, 253)].into_iter().sum()
-            });
-            let even: Classes =
-                [8, 16, 32, 64, 128, 253].map(|b| Classes::one(points / 6, b)).into_iter().sum();
-            mixed.chain([Classes::one(points, 253), even])
-        };
-        for group in [1, 2] {
-            for points in (4..=24).flat_map(|log| [1usize << log, (1 << log) - 1, 3 << (log - 1)]) {
-                let costs = |i| if group == 1 { Costs::of::<G1>(i) } else { Costs::of::<G2>(i) };
-                let announced = crate::limits::bytes_a_point(points as u64) as usize * points;
-                for (instructions, threads) in
-                    Instructions::all().into_iter().flat_map(|i| [1, 2, 64].map(|threads| (i, threads)))
-                {
-                    for classes in classes(points) {
-                        let plan = Plan::new(costs(instructions), &classes, threads, Wanted::default());
-                        let len = |segment: &Segment| classes.count(segment.class..CLASSES);
-                        let digits = plan.segments.iter().map(|s| s.windows as usize * len(s)).sum::<usize>();
-                        let halved = if plan.halved { plan.segments.last().map_or(0, len) } else { 0 };
-                        let digits = digits + halved * plan.windows as usize;
-                        let bytes = 2 * digits + 4 * (len(&plan.segments[0]) + halved);
-                        assert!(bytes <= announced, "{points} points, {classes:?}: {bytes} of {announced}");
-                    }
-                }
             }
         }
     }

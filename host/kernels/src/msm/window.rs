@@ -237,6 +237,7 @@ impl<C: Curve> Task<'_, C> {
         let len = |piece: &[Block]| piece.iter().map(|block| self.len_of(block)).sum();
         let most: usize = self.pieces(piece_len).map(len).max().unwrap_or(0);
         sorting.make_room(most * sets_count, count);
+        buckets.make_room_for(most * sets_count);
         let Sorting { places, ids, counts, ends } = sorting;
         let (counts, ends) = (&mut counts[..=count], &mut ends[..=count]);
         for piece in self.pieces(piece_len) {
