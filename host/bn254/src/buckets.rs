@@ -93,11 +93,12 @@ fn sums_of<C: Curve>(layout: &Layout) -> (usize, usize) {
     (weighing, weighing.max(spread::most_deferred(layout.count(), C::ROWS)))
 }
 
-/// Makes room for so many items in all; what would be left behind is wiped.
-fn make_room<T: Clone>(list: &mut Vec<T>, room: usize, wipe: impl FnOnce(&mut [T])) {
+/// Makes room for so many items in all; what would be left behind is wiped, what the list held before it was cleared with it.
+fn make_room<T: Clone>(list: &mut Vec<T>, room: usize, nothing: T, wipe: impl FnOnce(&mut [T])) {
     if list.capacity() < room {
         let mut roomy = Vec::with_capacity(room);
         roomy.extend_from_slice(list);
+        fill_up(list, nothing);
         wipe(list);
         *list = roomy;
     }
@@ -223,10 +224,11 @@ impl<C: Curve> Buckets<C> {
 
     /// Room for runs of so many points, and for what becomes of them.
     fn make_room(&mut self, points: usize, runs: usize) {
-        make_room(&mut self.points, points, |points| points.iter_mut().zeroize());
-        make_room(&mut self.runs, runs, |runs| runs.iter_mut().for_each(Run::wipe));
-        make_room(&mut self.pairs, points / 2, wipe_pairs);
-        make_room(&mut self.done, runs, wipe_pairs);
+        let own = PointRef::own(0);
+        make_room(&mut self.points, points, own, |points| points.iter_mut().zeroize());
+        make_room(&mut self.runs, runs, Run { key: 0, len: 0 }, |runs| runs.iter_mut().for_each(Run::wipe));
+        make_room(&mut self.pairs, points / 2, (own, own), wipe_pairs);
+        make_room(&mut self.done, runs, (0, own), wipe_pairs);
     }
 
     /// Sums up all runs into `done`.
@@ -287,5 +289,21 @@ impl<C: Curve> Buckets<C> {
     /// Which buckets there are.
     pub fn layout(&self) -> Layout {
         self.layout
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::make_room;
+
+    #[test]
+    fn a_list_that_moves_leaves_nothing_behind_it() {
+        let mut list = vec![7u32; 4];
+        list.truncate(1);
+        let mut wiped = Vec::new();
+        make_room(&mut list, 5, 0, |all| wiped = all.to_vec());
+        assert!(list == [7] && list.capacity() >= 5);
+        assert_eq!(wiped, [7, 0, 0, 0], "all that it ever held is overwritten, and handed over for wiping");
+        make_room(&mut list, 2, 0, |_| panic!("it has room"));
     }
 }

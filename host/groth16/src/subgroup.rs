@@ -29,9 +29,18 @@ const PIECE: usize = 1 << 14;
 /// Below so many, every point is looked at by itself.
 const FEW: usize = 64;
 
+/// How many threads look.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// All of rayon's, each with buckets of its own: up to 5 MiB.
+    AllThreads,
+    /// The caller's alone.
+    OneThread,
+}
+
 /// Whether all `points`, which lie on the twist, are in the subgroup of order r. A "no" is certain, a "yes" wrong with probability ≤ 2^-130. `None` where
 /// the system gives no randomness.
-pub(crate) fn all_in_subgroup(points: &[G2Mont]) -> Option<bool> {
+pub(crate) fn all_in_subgroup(points: &[G2Mont], pace: Pace) -> Option<bool> {
     if points.len() < FEW {
         let one = |p: &G2Mont| p.to_affine().is_some_and(|p| p.is_in_correct_subgroup_assuming_on_curve());
         return Some(points.par_iter().all(one));
@@ -42,12 +51,16 @@ pub(crate) fn all_in_subgroup(points: &[G2Mont]) -> Option<bool> {
     let ranges = points.chunks(RANGE).enumerate();
     let tasks: Vec<_> =
         ranges.flat_map(|(n, range)| (0..ROUNDS).map(move |round| (n, round, range))).collect();
-    Some(tasks.par_iter().with_max_len(1).all(|(n, round, range)| {
+    let is_good = |(n, round, range): &(usize, usize, &[G2Mont])| {
         let mut digits = blake3::Hasher::new_keyed(&seed);
         digits.update(&(*n as u64).to_le_bytes()).update(&(*round as u64).to_le_bytes());
         let sum: G2Affine = combine(instructions, range, &mut digits.finalize_xof()).into();
         sum.is_in_correct_subgroup_assuming_on_curve()
-    }))
+    };
+    Some(match pace {
+        Pace::AllThreads => tasks.par_iter().with_max_len(1).all(is_good),
+        Pace::OneThread => tasks.iter().all(is_good),
+    })
 }
 
 /// Σ dᵢ·Pᵢ with two bytes of `random` a point: 13 bits for |dᵢ| − 1, one for the sign.
@@ -121,7 +134,10 @@ mod tests {
 
     fn all(points: &[G2Affine]) -> bool {
         let bytes: Vec<G2Mont> = points.iter().map(Into::into).collect();
-        all_in_subgroup(&bytes).expect("the system has randomness")
+        let [here, everywhere] =
+            [Pace::OneThread, Pace::AllThreads].map(|pace| all_in_subgroup(&bytes, pace));
+        assert_eq!(here, everywhere);
+        here.expect("the system has randomness")
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
     import::{self, Head},
     mapped::{self, Mapping},
     points::{self, check_all, not_infinity},
-    subgroup,
+    subgroup::{self, Pace},
 };
 
 /// Bytes of one entry of A or B: matrix, row, column (4 each), value (32).
@@ -399,8 +399,20 @@ impl ProvingKey {
     /// # Errors
     /// [`KeyError::Point`] for the first bad point.
     pub fn check_subgroups(&self) -> Result<(), KeyError> {
+        self.check_subgroups_at(Pace::AllThreads)
+    }
+
+    /// The same in little memory, 5 MiB however many processors there are: combinations one after the other. For who has promised how much a proof takes.
+    ///
+    /// # Errors
+    /// As [`ProvingKey::check_subgroups`].
+    pub fn check_subgroups_on_one_thread(&self) -> Result<(), KeyError> {
+        self.check_subgroups_at(Pace::OneThread)
+    }
+
+    fn check_subgroups_at(&self, pace: Pace) -> Result<(), KeyError> {
         self.check_b2(|p| points::g2(p).map(|_| ()))?;
-        if subgroup::all_in_subgroup(cast_slice(self.part(KeyPart::B2))) == Some(true) {
+        if subgroup::all_in_subgroup(cast_slice(self.part(KeyPart::B2)), pace) == Some(true) {
             return Ok(());
         }
         self.check_b2(|p| points::g2(p).and_then(|p| points::check_g2(&p)))

@@ -222,7 +222,7 @@ impl Prover {
         }
         if let Err(why) = attempt.checked {
             // Loading a .zkey checks curves only: a point outside the subgroup shows here, and is then the cause.
-            if let Err(error) = key.key.check_subgroups() {
+            if let Err(error) = key.key.check_subgroups_on_one_thread() {
                 return Err(ProveError::BadKey(error));
             }
             return Err(self.explain(witness, r1cs, why));

@@ -133,6 +133,8 @@ pub(crate) fn anonymous_bytes<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> u64 {
 pub(crate) fn watched<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> (u64, Option<i32>, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_millrace"))
         .args(args)
+        // Its log would fill the pipe.
+        .env_remove("RUST_LOG")
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())
         .spawn()

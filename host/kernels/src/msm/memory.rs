@@ -51,12 +51,15 @@ fn narrow_bytes(points: usize, rows: usize, threads: usize) -> usize {
 
 /// What a thread takes more for windows of so many buckets, with images or without.
 pub(super) fn wide_bytes(buckets: usize, images: bool, rows: usize) -> usize {
+    if buckets << u32::from(images) <= TOGETHER {
+        return 0;
+    }
     workplace_bytes(buckets, images, rows) - workplace_bytes(TOGETHER, false, rows)
 }
 
-/// What threads take for their workplaces, beside [`wide_bytes`].
+/// What threads take for their workplaces, beside [`wide_bytes`]: no less than one alone, which may be what a lane has of them.
 pub(super) fn narrow_workplaces_bytes(points: usize, rows: usize, threads: usize) -> usize {
-    threads * narrow_bytes(points, rows, threads)
+    (threads * narrow_bytes(points, rows, threads)).max(narrow_bytes(points, rows, 1))
 }
 
 /// What a sum of so many points takes on so many threads, beside its inputs. Either all threads have windows as wide as full width asks for, or one or two have windows nearly as wide as there are
@@ -191,8 +194,10 @@ mod tests {
             let sizes = (0..=20).flat_map(|log| [(1usize << log) - 1, 1 << log, (1 << log) + (1 << log) / 3]);
             let bytes: Vec<_> = sizes.map(|points| sum_bytes(points, rows, threads)).collect();
             assert!(bytes.is_sorted(), "{rows} rows, {threads} threads: {bytes:?}");
-            let [fewer, more] = [threads, threads + 1].map(|threads| sum_bytes(1 << 16, rows, threads));
-            assert!(fewer < more, "{rows} rows, {threads} threads");
+            for points in [1, 20, 100, 256, 350, 1000, 1 << 13, 1 << 16, 1 << 20] {
+                let [fewer, more] = [threads, threads + 1].map(|threads| sum_bytes(points, rows, threads));
+                assert!(fewer <= more, "{rows} rows, {threads} threads, {points} points");
+            }
         }
     }
 }
