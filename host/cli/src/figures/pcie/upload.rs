@@ -70,6 +70,13 @@ impl Rounds {
     }
 }
 
+/// What work took: by the clock, and of this thread, in seconds.
+fn timed<T>(work: impl FnOnce() -> T) -> (T, [f64; 2]) {
+    let begin = (Instant::now(), thread_seconds());
+    let done = work();
+    (done, [begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1])
+}
+
 impl Uploads {
     /// More bytes than caches hold, as a key has.
     pub(super) fn new() -> Result<Self, Failure> {
@@ -82,23 +89,18 @@ impl Uploads {
     /// One more round of each kind: the medians of its runs.
     pub(super) fn round(&mut self) -> Result<(), Failure> {
         for kind in [&mut self.lent, &mut self.staged] {
-            // Of each: seconds by the clock, and of this thread.
             let (mut loads, mut copies) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
             for run in 0..=RUNS {
-                let begin = (Instant::now(), thread_seconds());
-                self.target.copy_from_slice(std::hint::black_box(&self.bytes));
-                std::hint::black_box(&self.target);
-                let copied = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
-                let begin = (Instant::now(), thread_seconds());
-                let id = kind.engine.load(Resident::G1(self.points.clone())).or_fail(Code::DeviceFailed)?;
-                let loaded = (begin.0.elapsed().as_secs_f64(), thread_seconds() - begin.1);
-                kind.engine.unload(id);
+                let ((), copied) = timed(|| {
+                    self.target.copy_from_slice(std::hint::black_box(&self.bytes));
+                    std::hint::black_box(&self.target);
+                });
+                let (id, loaded) = timed(|| kind.engine.load(Resident::G1(self.points.clone())));
+                kind.engine.unload(id.or_fail(Code::DeviceFailed)?);
                 // The first run makes staging and device memory.
                 if run > 0 {
-                    for (samples, (wall, host)) in [(&mut loads, loaded), (&mut copies, copied)] {
-                        samples[0].push(wall);
-                        samples[1].push(host);
-                    }
+                    loads.iter_mut().zip(loaded).for_each(|(samples, seconds)| samples.push(seconds));
+                    copies.iter_mut().zip(copied).for_each(|(samples, seconds)| samples.push(seconds));
                 }
             }
             let ([load_wall, load_host], [copy_wall, copy_host]) = (loads.map(median), copies.map(median));
