@@ -145,6 +145,12 @@ impl CpuEngine {
         self
     }
 
+    /// The same with windows and tasks of sums as for so many threads: for measuring what cutting costs. Sums may take more than [`Limits`] says.
+    pub fn with_tasks_for(mut self, threads: usize) -> Self {
+        self.wanted.threads = Some(threads.max(1));
+        self
+    }
+
     /// Number of threads that a job gets at most.
     pub fn threads(&self) -> usize {
         self.threads.count()

@@ -10,7 +10,7 @@
 //!    added to the others, and all are weighed.
 //! 5. Windows are added up from the top, with c doublings between.
 //!
-//! With many threads the range of points is cut as well, so that there are enough tasks.
+//! With many threads the range of points is cut as well, and windows are narrower where all is done sooner so ([`tasks`]). Threads take the longest tasks first.
 
 mod choice;
 mod classes;
@@ -18,9 +18,15 @@ mod costs;
 mod memory;
 mod plan;
 mod scalars;
+mod tasks;
 mod window;
 
-use std::ops::Range;
+use std::{
+    cmp::Reverse,
+    iter,
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
 
 use millrace_bn254::{
     FrCanonical,
@@ -81,7 +87,7 @@ pub(crate) fn sum<C: Kept>(
     scalars: &[FrCanonical],
     cancel: &CancelToken,
 ) -> Result<Affine<C::Field>, EngineError> {
-    let threads = rayon::current_num_threads();
+    let threads = wanted.threads.unwrap_or_else(rayon::current_num_threads);
     let mut blocks = scalars::split(&store.blocks, keep, scalars, |index| C::is_infinity(&bases[index]))?;
     let classes = blocks.iter().map(|block| block.classes).sum();
     let plan = Plan::new(Costs::of::<C>(instructions), &classes, threads, wanted);
@@ -93,8 +99,19 @@ pub(crate) fn sum<C: Kept>(
     let (ones, summed) = rayon::join(
         || window::sum_ones::<C>(instructions, &stash, bases, &blocks, cancel),
         || {
-            sums.par_iter_mut().enumerate().with_max_len(1).try_for_each(|(segment, sums)| {
-                sums.by_task().try_for_each(|(top, part, sums)| {
+            // The longest first, so that threads are done at about the same time.
+            let numbered = sums.iter_mut().enumerate();
+            let mut tasks: Vec<_> = numbered
+                .flat_map(|(segment, sums)| sums.by_task().rev().map(move |task| (segment, task)))
+                .collect();
+            tasks.sort_by_cached_key(|(segment, (top, part, sums))| {
+                let points = blocks[part.clone()].iter().map(|block| block.len_in(*segment)).sum();
+                Reverse(plan.segments[*segment].task_cost(*top, sums.len(), points))
+            });
+            let tasks = Mutex::new(tasks.into_iter());
+            let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
+            (0..rayon::current_num_threads()).into_par_iter().with_max_len(1).try_for_each(|_| {
+                iter::from_fn(next).try_for_each(|(segment, (top, part, sums))| {
                     let blocks = &blocks[part];
                     let task = Task::<C> { instructions, bases, blocks, plan: &plan, segment, cancel };
                     task.sum_windows(&stash, top, sums)
@@ -138,9 +155,9 @@ impl<'a, C: Curve> Sums<'a, C> {
     }
 
     /// The top window of each task, its blocks, and places for the sums of its windows.
-    fn by_task(&mut self) -> impl IndexedParallelIterator<Item = (u32, Range<usize>, &mut [Xyzz<C::Field>])> {
+    fn by_task(&mut self) -> impl DoubleEndedIterator<Item = (u32, Range<usize>, &mut [Xyzz<C::Field>])> {
         let Self { segment, blocks, part_len, parts, .. } = *self;
-        self.all.par_chunks_mut(segment.group).enumerate().with_max_len(1).map(move |(task, sums)| {
+        self.all.chunks_mut(segment.group).enumerate().map(move |(task, sums)| {
             let (group, start) = (task / parts, task % parts * part_len);
             let top = segment.windows - 1 - (group * segment.group) as u32;
             (top, start..blocks.min(start + part_len), sums)

@@ -3,6 +3,9 @@
 //! Of bits 0 to 252 the lowest belong to all scalars, the next to all but those of the lowest class, and so on. So the bits are cut into segments, each with windows of a
 //! width that suits the number of scalars that reach so far; neighbouring classes share a segment where that is cheaper. The segments are found from the lowest on: of all ways to end with a
 //! class the cheapest is kept.
+//!
+//! Several threads need tasks enough, and none that takes most of the time: windows that are narrower, and whose points are parted, may cost more and be done sooner. So the cheapest are also found where no task is to take longer
+//! than some share of the whole, for shares from large to small; of these, the one whose [`tasks`](super::tasks) are done first.
 
 use millrace_bn254::endomorphism::HALF_BITS;
 
@@ -10,6 +13,7 @@ use super::{
     classes::{CLASSES, Classes},
     costs::Costs,
     memory::{narrow_workplaces_bytes, sum_bytes, wide_bytes},
+    tasks::Priced,
 };
 
 /// Below this many points, buckets are summed without batches.
@@ -24,10 +28,18 @@ const MARGIN_OF_HALVES: (usize, usize) = (101, 100);
 const MARGIN_OF_SEGMENTS: (usize, usize) = (21, 20);
 /// The largest sums whose scalars are halved: above, whole sums were measured to gain nothing.
 const MOST_HALVED: usize = 1 << 17;
-/// Tasks that a thread should find at least, where one sum runs alone.
-pub(super) const TASKS: usize = 3;
+/// Windows that a thread should find at least where scalars are halved, which leaves half as many.
+const WINDOWS: usize = 3;
+/// Tasks that a thread should find where that is not the question.
+const TASKS: usize = 2;
+/// Quarters of tasks a thread that are tried besides: one task must be the last, and parts have buckets of their own to be weighed.
+const QUARTERS: [usize; 9] = [3, 4, 5, 6, 8, 10, 12, 16, 24];
+/// Of these, those that leave no task with more than an eighth of the work: whole sums of few tasks were measured.
+const LEAST: usize = 8;
+/// Another choice for several threads must promise a twentieth less time than the cheapest: other sums of a proof fill what one leaves idle.
+const MARGIN_OF_TASKS: (usize, usize) = (21, 20);
 /// What a digit of 0 costs, in tenths of a nanosecond: in `bench/results/2026-11-28-small/classes-before.jsonl` one segment takes 3 to 6 ns a digit more than those that are not 0.
-const ZERO: usize = 40;
+pub(super) const ZERO: usize = 40;
 /// What a segment more costs beside its windows, in tenths of a nanosecond: tasks and batches of its own.
 const SEGMENT: usize = 500_000;
 
@@ -40,6 +52,8 @@ pub(crate) struct Wanted {
     pub(crate) halves: Option<bool>,
     /// Whether all classes of scalars have segments of their own, or one has all, as if they were of one class.
     pub(crate) classes: Option<bool>,
+    /// As if there were so many threads.
+    pub(crate) threads: Option<usize>,
 }
 
 /// Windows of one width, one above the other.
@@ -51,14 +65,28 @@ pub(super) struct Cut {
     pub(super) bits: u32,
     /// Number of windows; 0 where the segment below reaches far enough.
     pub(super) windows: u32,
+    /// Bit at which the lowest begins.
+    pub(super) at: u32,
     /// What they cost.
     pub(super) cost: usize,
+    /// By how much a task of them takes longer than it should.
+    excess: usize,
 }
 
 impl Cut {
+    /// Buckets of a window: digits of size 1 to 2^(c−1).
+    pub(super) const fn buckets(&self) -> usize {
+        1 << (self.bits - 1)
+    }
+
+    /// How many of these windows, from the lowest on, scalars of so many bits have digits in, and if there are more windows digits of 0 in those.
+    pub(super) const fn reach(&self, bits: u32) -> u32 {
+        (bits + 1).saturating_sub(self.at).div_ceil(self.bits)
+    }
+
     /// How many threads may have these windows, and what each takes for them more than for narrow ones.
     fn wide_bytes(&self, costs: &Costs, classes: &Classes, threads: usize, halved: bool) -> (usize, usize) {
-        let buckets = 1 << (self.bits - 1);
+        let buckets = self.buckets();
         let parts = (classes.count(self.class..CLASSES) / (4 * buckets)).max(1);
         let tasks = self.windows as usize * parts;
         (tasks.min(threads), wide_bytes(buckets, halved, costs.rows))
@@ -73,6 +101,10 @@ pub(super) struct Choice {
     pub(super) count: usize,
     /// Whether scalars of the highest one are cut into halves.
     pub(super) halved: bool,
+    /// No task is to take longer, in tenths of a nanosecond, where windows and points can be cut so.
+    pub(super) longest: usize,
+    /// By how much a task takes longer nevertheless.
+    excess: usize,
     /// Bits and windows of all segments.
     end: u32,
     windows: u32,
@@ -81,9 +113,11 @@ pub(super) struct Choice {
 
 impl Choice {
     const NOTHING: Self = Self {
-        cuts: [Cut { class: 0, bits: 0, windows: 0, cost: 0 }; CLASSES],
+        cuts: [Cut { class: 0, bits: 0, windows: 0, at: 0, cost: 0, excess: 0 }; CLASSES],
         count: 0,
         halved: false,
+        longest: usize::MAX,
+        excess: 0,
         end: 0,
         windows: 0,
         cost: 0,
@@ -94,6 +128,7 @@ impl Choice {
         self.cost += cut.cost + if self.count > 0 { SEGMENT } else { 0 };
         self.end += cut.bits * cut.windows;
         self.windows += cut.windows;
+        self.excess = self.excess.max(cut.excess);
         self.cuts[self.count] = cut;
         self.count += 1;
         self
@@ -131,26 +166,38 @@ impl Choice {
         threads: usize,
         wanted: Wanted,
     ) -> Self {
-        let (points, these) = (classes.windowed(), classes);
-        let few = points < FEW;
-        let search = |wanted| Search { costs, classes, longest, threads, wanted, few, most_bytes };
-        // As they are, or halves of all scalars or of those of the longest class alone.
-        let may_be_halved =
-            !few && classes.bits[longest] > HALF_BITS && (wanted.halves.is_some() || points <= MOST_HALVED);
-        let halves: &[Option<usize>] = match wanted.halves {
-            _ if !may_be_halved => &[None],
-            Some(false) => &[None],
-            Some(true) => &[Some(1), Some(longest)],
-            None => &[None, Some(1), Some(longest)],
-        };
-        let classes: &[_] = if wanted.classes.is_some() { &[wanted.classes] } else { &[Some(false), None] };
-        let all = classes.iter().flat_map(|classes| {
-            let search = search(Wanted { classes: *classes, ..wanted });
-            halves.iter().filter_map(move |from| search.cheapest(*from))
-        });
+        let few = classes.windowed() < FEW;
+        let search =
+            Search { costs, classes, longest, threads, longest_task: usize::MAX, wanted, few, most_bytes };
+        let exceeds = |choice: &Self| choice.bytes(costs, classes, threads) > most_bytes;
         // One that takes more memory than is announced only if all do.
-        all.min_by_key(|choice| (choice.bytes(costs, these, threads) > most_bytes, choice.price()))
-            .unwrap_or(Self::NOTHING)
+        let cheapest = search.found().min_by_key(|choice| (exceeds(choice), choice.price(choice.cost)));
+        let Some(mut cheapest) = cheapest.filter(|_| threads > 1) else {
+            return cheapest.unwrap_or(Self::NOTHING);
+        };
+
+        let share = |quarters: usize| 4 * cheapest.cost / (quarters * threads);
+        let end = |choice: &Self| choice.price(choice.priced(costs, classes).end(choice, threads));
+        let (dear, fair) = MARGIN_OF_TASKS;
+        cheapest.longest = share(4 * TASKS);
+        if few || fair * threads * end(&cheapest) <= dear * cheapest.cost {
+            return cheapest;
+        }
+        let shares = QUARTERS.into_iter().filter(|quarters| quarters * threads >= 4 * LEAST).map(share);
+        let others = shares.flat_map(|longest_task| Search { longest_task, ..search }.found());
+        let soonest = others.filter(|choice| !exceeds(choice)).min_by_key(end);
+        soonest.filter(|soonest| dear * end(soonest) < fair * end(&cheapest)).unwrap_or(cheapest)
+    }
+
+    /// Least is best: that no task is too long, then the cost.
+    fn order(&self) -> (usize, usize) {
+        (self.excess, self.cost)
+    }
+
+    /// What its windows cost.
+    pub(super) fn priced<'a>(&self, costs: &'a Costs, classes: &'a Classes) -> Priced<'a> {
+        let top = self.cuts[..self.count].last();
+        Priced { costs, classes, halved_from: top.filter(|_| self.halved).map(|top| top.class) }
     }
 
     /// What a sum of scalars of these classes takes: digits, workplaces, and what is more for windows that are wide for so many points. Tasks of those may be fewer than threads.
@@ -174,32 +221,58 @@ impl Choice {
         2 * (digits + halved * self.windows as usize) + 4 * references
     }
 
-    /// The cost by which it is chosen.
-    fn price(&self) -> usize {
+    /// By what it is chosen, of its cost or the time that it takes.
+    pub(super) fn price(&self, cost: usize) -> usize {
         let with = |cost, (dear, fair), applies: bool| if applies { cost / fair * dear } else { cost };
-        let cost = with(self.cost, MARGIN_OF_HALVES, self.halved);
+        let cost = with(cost, MARGIN_OF_HALVES, self.halved);
         with(cost, MARGIN_OF_SEGMENTS, self.count > 1)
     }
 }
 
+#[derive(Clone, Copy)]
 struct Search<'a> {
     costs: &'a Costs,
     classes: &'a Classes,
     /// The highest class there is.
     longest: usize,
     threads: usize,
+    /// No task is to take longer, in tenths of a nanosecond.
+    longest_task: usize,
     wanted: Wanted,
     few: bool,
     /// What is announced for the sum.
     most_bytes: usize,
 }
 
-impl Search<'_> {
-    /// The cheapest, where scalars from a class on are cut into halves, if they are.
+impl<'a> Search<'a> {
+    /// The cheapest of each kind: one segment for all or as many as pay; scalars as they are, or halves of all of them or of those of the longest class alone.
+    fn found(self) -> impl Iterator<Item = Choice> + 'a {
+        let Self { classes, longest, wanted, few, .. } = self;
+        let may_be_halved = !few
+            && classes.bits[longest] > HALF_BITS
+            && (wanted.halves.is_some() || classes.windowed() <= MOST_HALVED);
+        let [whole, halves] = match wanted.halves {
+            Some(halves) if may_be_halved => [!halves, halves],
+            _ => [true, may_be_halved],
+        };
+        let kinds = [(whole, None), (halves, Some(1)), (halves, Some(longest))];
+        let segments = if wanted.classes.is_some() { [wanted.classes, None] } else { [Some(false), None] };
+        let count = if wanted.classes.is_some() { 1 } else { 2 };
+        segments.into_iter().take(count).flat_map(move |classes| {
+            let search = Self { wanted: Wanted { classes, ..wanted }, ..self };
+            kinds
+                .into_iter()
+                .filter(|(is_kind, _)| *is_kind)
+                .filter_map(move |(_, from)| search.cheapest(from))
+        })
+    }
+
+    /// The best, where scalars from a class on are cut into halves, if they are.
     fn cheapest(&self, halved_from: Option<usize>) -> Option<Choice> {
         // Of those that end with each class; the first stands for no segment yet.
         let mut best = [None::<Choice>; CLASSES];
-        best[0] = Some(Choice { halved: halved_from.is_some(), ..Choice::NOTHING });
+        best[0] =
+            Some(Choice { halved: halved_from.is_some(), longest: self.longest_task, ..Choice::NOTHING });
         for last in self.classes.present() {
             let mut cheapest: Option<Choice> = None;
             let mut below = 0;
@@ -215,8 +288,9 @@ impl Search<'_> {
                         let enough = last < self.longest
                             || halved_from.is_none()
                             || self.wanted.halves.is_some()
-                            || choice.windows as usize >= TASKS * self.threads;
-                        if enough && cheapest.is_none_or(|cheapest| choice.cost < cheapest.cost) {
+                            || self.longest_task < usize::MAX
+                            || choice.windows as usize >= WINDOWS * self.threads;
+                        if enough && cheapest.is_none_or(|cheapest| choice.order() < cheapest.order()) {
                             cheapest = Some(choice);
                         }
                     }
@@ -266,24 +340,32 @@ impl Search<'_> {
             true => (if halved_from.is_some() { HALF_BITS } else { self.classes.bits[last] } + 1, 1),
             false => (self.classes.bits[last] + 2, 0),
         };
-        let windows = end.saturating_sub(below.end).div_ceil(bits).max(least) as usize;
-        let cost = match self.few {
-            true => windows * (self.classes.windowed() * FEW_COST.0 + (FEW_COST.1 << (bits - 1))),
-            false => {
-                let rest = self.costs.window(bits, halved_from.is_some());
-                let points = self.classes.present().filter(|class| *class >= first).map(|class| {
-                    // Digits above a scalar's end are 0.
-                    let reach =
-                        (self.classes.bits[class] + 1).saturating_sub(below.end).div_ceil(bits) as usize;
-                    let digits = if class < last { reach.min(windows) } else { windows };
-                    let halved = halved_from.is_some_and(|from| class >= from);
-                    let point = digits * self.costs.point(bits, halved) + (windows - digits) * ZERO;
-                    self.classes.counts[class] * point
-                });
-                windows * rest + points.sum::<usize>()
-            }
-        };
-        Cut { class: first, bits, windows: windows as u32, cost }
+        let windows = end.saturating_sub(below.end).div_ceil(bits).max(least);
+        let mut cut = Cut { class: first, bits, windows, at: below.end, cost: 0, excess: 0 };
+        let windows = windows as usize;
+        if self.few {
+            cut.cost = windows * (self.classes.windowed() * FEW_COST.0 + (FEW_COST.1 << (bits - 1)));
+            return cut;
+        }
+        let present = self.classes.present().filter(|class| *class >= first);
+        let points: usize = present
+            .map(|class| {
+                // Digits above a scalar's end are 0.
+                let reach = cut.reach(self.classes.bits[class]) as usize;
+                let digits = if class < last { reach.min(windows) } else { windows };
+                let halved = halved_from.is_some_and(|from| class >= from);
+                let point = digits * self.costs.point(bits, halved) + (windows - digits) * ZERO;
+                self.classes.counts[class] * point
+            })
+            .sum();
+        let priced = Priced { costs: self.costs, classes: self.classes, halved_from };
+        let mut parts = 1;
+        if self.longest_task < usize::MAX {
+            parts = priced.split(&cut, self.longest_task).parts;
+            cut.excess = priced.longest(&cut, parts).saturating_sub(self.longest_task);
+        }
+        cut.cost = points + windows * parts * priced.rest(&cut);
+        cut
     }
 }
 
@@ -338,24 +420,28 @@ mod tests {
             for short in [2, 8, 13, 16, 31, 40, 64, 100, 128] {
                 for one_of in [2, 8, 64] {
                     let classes = mixture(&[(short, 1 << log), (253, (1 << log) / one_of)]);
-                    let price = |wanted| Choice::new(costs(), &classes, 1, wanted).price();
+                    let price = |wanted| {
+                        let choice = Choice::new(costs(), &classes, 1, wanted);
+                        choice.price(choice.cost)
+                    };
                     assert!(price(Wanted::default()) <= price(one), "2^{log} of {short} bits");
                 }
             }
         }
     }
 
-    /// Keeping within what is announced costs scalars of full width nothing (over G2 with four limbs up to 4 % where they are halved, by a table that is no better), and others
+    /// Keeping within what is announced costs scalars of full width nothing (over G2 with four limbs up to 15 %, where a window more would make their number even), and others
     /// little: those of 13 to 15 bits would have one wide window in place of two.
     #[test]
     fn what_is_announced_leaves_the_cheapest_choice_or_nearly() {
         for (instructions, rows) in Instructions::all().into_iter().flat_map(|i| [(i, 1), (i, 2)]) {
             let costs = if rows == 1 { Costs::of::<G1>(instructions) } else { Costs::of::<G2>(instructions) };
-            let full_width = if instructions.name() == "avx512" || rows == 1 { 1.0 } else { 1.04 };
+            let full_width = if instructions.name() == "avx512" || rows == 1 { 1.0 } else { 1.15 };
             for (log, threads) in (4..=22).flat_map(|log| [1, 2, 8, 64].map(|threads| (log, threads))) {
                 let check = |classes: &Classes, most: f64| {
                     let price = |bytes| {
-                        Choice::within(bytes, costs, classes, threads, Wanted::default()).price() as f64
+                        let choice = Choice::within(bytes, costs, classes, threads, Wanted::default());
+                        choice.price(choice.priced(costs, classes).end(&choice, threads)) as f64
                     };
                     let times = price(sum_bytes(classes.windowed(), rows, threads)) / price(usize::MAX);
                     assert!(times <= most, "{rows} rows, {threads} threads, {classes:?}: {times:.3} times");
@@ -365,7 +451,7 @@ mod tests {
                     for short in [2, 8, 13, 14, 15, 16, 24, 29, 31, 40, 60, 64, 100, 128] {
                         check(&Classes::one(points, short), 1.11);
                         for one_of in [2, 8, 64] {
-                            check(&mixture(&[(short, points), (253, points / one_of)]), 1.21);
+                            check(&mixture(&[(short, points), (253, points / one_of)]), 1.22);
                         }
                     }
                 }

@@ -4,7 +4,7 @@
 
 use millrace_bn254::buckets::{MANY_BUCKETS, Use};
 
-use super::plan::{SORTED, TOGETHER};
+use super::tasks::{SORTED, TOGETHER};
 
 /// Buckets of the widest window.
 const MOST_BUCKETS: usize = 1 << 15;
@@ -17,11 +17,17 @@ const WIDE_BYTES_A_POINT: usize = 12;
 /// more points there are, which leaves fewer digits.
 const BYTES_A_POINT: [(usize, usize); 5] =
     [(0, 264), (1 << 4, 144), (1 << 10, 76), (1 << 13, 60), (1 << 18, 44)];
+/// The same for many threads, which get narrower windows: little beside their workplaces.
+const BYTES_FOR_MANY: [(usize, usize); 5] =
+    [(0, 264), (1 << 4, 144), (1 << 15, 76), (1 << 18, 60), (1 << 21, 44)];
+/// From so many threads on.
+const MANY: usize = 8;
 
 /// What digits of so many points and the references to them take; never less for more points.
-pub(super) fn digits_bytes(points: usize) -> usize {
-    let ends = BYTES_A_POINT.iter().skip(1).map(|(start, _)| start - 1).chain([usize::MAX]);
-    let started = BYTES_A_POINT.iter().zip(ends).take_while(|((start, _), _)| *start <= points);
+pub(super) fn digits_bytes(points: usize, threads: usize) -> usize {
+    let table = if threads < MANY { BYTES_A_POINT } else { BYTES_FOR_MANY };
+    let ends = table.iter().skip(1).map(|(start, _)| start - 1).chain([usize::MAX]);
+    let started = table.iter().zip(ends).take_while(|((start, _), _)| *start <= points);
     started.map(|((_, bytes), end)| bytes * points.min(end)).max().unwrap_or(0)
 }
 
@@ -69,7 +75,7 @@ pub(crate) fn sum_bytes(points: usize, rows: usize, threads: usize) -> usize {
         threads * wide_bytes(buckets_up_to(buckets), images, rows)
     };
     let buckets = points / POINTS_A_BUCKET;
-    let all = digits_bytes(points) + wide(buckets, buckets >= TOGETHER, threads);
+    let all = digits_bytes(points, threads) + wide(buckets, buckets >= TOGETHER, threads);
     let few = wide(points * 3 / 4, false, 1).max(wide(points / 3, false, threads.min(2)));
     narrow_workplaces_bytes(points, rows, threads) + all.max(WIDE_BYTES_A_POINT * points + few)
 }

@@ -10,19 +10,15 @@
 //! Scalars that end below the top segment have the constant in all their windows, as other scalars have digits there too: with b + 2 bits k' is
 //! below 2^b + 2^(b+1) and needs no more.
 
-use millrace_bn254::buckets::{Layout, MANY_BUCKETS};
+use millrace_bn254::buckets::Layout;
 
 pub(crate) use super::choice::Wanted;
 use super::{
-    choice::{Choice, TASKS},
+    choice::Choice,
     classes::{CLASSES, Classes},
     costs::Costs,
+    tasks::Split,
 };
-
-/// Buckets of windows that are filled together, at most: their points stay in the second cache.
-pub(super) const TOGETHER: usize = 1 << 13;
-/// Where they are too few for points to be taken as they come, so many points in all windows are sorted together at most, over rows of a point.
-pub(super) const SORTED: usize = 1 << 15;
 
 /// How scalars are cut into windows.
 pub(super) struct Plan {
@@ -56,6 +52,10 @@ pub(super) struct Segment {
     pub(super) parts: usize,
     /// What is added to each scalar that ends here.
     pub(super) offset: [u64; 4],
+    /// Points that have digits here.
+    points: usize,
+    /// What a window of a task costs beside them, and what all of them cost in each window, from the lowest on.
+    costs: (usize, Vec<usize>),
 }
 
 impl Plan {
@@ -63,40 +63,30 @@ impl Plan {
     pub(super) fn new(costs: &Costs, classes: &Classes, threads: usize, wanted: Wanted) -> Self {
         let choice = Choice::new(costs, classes, threads, wanted);
         let cuts = &choice.cuts[..choice.count];
-        let total: usize = cuts.iter().map(|cut| cut.cost).sum();
-        let halves = match cuts.last().filter(|_| choice.halved) {
-            Some(top) => classes.count(top.class..CLASSES),
-            None => 0,
-        };
-        let (mut first, mut at, mut offset) = (0, 0, [0; 4]);
+        let priced = choice.priced(costs, classes);
+        let (mut first, mut offset) = (0, [0; 4]);
         let segments = cuts.iter().enumerate().map(|(number, cut)| {
             let top = number + 1 == cuts.len();
             for w in 0..cut.windows - u32::from(top) {
-                let bit = at + (w + 1) * cut.bits - 1;
+                let bit = cut.at + (w + 1) * cut.bits - 1;
                 offset[(bit / 64) as usize] |= 1u64 << (bit % 64);
             }
-            let mut segment = Segment {
+            let Split { group, parts } = priced.split(cut, choice.longest);
+            let segment = Segment {
                 class: cut.class,
                 bits: cut.bits,
                 windows: cut.windows,
                 first,
-                at,
+                at: cut.at,
                 top,
                 halved: choice.halved,
-                group: 1,
-                parts: 1,
+                group,
+                parts,
                 offset,
+                points: classes.count(cut.class..CLASSES),
+                costs: (priced.rest(cut), (0..cut.windows).map(|w| priced.points(cut, w)).collect()),
             };
-            // Of the tasks that threads should find, as many as it has of the work.
-            let tasks = |each: usize| match threads {
-                1 => 1,
-                _ => (each * threads * cut.cost).div_ceil(total.max(1)),
-            };
-            let points = classes.count(cut.class..CLASSES);
-            segment.group = segment.windows_together((points + halves) * costs.rows, tasks(TASKS - 1));
-            segment.parts = segment.parts_of(points, tasks(TASKS));
             first += cut.windows;
-            at += cut.windows * cut.bits;
             segment
         });
         let segments = segments.collect();
@@ -105,31 +95,16 @@ impl Plan {
 }
 
 impl Segment {
-    /// Windows that are filled and weighed together, in so many tasks of nearly the same size or more; `rows` are those of the points of all digits of a window.
-    fn windows_together(&self, rows: usize, tasks: usize) -> usize {
-        let (windows, buckets) = (self.windows as usize, self.layout_of(1).count());
-        // A batch of all windows of two is worth more than a third task.
-        let mut most = windows.div_ceil(tasks.max(1)).min(TOGETHER / buckets);
-        if most * buckets < MANY_BUCKETS {
-            most = most.min(SORTED / rows.max(1));
-        }
-        windows.div_ceil(windows.div_ceil(most.max(1)).max(1)).max(1)
-    }
-
-    /// Into how many parts to cut the points for so many tasks, each of which has more to add than to weigh.
-    fn parts_of(&self, points: usize, tasks: usize) -> usize {
-        let windows = self.windows.max(1) as usize;
-        let worthwhile = points / (4 * self.buckets());
-        if windows >= tasks { 1 } else { tasks.div_ceil(windows).min(worthwhile).max(1) }
-    }
-
-    const fn layout_of(&self, windows: usize) -> Layout {
-        Layout { windows, buckets: self.buckets(), images: self.halved }
-    }
-
     /// The buckets of a task.
     pub(super) fn layout(&self) -> Layout {
-        self.layout_of(self.group)
+        Layout { windows: self.group, buckets: self.buckets(), images: self.halved }
+    }
+
+    /// What the `len` windows from `top` down cost for so many points, in tenths of a nanosecond: each window is taken to have its share of all digits.
+    pub(super) fn task_cost(&self, top: u32, len: usize, points: usize) -> usize {
+        let (rest, all) = &self.costs;
+        let windows = all[..=top as usize].iter().rev().take(len);
+        windows.map(|all| rest + (*all as u128 * points as u128 / self.points.max(1) as u128) as usize).sum()
     }
 
     /// Tasks over all points.
@@ -174,7 +149,7 @@ mod tests {
         Costs::of::<G1>(Instructions::best())
     }
 
-    const WHOLE: Wanted = Wanted { window_bits: None, halves: Some(false), classes: None };
+    const WHOLE: Wanted = Wanted { window_bits: None, halves: Some(false), classes: None, threads: None };
 
     /// Digits times powers of the base up to a segment, summed without reduction, in 320 bits of two's complement.
     fn value(segments: &[Segment], k: &[u64; 4]) -> [u64; 5] {
@@ -263,7 +238,12 @@ mod tests {
         for short in [2, 16, 64, 120, 126, 127, 128] {
             for bits in 4..=16 {
                 let all = [Classes::one(1000, short), Classes::one(1000, 253)].into_iter().sum();
-                let wanted = Wanted { window_bits: Some(bits), halves: Some(true), classes: Some(true) };
+                let wanted = Wanted {
+                    window_bits: Some(bits),
+                    halves: Some(true),
+                    classes: Some(true),
+                    threads: None,
+                };
                 let plan = Plan::new(costs(), &all, 1, wanted);
                 assert!(plan.halved && plan.segments.len() == 2);
                 digits_give_back(&plan, class_of(253), 127);
@@ -294,9 +274,9 @@ mod tests {
         for (short, threads) in [(8, 2), (16, 2), (16, 64), (64, 2), (64, 64)] {
             let all = [Classes::one(1 << 20, short), Classes::one(1 << 14, 253)].into_iter().sum();
             let plan = Plan::new(costs(), &all, threads, Wanted::default());
-            let [low, high] = &plan.segments[..] else { panic!("two segments") };
-            let tasks = [low, high].map(|segment| segment.groups() * segment.parts);
-            assert!(tasks[0] >= 2 * threads && tasks[1] >= 2, "{short} bits: {tasks:?}");
+            let tasks = plan.segments.iter().map(|segment| segment.groups() * segment.parts);
+            let of_lowest = plan.segments[0].groups() * plan.segments[0].parts;
+            assert!(of_lowest > threads, "{short} bits: {of_lowest} tasks of {}", tasks.sum::<usize>());
         }
         // One thread needs no more than there are windows.
         let plan = Plan::new(costs(), &Classes::one(1 << 20, 8), 1, Wanted::default());
