@@ -5,7 +5,7 @@
 
 use millrace_job::{Group, JobKind};
 
-use crate::msm::sum_bytes;
+use crate::msm::{kept_sum_bytes, sum_bytes};
 
 /// How much a [`CpuEngine`](crate::CpuEngine) keeps in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,8 @@ impl Limits {
         match *kind {
             JobKind::Msm { group, points } => {
                 let rows = if group == Group::G2 { 2 } else { 1 };
-                sum_bytes(points.min(self.points), rows, all_threads) as u64
+                let bytes = if points <= self.kept_values { kept_sum_bytes } else { sum_bytes };
+                bytes(points.min(self.points), rows, all_threads) as u64
             }
             JobKind::Ntt { log_n, .. } => (32 << log_n) + threads * scratch_bytes(log_n),
             // Where nothing is kept, a goes before the third vector between passes comes. Lists of places: 2 bytes a value in the last pass, 3/4 in the one before.

@@ -20,6 +20,7 @@ mod plan;
 mod scalars;
 mod tasks;
 mod window;
+mod workplace;
 
 use std::{
     cmp::Reverse,
@@ -43,9 +44,15 @@ use self::{
     classes::Classes,
     costs::Costs,
     plan::{Plan, Segment},
-    window::{Stash, Task},
+    window::Task,
+    workplace::Stash,
 };
-pub(crate) use self::{memory::sum_bytes, plan::Wanted, scalars::Block, window::Workplace};
+pub(crate) use self::{
+    memory::{kept_sum_bytes, sum_bytes},
+    plan::Wanted,
+    scalars::Block,
+    workplace::Workplace,
+};
 use crate::store::{Kept, Store};
 
 /// Bits of the larger of scalars, on the nearer side of zero.
@@ -91,11 +98,15 @@ pub(crate) fn sum<C: Kept>(
     let mut blocks = scalars::split(&store.blocks, keep, scalars, |index| C::is_infinity(&bases[index]))?;
     let classes = blocks.iter().map(|block| block.classes).sum();
     let plan = Plan::new(Costs::of::<C>(instructions), &classes, threads, wanted);
-    blocks.cut(scalars, &plan);
+    let may_stay = blocks.cut(scalars, &plan, threads);
 
     let segments = plan.segments.iter();
     let mut sums: Vec<_> = segments.map(|segment| Sums::<C>::new(segment, blocks.len())).collect();
-    let stash = Stash::new(C::workplaces(store), keep);
+    let home = C::workplaces(store);
+    let stash = match (keep, may_stay) {
+        (true, false) => Stash::alone(home, threads),
+        _ => Stash::new(home, keep, scalars.len()),
+    };
     let (ones, summed) = rayon::join(
         || window::sum_ones::<C>(instructions, &stash, bases, &blocks, cancel),
         || {

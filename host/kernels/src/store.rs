@@ -99,10 +99,21 @@ impl<T> Shelf<T> {
         }
     }
 
+    /// What has the least key, of several that which was put here last.
+    pub(crate) fn take_least<K: Ord>(&self, key: impl Fn(&T) -> K) -> Option<T> {
+        take_least(&mut self.all(), key)
+    }
+
     /// Frees all of it.
     pub(crate) fn clear(&self) {
         self.all().clear();
     }
+}
+
+/// Takes what has the least key out of a list, of several the last.
+pub(crate) fn take_least<T, K: Ord>(all: &mut Vec<T>, key: impl Fn(&T) -> K) -> Option<T> {
+    let (at, _) = all.iter().enumerate().rev().min_by_key(|(_, item)| key(item))?;
+    Some(all.remove(at))
 }
 
 impl<T> Shelf<Places<T>> {

@@ -48,7 +48,9 @@ pub fn proof_bytes(circuit: CircuitSize, engine: &WorkingMemory<'_>) -> u64 {
     let of_sum = |points, group| (engine.of_job)(&JobKind::Msm { group, points });
     let signals = of_sum(vars, Group::G1);
     // The greatest sum, and the greatest beside it: there is one over G2, and one over L.
-    let mut sums = [of_sum(vars, Group::G2), signals, signals.max(of_sum(domain, Group::G1))];
+    let largest = signals.max(of_sum(domain, Group::G1));
+    // Where memory is kept, that of the largest serves the others.
+    let mut sums = [of_sum(vars, Group::G2), if engine.kept { largest } else { signals }, largest];
     sums.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
     let sums = |n: usize| sums.iter().take(n).sum::<u64>() + sums[2] * n.saturating_sub(3) as u64;
     let rows = (engine.of_job)(&JobKind::Rows { rows: domain });

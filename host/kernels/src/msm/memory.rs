@@ -2,7 +2,7 @@
 //!
 //! A bound of all sums of so many points; [`choice`](super::choice) keeps plans within it.
 
-use millrace_bn254::buckets::{MANY_BUCKETS, Use};
+use millrace_bn254::buckets::{Layout, MANY_BUCKETS, Use};
 
 use super::tasks::{SORTED, TOGETHER};
 
@@ -12,6 +12,8 @@ const MOST_BUCKETS: usize = 1 << 15;
 const POINTS_A_BUCKET: usize = 6;
 /// Digits of a point, and the reference to it, where one wide window has those of nearly all points.
 const WIDE_BYTES_A_POINT: usize = 12;
+/// The least that they can be: of one window.
+const WIDE_DIGITS_BYTES_A_POINT: usize = 6;
 
 /// From so many points on, the bytes for each point: a scalar's digits, 2 bytes each, and the reference to its point, with halves twice (4 bytes alone where the scalar is 0, 1 or −1). Windows are the wider the
 /// more points there are, which leaves fewer digits.
@@ -68,16 +70,45 @@ pub(super) fn narrow_workplaces_bytes(points: usize, rows: usize, threads: usize
     (threads * narrow_bytes(points, rows, threads)).max(narrow_bytes(points, rows, 1))
 }
 
+/// The widest windows that every thread may have, as full width asks for.
+pub(super) fn regular(points: usize) -> Layout {
+    let buckets = points / POINTS_A_BUCKET;
+    Layout { images: buckets >= TOGETHER, ..Layout::one(buckets_up_to(buckets)) }
+}
+
+/// What so many threads take more for [`regular`] windows.
+fn regular_bytes(points: usize, rows: usize, threads: usize) -> usize {
+    let Layout { buckets, images, .. } = regular(points);
+    threads * wide_bytes(buckets, images, rows)
+}
+
 /// What a sum of so many points takes on so many threads, beside its inputs. Either all threads have windows as wide as full width asks for, or one or two have windows nearly as wide as there are
 /// points, whose scalars end there, so that they have few digits. Wider windows are of no use.
 pub(crate) fn sum_bytes(points: usize, rows: usize, threads: usize) -> usize {
-    let wide = |buckets: usize, images: bool, threads: usize| {
-        threads * wide_bytes(buckets_up_to(buckets), images, rows)
-    };
-    let buckets = points / POINTS_A_BUCKET;
-    let all = digits_bytes(points, threads) + wide(buckets, buckets >= TOGETHER, threads);
-    let few = wide(points * 3 / 4, false, 1).max(wide(points / 3, false, threads.min(2)));
-    narrow_workplaces_bytes(points, rows, threads) + all.max(WIDE_BYTES_A_POINT * points + few)
+    narrow_workplaces_bytes(points, rows, threads) + beside_narrow_bytes(points, rows, threads)
+}
+
+/// The same without [`narrow_workplaces_bytes`].
+fn beside_narrow_bytes(points: usize, rows: usize, threads: usize) -> usize {
+    let wide = |buckets: usize, threads: usize| threads * wide_bytes(buckets_up_to(buckets), false, rows);
+    let few = wide(points * 3 / 4, 1).max(wide(points / 3, threads.min(2)));
+    let all = digits_bytes(points, threads) + regular_bytes(points, rows, threads);
+    all.max(WIDE_BYTES_A_POINT * points + few)
+}
+
+/// What a sum takes where sums of other scalars left their memory, and what all of them leave, for each that runs at a time.
+///
+/// Digits have what any sum of so many points takes, and each thread has what it takes for [`regular`] windows, of one task or of all. A sum that has wider ones has the digits of
+/// others beside them; they do not stay. A sum that has more digits than [`digits_bytes`] says has fewer wide windows: it takes no memory of others, and leaves none.
+pub(crate) fn kept_sum_bytes(points: usize, rows: usize, threads: usize) -> usize {
+    let regular_each = regular_bytes(points, rows, 1);
+    let wider = beside_narrow_bytes(points, rows, threads).saturating_sub(WIDE_DIGITS_BYTES_A_POINT * points);
+    let is_widest = regular(points) == Layout { images: true, ..Layout::one(MOST_BUCKETS) };
+    // If the narrowest that is wider can be.
+    let may_be = !is_widest && wider >= wide_bytes(2 * TOGETHER, false, rows);
+    let widest = if may_be { regular_each.max(wider) } else { regular_each };
+    let narrow = threads * narrow_bytes(points, rows, 1);
+    narrow + digits_bytes(points, threads) + (threads - 1) * regular_each + widest
 }
 
 #[cfg(test)]
@@ -166,6 +197,26 @@ mod tests {
                         worst.0 <= announced,
                         "{points} points of {rows} rows, {instructions:?}, {threads} threads: {worst:?} of {announced}"
                     );
+                }
+            }
+        }
+    }
+
+    /// What is kept may be more than one sum takes, never less; not much more where windows are as wide as they can be, and no more than twice as much anywhere.
+    #[test]
+    fn what_is_kept_is_no_less_than_a_sum_takes() {
+        for (rows, threads) in (1..=2).flat_map(|rows| [1, 2, 8, 64].map(|threads| (rows, threads))) {
+            for points in (1..=24).flat_map(|log| [1usize << log, (1 << log) - 1, 3 << (log - 1)]) {
+                let [kept, one] = [kept_sum_bytes, sum_bytes].map(|bytes| bytes(points, rows, threads));
+                assert!(kept >= one, "{points} points of {rows} rows, {threads} threads: {kept} and {one}");
+                if points >= 1 << 10 {
+                    assert!(
+                        kept <= 2 * one,
+                        "{points} points of {rows} rows, {threads} threads: {kept} and {one}"
+                    );
+                }
+                if points >= 1 << 18 {
+                    assert_eq!(kept, one, "{points} points of {rows} rows, {threads} threads");
                 }
             }
         }

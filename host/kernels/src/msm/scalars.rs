@@ -17,7 +17,8 @@ use zeroize::Zeroizing;
 
 use super::{
     classes::{CLASSES, Classes},
-    plan::Plan,
+    memory::digits_bytes,
+    plan::{Plan, Segment},
 };
 use crate::store::{Borrowed, Shelf, Wipe};
 
@@ -72,18 +73,30 @@ impl Block {
         }
     }
 
+    /// How many digits there are, and how many scalars the top segment has.
+    fn room(&self, plan: &Plan) -> (usize, usize) {
+        let len = |segment: &Segment| self.ids.len() - self.classes.count(0..segment.class);
+        let digits: usize = plan.segments.iter().map(|segment| segment.windows as usize * len(segment)).sum();
+        let top_len = plan.segments.last().map_or(0, len);
+        (digits + if plan.halved { top_len * plan.windows as usize } else { 0 }, top_len)
+    }
+
+    /// What its lists take that have room for so many digits and second halves.
+    fn bytes(&self, digits: usize, image_ids: usize) -> usize {
+        let ids = self.ids.capacity() + self.image_ids.capacity().max(image_ids);
+        ids * size_of::<u32>() + self.digits.capacity().max(digits) * size_of::<u16>()
+    }
+
     /// Makes digits of the scalars, and gives ids the signs of their halves.
     fn cut(&mut self, scalars: &[FrCanonical], plan: &Plan) {
-        let (mut room, mut top_len) = (0, 0);
+        let mut whole = 0;
         for (segment, start) in plan.segments.iter().zip(&mut self.starts) {
             let first = self.classes.count(0..segment.class);
-            *start = (first, room);
-            top_len = self.ids.len() - first;
-            room += top_len * segment.windows as usize;
+            *start = (first, whole);
+            whole += (self.ids.len() - first) * segment.windows as usize;
         }
-        let whole = room;
+        let (room, top_len) = self.room(plan);
         if plan.halved {
-            room += top_len * plan.windows as usize;
             if self.image_ids.capacity() < top_len {
                 self.image_ids = Vec::with_capacity(top_len);
             }
@@ -218,13 +231,53 @@ impl Wipe for Vec<Block> {
 pub(super) struct Blocks<'a> {
     all: Borrowed<'a, Vec<Block>>,
     count: usize,
+    /// Whether what digits take may be kept.
+    may_stay: bool,
 }
 
 impl Blocks<'_> {
-    /// Makes digits of the scalars, which are those that the blocks were split from.
-    pub(super) fn cut(&mut self, scalars: &[FrCanonical], plan: &Plan) {
+    /// Makes digits of the scalars, which are those that the blocks were split from, for a sum on so many threads. Whether they take no more than is announced for them: then they may be kept.
+    pub(super) fn cut(&mut self, scalars: &[FrCanonical], plan: &Plan, threads: usize) -> bool {
+        let most_bytes = digits_bytes(self.points(scalars.len()), threads);
+        if self.bytes(plan) > most_bytes {
+            // What sums of other scalars left, each in other blocks, goes.
+            self.free();
+        }
+        self.may_stay = self.bytes(plan) <= most_bytes;
         let count = self.count;
         self.all[..count].par_iter_mut().for_each(|block| block.cut(scalars, plan));
+        self.may_stay
+    }
+
+    /// What the blocks take with digits by this plan.
+    fn bytes(&self, plan: &Plan) -> usize {
+        let of_block = |(i, block): (usize, &Block)| {
+            let (digits, top_len) = if i < self.count { block.room(plan) } else { (0, 0) };
+            block.bytes(digits, if plan.halved { top_len } else { 0 })
+        };
+        self.all.iter().enumerate().map(of_block).sum()
+    }
+
+    /// Frees room for digits and second halves, which are wiped.
+    fn free(&mut self) {
+        for block in self.all.iter_mut() {
+            forget(&mut block.digits);
+            forget(&mut block.image_ids);
+            (block.digits, block.image_ids) = Default::default();
+        }
+    }
+
+    /// At least so many points had one of the sums, of which this is one, that the blocks are of.
+    fn points(&self, own: usize) -> usize {
+        own.max(self.all.len().saturating_sub(1) * BLOCK + 1)
+    }
+}
+
+impl Drop for Blocks<'_> {
+    fn drop(&mut self) {
+        if !self.may_stay {
+            self.free();
+        }
     }
 }
 
@@ -293,5 +346,52 @@ pub(super) fn split<'a>(
         block.sort(&arrived);
         Ok(())
     })?;
-    Ok(Blocks { all, count })
+    Ok(Blocks { all, count, may_stay: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_bn254::{backend::Instructions, points::G1};
+
+    use super::*;
+    use crate::msm::{costs::Costs, plan::Wanted};
+
+    /// Where few scalars are not 0 they have more digits each: each witness has others, and in the end there would be as many digits for all of them.
+    #[test]
+    fn digits_of_other_blocks_keep_within_what_is_announced() {
+        let (points, some) = (1 << 19, 2 * BLOCK);
+        let scalars = vec![FrCanonical::from_limbs([3, 1, 4, 1 << 59]); points];
+        let shelf = Shelf::default();
+        let bytes = |blocks: &[Block]| blocks.iter().map(|block| block.bytes(0, 0)).sum::<usize>();
+        let (mut most, mut all) = (0, 0);
+        for start in (0..points).step_by(some) {
+            let mut blocks =
+                split(&shelf, true, &scalars, |i| !(start..start + some).contains(&i)).expect("below r");
+            let classes = blocks.iter().map(|block| block.classes).sum();
+            let plan = Plan::new(Costs::of::<G1>(Instructions::best()), &classes, 1, Wanted::default());
+            let before = bytes(&blocks);
+            assert!(blocks.cut(&scalars, &plan, 1));
+            most = most.max(bytes(&blocks));
+            all += bytes(&blocks).saturating_sub(before);
+        }
+        assert!(most <= digits_bytes(points, 1), "{most} bytes");
+        // What is looked at would be more.
+        assert!(all > digits_bytes(points, 1), "{all} bytes in all");
+    }
+    #[test]
+    fn digits_above_what_is_announced_do_not_stay() {
+        let shelf = Shelf::default();
+        let scalars = vec![FrCanonical::from_limbs([3, 1, 4, 1 << 59]); 2 * BLOCK];
+        let classes = Classes::one(scalars.len(), 253);
+        for (window_bits, stays) in [(None, true), (Some(4), false), (None, true)] {
+            let wanted = Wanted { window_bits, ..Wanted::default() };
+            let plan = Plan::new(Costs::of::<G1>(Instructions::best()), &classes, 1, wanted);
+            let mut blocks = split(&shelf, true, &scalars, |_| false).expect("below r");
+            assert_eq!(blocks.cut(&scalars, &plan, 1), stays);
+            drop(blocks);
+            let kept = shelf.take_fitting(|_| true).expect("a list of blocks");
+            assert_eq!(kept.iter().any(|block| block.digits.capacity() > 0), stays);
+            shelf.put(kept);
+        }
+    }
 }

@@ -1,7 +1,5 @@
 //! Windows: their points into buckets, their buckets into a sum each.
 
-use std::sync::{Mutex, PoisonError};
-
 use millrace_bn254::{
     backend::Instructions,
     buckets::{Buckets, Layout},
@@ -9,107 +7,19 @@ use millrace_bn254::{
     points::Curve,
 };
 use millrace_job::{CancelToken, EngineError};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{
     choice::FEW,
     plan::{Plan, Segment},
     scalars::{BLOCK, Block},
+    workplace::{Sorting, Stash, Workplace},
 };
-use crate::store::{Shelf, Wipe};
 
 /// Most points that are sorted together for a window, over rows of a point, but for a block more: their sums in the making are a megabyte then.
 const PIECE: usize = 4 * BLOCK;
 /// Where several windows are filled together, so many points go to one before the next gets them: few enough to find buckets of their own.
 const TILE: usize = 64;
-
-/// What a thread needs for windows: buckets, and lists for sorting.
-pub(crate) struct Workplace<C: Curve> {
-    buckets: Buckets<C>,
-    sorting: Sorting,
-}
-
-/// Lists of a piece of points that is sorted by bucket.
-#[derive(Default)]
-struct Sorting {
-    /// The number of the bucket, from 1 on and negative for a negative digit, or 0.
-    places: Vec<i32>,
-    ids: Vec<u32>,
-    counts: Vec<u32>,
-    ends: Vec<u32>,
-}
-
-impl Sorting {
-    fn wipe(&mut self) {
-        // All of the memory: lists are shorter now than they were.
-        self.places.zeroize();
-        [&mut self.ids, &mut self.counts, &mut self.ends].into_iter().for_each(Zeroize::zeroize);
-    }
-
-    /// Room for so many points and buckets. What was in the lists is wiped before they move.
-    fn make_room(&mut self, points: usize, buckets: usize) {
-        if self.places.capacity() < points || self.ids.capacity() < points || self.counts.len() < buckets + 1
-        {
-            self.wipe();
-            self.places.reserve_exact(points);
-            self.ids.reserve_exact(points);
-            self.counts.resize(buckets + 1, 0);
-            self.ends.resize(buckets + 1, 0);
-        }
-    }
-}
-
-impl<C: Curve> Wipe for Workplace<C> {
-    fn wipe(&mut self) {
-        self.buckets.wipe();
-        self.sorting.wipe();
-    }
-}
-
-impl Drop for Sorting {
-    fn drop(&mut self) {
-        self.wipe();
-    }
-}
-
-/// Workplaces of one sum that no window uses just now, so that a thread's next window finds its memory warm. When the sum is done they are wiped, and
-/// kept for the next sum if told to.
-pub(super) struct Stash<'a, C: Curve> {
-    own: Mutex<Vec<Workplace<C>>>,
-    home: &'a Shelf<Workplace<C>>,
-    keep: bool,
-}
-
-impl<'a, C: Curve> Stash<'a, C> {
-    pub(super) fn new(home: &'a Shelf<Workplace<C>>, keep: bool) -> Self {
-        Self { own: Mutex::default(), home, keep }
-    }
-
-    fn take(&self, instructions: Instructions, layout: Layout) -> Workplace<C> {
-        let own = self.own.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let found = own.or_else(|| self.home.take_fitting(|workplace| workplace.buckets.layout() == layout));
-        match found {
-            Some(mut workplace) => {
-                workplace.buckets.reshape(layout);
-                workplace
-            }
-            None => Workplace { buckets: Buckets::new(instructions, layout), sorting: Sorting::default() },
-        }
-    }
-
-    fn put(&self, workplace: Workplace<C>) {
-        self.own.lock().unwrap_or_else(PoisonError::into_inner).push(workplace);
-    }
-}
-
-impl<C: Curve> Drop for Stash<'_, C> {
-    fn drop(&mut self) {
-        if self.keep {
-            let own = self.own.get_mut().unwrap_or_else(PoisonError::into_inner);
-            own.drain(..).for_each(|workplace| self.home.put(workplace));
-        }
-    }
-}
 
 /// A set of buckets: those of a window's digits, or of the digits of second halves.
 #[derive(Clone, Copy)]
@@ -231,7 +141,7 @@ impl<C: Curve> Task<'_, C> {
         sets: impl Iterator<Item = Set> + Clone,
     ) -> bool {
         let piece_len = (points / 4).clamp(BLOCK, PIECE / C::ROWS);
-        let Workplace { buckets, sorting } = workplace;
+        let Workplace { buckets, sorting, .. } = workplace;
         let (count, sets_count) = (buckets.layout().count(), sets.clone().count());
         // Long enough from the start, so that nothing grows and leaves copies of digits behind.
         let len = |piece: &[Block]| piece.iter().map(|block| self.len_of(block)).sum();
