@@ -63,6 +63,9 @@ fn mixtures(n: usize) -> Vec<(String, Vec<Fr>)> {
     add("long ones at the end".into(), &mut |i| of_bits(&mut rng, if i > n - n / 16 { 253 } else { 16 }));
     add("short ones at the end".into(), &mut |i| of_bits(&mut rng, if i > n - n / 16 { 16 } else { 253 }));
     add("one long".into(), &mut |i| of_bits(&mut rng, if i == n / 2 { 253 } else { 8 }));
+    add("as many long as are few".into(), &mut |i| {
+        of_bits(&mut rng, if i % 3 == 1 && i < 45 { 253 } else { 8 })
+    });
     add("one short".into(), &mut |i| of_bits(&mut rng, if i == n / 2 { 8 } else { 253 }));
     let [a, b] = [16, 253].map(|bits| of_bits(&mut rng, bits));
     add("two values, short and long".into(), &mut |i| if i % 8 == 0 { b } else { a });

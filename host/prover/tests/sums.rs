@@ -271,3 +271,26 @@ fn a_sum_takes_what_is_announced_however_many_points_wait() {
         }
     }
 }
+
+/// However wide windows are, few points in them need no buckets: a sum that has done it before asks for next to nothing.
+#[test]
+fn few_points_in_wide_windows_ask_for_no_buckets() {
+    let _alone = alone();
+    let points = 1 << 12;
+    for (group, bases) in bases(points) {
+        let engine = CpuEngine::with_instructions(1, Instructions::best());
+        let engine = engine.with_window_bits(13).with_halves(false).with_classes(true);
+        let bases = engine.load(bases).expect("bases of our own");
+        let scalars = of_lengths(points, |i, _| if i % 300 == 0 { 252 } else { 8 });
+        let allocated = || {
+            let job = Job::Msm { group, bases, range: 0..points, scalars: scalars.clone() };
+            let region = Region::new(ALLOCATOR);
+            engine.submit(job).and_then(|ticket| engine.wait(ticket)).expect("a good job");
+            region.change().bytes_allocated
+        };
+        let (first, again) = (allocated(), allocated());
+        println!("{group:?}: {again} bytes allocated, by the first {first}");
+        // Buckets of one window are half a megabyte.
+        assert!(first > 1 << 19 && again < 1 << 16, "{group:?}: {again} bytes, {first}");
+    }
+}

@@ -3,7 +3,7 @@
 use millrace_bn254::{
     backend::Instructions,
     buckets::{Buckets, Layout},
-    curve::Xyzz,
+    curve::{Affine, Xyzz},
     points::Curve,
 };
 use millrace_job::{CancelToken, EngineError};
@@ -192,25 +192,28 @@ impl<C: Curve> Task<'_, C> {
         true
     }
 
-    /// One window of whole scalars without inversions, sorting or batches.
+    /// One window of whole scalars, fewer than [`FEW`], bit by bit: however wide it is, there are no buckets to weigh and no memory is asked for.
     fn sum_few(&self, w: u32) -> Xyzz<C::Field> {
-        let segment = self.segment();
-        let mut buckets = Zeroizing::new(vec![Xyzz::INFINITY; segment.buckets()]);
+        let (mut points, mut count) = ([Affine::INFINITY; FEW], 0);
+        let mut sizes = Zeroizing::new([0; FEW]);
+        let zero = i32::from(self.segment().zero(w));
         for block in self.blocks {
             let (digits, ids) = self.digits(block, Set { window: w, image: false, first: 0 });
             for (digit, id) in digits.iter().zip(ids) {
-                let digit = i32::from(*digit) - i32::from(segment.zero(w));
-                if digit != 0 {
-                    let bucket = &mut buckets[digit.unsigned_abs() as usize - 1];
-                    let negative = (id & 1 == 1) != (digit < 0);
-                    *bucket = bucket.add_affine(&C::base(&self.bases[(id >> 1) as usize]).neg_if(negative));
-                }
+                let digit = i32::from(*digit) - zero;
+                let negative = (id & 1 == 1) != (digit < 0);
+                points[count] = C::base(&self.bases[(id >> 1) as usize]).neg_if(negative);
+                sizes[count] = digit.unsigned_abs();
+                count += 1;
             }
         }
-        let (mut total, mut sum) = (Xyzz::INFINITY, Xyzz::INFINITY);
-        for bucket in buckets.iter().rev() {
-            total = total.add(bucket);
-            sum = sum.add(&total);
+        let mut sum = Xyzz::INFINITY;
+        // A digit's size is 2^(c−1) at most.
+        for bit in (0..self.segment().bits).rev() {
+            sum = sum.double();
+            for (point, _) in points.iter().zip(&sizes[..count]).filter(|(_, size)| *size >> bit & 1 == 1) {
+                sum = sum.add_affine(point);
+            }
         }
         sum
     }
