@@ -73,11 +73,13 @@ impl Priced<'_> {
             return Split { group: 1, parts: blocks.div_ceil(part_len) };
         }
         // A batch of all windows of two is worth more than a third task.
-        let mut most = (longest / (rest + points).max(1)).min(TOGETHER / buckets);
-        if most * buckets < MANY_BUCKETS {
-            most = most.min(SORTED / ((len + halves) * self.costs.rows).max(1));
+        let even = |most: usize| windows.div_ceil(windows.div_ceil(most.max(1)).max(1)).max(1);
+        let mut group = even((longest / (rest + points).max(1)).min(TOGETHER / buckets));
+        // Of groups of nearly the same size each may have too few buckets where the most that may be together have enough.
+        if group * buckets < MANY_BUCKETS {
+            group = even(group.min(SORTED / ((len + halves) * self.costs.rows).max(1)));
         }
-        Split { group: windows.div_ceil(windows.div_ceil(most.max(1)).max(1)).max(1), parts: 1 }
+        Split { group, parts: 1 }
     }
 
     /// What the longest task of these windows costs, one for each window and part.

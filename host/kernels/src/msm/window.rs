@@ -16,7 +16,7 @@ use super::{
     workplace::{Sorting, Stash, Workplace},
 };
 
-/// Most points that are sorted together for a window, over rows of a point, but for a block more: their sums in the making are a megabyte then.
+/// Most points that are sorted together for a window, over rows of a point: their sums in the making are a megabyte then.
 const PIECE: usize = 4 * BLOCK;
 /// Where several windows are filled together, so many points go to one before the next gets them: few enough to find buckets of their own.
 const TILE: usize = 64;
@@ -66,16 +66,8 @@ impl<C: Curve> Task<'_, C> {
             sums.iter_mut().zip(windows()).for_each(|(sum, w)| *sum = self.sum_few(w));
             return Ok(());
         }
-        let layout = self.segment().layout();
-        let mut workplace = stash.take(self.instructions, layout);
-        let set = |image| {
-            move |(j, window): (usize, u32)| {
-                let before = if image { layout.windows } else { 0 };
-                Set { window, image, first: (before + j) * layout.buckets }
-            }
-        };
-        let numbered = || windows().take(layout.windows).enumerate();
-        let sets = numbered().map(set(false)).chain(numbered().filter(|_| layout.images).map(set(true)));
+        let mut workplace = stash.take(self.instructions, self.segment().layout());
+        let sets = self.sets(top);
         let filled = if workplace.buckets.can_spread() {
             self.spread(&mut workplace.buckets, sets)
         } else {
@@ -87,6 +79,19 @@ impl<C: Curve> Task<'_, C> {
         workplace.buckets.weigh_each(sums);
         stash.put(workplace);
         Ok(())
+    }
+
+    /// Those of the windows from `top` down, as many as are summed together.
+    fn sets(&self, top: u32) -> impl Iterator<Item = Set> + Clone {
+        let layout = self.segment().layout();
+        let numbered = move || (0..=top).rev().take(layout.windows).enumerate();
+        let set = move |image| {
+            move |(j, window): (usize, u32)| {
+                let before = if image { layout.windows } else { 0 };
+                Set { window, image, first: (before + j) * layout.buckets }
+            }
+        };
+        numbered().map(set(false)).chain(numbered().filter(move |_| layout.images).map(set(true)))
     }
 
     /// The digits of a block that go to a set of buckets, and their points.
@@ -120,7 +125,7 @@ impl<C: Curve> Task<'_, C> {
         buckets.flush(self.bases, go_on)
     }
 
-    /// Blocks in rows that have about as many points, not much more than `most`.
+    /// Blocks in rows that have as many points together as `most` lets them, which is a block's or more.
     fn pieces(&self, most: usize) -> impl Iterator<Item = &[Block]> {
         let mut len = 0;
         self.blocks.chunk_by(move |block, next| {
@@ -133,6 +138,17 @@ impl<C: Curve> Task<'_, C> {
         })
     }
 
+    /// Points of a piece, a block or more, if there are so many.
+    fn piece_len(points: usize) -> usize {
+        (points / 4).clamp(BLOCK, PIECE / C::ROWS)
+    }
+
+    /// Digits that are sorted together at most, in pieces of so many points: not as many for each set of buckets, as of the points of a segment below the top one few have second halves, or none.
+    fn most_sorted(&self, piece_len: usize, sets: impl Iterator<Item = Set> + Clone) -> usize {
+        let of_block = |block| sets.clone().map(move |set| self.digits(block, set).1.len()).sum::<usize>();
+        self.pieces(piece_len).map(|piece| piece.iter().map(of_block).sum()).max().unwrap_or(0)
+    }
+
     /// Points into buckets, sorted by bucket piece by piece.
     fn sort(
         &self,
@@ -140,14 +156,13 @@ impl<C: Curve> Task<'_, C> {
         points: usize,
         sets: impl Iterator<Item = Set> + Clone,
     ) -> bool {
-        let piece_len = (points / 4).clamp(BLOCK, PIECE / C::ROWS);
+        let piece_len = Self::piece_len(points);
         let Workplace { buckets, sorting, .. } = workplace;
-        let (count, sets_count) = (buckets.layout().count(), sets.clone().count());
+        let count = buckets.layout().count();
         // Long enough from the start, so that nothing grows and leaves copies of digits behind.
-        let len = |piece: &[Block]| piece.iter().map(|block| self.len_of(block)).sum();
-        let most: usize = self.pieces(piece_len).map(len).max().unwrap_or(0);
-        sorting.make_room(most * sets_count, count);
-        buckets.make_room_for(most * sets_count);
+        let most = self.most_sorted(piece_len, sets.clone());
+        sorting.make_room(most, count);
+        buckets.make_room_for(most);
         let Sorting { places, ids, counts, ends } = sorting;
         let (counts, ends) = (&mut counts[..=count], &mut ends[..=count]);
         for piece in self.pieces(piece_len) {
@@ -240,4 +255,72 @@ pub(super) fn sum_ones<C: Curve>(
     let sum = workplace.buckets.weigh();
     stash.put(workplace);
     Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_bn254::{
+        FrCanonical,
+        buckets::MANY_BUCKETS,
+        points::{G1, G2},
+    };
+
+    use super::*;
+    use crate::{
+        msm::{classes::Classes, costs::Costs, plan::Wanted, scalars::split, tasks::SORTED},
+        store::Shelf,
+    };
+
+    /// Most that is sorted together in a sum of these scalars over a curve, and what it would be with as many digits in each set of buckets.
+    fn most_sorted<C: Curve>(scalars: &[FrCanonical], wanted: Wanted) -> (usize, usize) {
+        let (instructions, shelf) = (Instructions::best(), Shelf::default());
+        let mut blocks = split(&shelf, false, scalars, |_| false).expect("below r");
+        let classes: Classes = blocks.iter().map(|block| block.classes).sum();
+        let plan = Plan::new(Costs::of::<C>(instructions), &classes, 1, wanted);
+        blocks.cut(scalars, &plan, 1);
+        let sorted = (0..plan.segments.len()).filter(|i| plan.segments[*i].layout().count() < MANY_BUCKETS);
+        let of_segment = |segment: usize| {
+            let cancel = CancelToken::default();
+            let (bases, blocks) = (&[][..], &blocks[..]);
+            let task = Task::<C> { instructions, bases, blocks, plan: &plan, segment, cancel: &cancel };
+            let points = blocks.iter().map(|block| task.len_of(block)).sum();
+            let (piece_len, sets) =
+                (Task::<C>::piece_len(points), task.sets(plan.segments[segment].windows - 1));
+            let longest =
+                task.pieces(piece_len).map(|piece| piece.iter().map(|b| task.len_of(b)).sum::<usize>());
+            (task.most_sorted(piece_len, sets.clone()), longest.max().unwrap_or(0) * sets.count())
+        };
+        sorted.map(of_segment).fold((0, 0), |a, b| (a.0.max(b.0), a.1.max(b.1)))
+    }
+
+    #[test]
+    fn no_more_is_sorted_together_than_is_announced() {
+        let wanted = Wanted { halves: Some(true), classes: Some(true), ..Wanted::default() };
+        let mut most_by_sets = 0;
+        for points in [100, 1000, 4000, 4097, 8000, 8193, 20_000, 40_000] {
+            for (short, one_of) in [8, 24, 31, 48, 64, 128]
+                .into_iter()
+                .flat_map(|short| [1, 2, 20, 100].map(|one_of| (short, one_of)))
+            {
+                let of_bits = |bits: u32, i: usize| {
+                    let top = 1u64 << ((bits - 1) % 64);
+                    let mut limbs = [0; 4];
+                    limbs[(bits as usize - 1) / 64] = top | (i as u64 & (top - 1));
+                    FrCanonical::from_limbs(limbs)
+                };
+                let scalars: Vec<_> =
+                    (0..points).map(|i| of_bits(if i % one_of == 0 { 252 } else { short }, i)).collect();
+                for wanted in [wanted, Wanted::default()] {
+                    let (g1, by_sets) = most_sorted::<G1>(&scalars, wanted);
+                    let (g2, by_sets_g2) = most_sorted::<G2>(&scalars, wanted);
+                    assert!(
+                        g1 <= SORTED && g2 <= SORTED / 2,
+                        "{points} points, {short} bits, one of {one_of} long: {g1} and {g2}"
+                    );
+                    most_by_sets = most_by_sets.max(by_sets).max(2 * by_sets_g2);
+                }
+            }
+        }
+        assert!(most_by_sets > SORTED, "{most_by_sets}: what is looked at would be more");
+    }
 }
