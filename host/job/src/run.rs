@@ -10,6 +10,7 @@ mod ready;
 
 use std::{
     collections::HashMap,
+    io,
     ops::Range,
     sync::{Arc, mpsc},
     thread,
@@ -77,6 +78,14 @@ pub enum RunError {
         label: String,
         /// Why.
         source: StepError,
+    },
+    /// The system gives no thread to wait for an engine's jobs.
+    #[error("expected a thread for the jobs of {engine}, the system gave none: {source}")]
+    NoThread {
+        /// The engine.
+        engine: String,
+        /// What the system says.
+        source: io::Error,
     },
     /// The caller gave up.
     #[error("cancelled")]
@@ -226,25 +235,34 @@ pub fn run(
     let stop = CancelToken::default();
     thread::scope(|scope| {
         let (sender, finished) = mpsc::channel();
+        // In every case, a panic here included: threads that wait for work end, and after a failure jobs in flight are cancelled.
+        let _home = SendHome { queues: &queues, stop: &stop, only_on_panic: false };
         let planned = graph.jobs().map(|(_, slot, _)| slot).chain(policy.fallback).collect::<Vec<_>>();
         for slot in set.slots().filter(|slot| planned.contains(slot)) {
-            for _ in 0..set.engine(slot).depth().clamp(1, job_count.max(1)) {
+            for nth in 0..set.engine(slot).depth().clamp(1, job_count.max(1)) {
                 let worker = Worker { set, slot, policy, observer, cancel, stop: &stop };
                 let (queue, sender, queues) = (&queues[slot.0], sender.clone(), queues.as_slice());
                 let stop = &stop;
-                scope.spawn(move || {
+                let work = move || {
                     let _home = SendHome { queues, stop, only_on_panic: true };
                     while let Some(ready) = queue.take() {
                         if sender.send(worker.run(ready)).is_err() {
                             break;
                         }
                     }
-                });
+                };
+                let name = format!("jobs of {}", set.name(slot));
+                match thread::Builder::new().name(name).spawn_scoped(scope, work) {
+                    Ok(_) => {}
+                    // Those that there are do the jobs, fewer at a time.
+                    Err(_) if nth > 0 => break,
+                    Err(source) => {
+                        return Err(RunError::NoThread { engine: set.name(slot).to_owned(), source });
+                    }
+                }
             }
         }
         drop(sender);
-        // In every case, a panic here included: threads that wait for work end, and after a failure jobs in flight are cancelled.
-        let _home = SendHome { queues: &queues, stop: &stop, only_on_panic: false };
         let result = Driver::new(graph, set, policy, observer, cancel, &queues).drive(&finished);
         if result.is_err() {
             stop.cancel();
