@@ -160,3 +160,32 @@ pub fn verify(key: &VerifyingKey, publics: &[FrCanonical], proof: &Proof) -> Res
     }
     key.prepare()?.verify(publics, proof)
 }
+
+#[cfg(test)]
+mod tests {
+    use ark_ec::{AffineRepr, CurveGroup};
+    use ark_ff::{Field, Zero};
+    use millrace_bn254::{Fr, G1Affine, G1Projective};
+
+    use super::sum;
+
+    #[test]
+    fn a_sum_by_64_bits_is_the_sum() {
+        for n in [4u64, 5, 40, 300] {
+            let base = |i: u64| match i % 7 {
+                3 => G1Affine::zero(),
+                _ => (G1Affine::generator() * Fr::from(i * i + 1)).into_affine(),
+            };
+            let public = |i: u64| match i % 5 {
+                0 => -Fr::from(i + 1),
+                1 => Fr::from(i / 5),
+                2 => Fr::from(2u64).pow([64 * (i % 4)]) - Fr::from(i % 2),
+                _ => Fr::from(3u64).pow([1000 + i]),
+            };
+            let (bases, publics): (Vec<_>, Vec<_>) = (0..n).map(|i| (base(i), public(i))).unzip();
+            let plain: G1Projective = bases.iter().zip(&publics).map(|(base, x)| *base * x).sum();
+            assert_eq!(sum(&bases, &publics), plain, "{n} public signals");
+            assert!(sum(&bases, &vec![Fr::zero(); bases.len()]).is_zero());
+        }
+    }
+}
