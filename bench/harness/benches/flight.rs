@@ -78,7 +78,7 @@ struct Line {
 impl Line {
     fn new(key: &Path, lanes: usize) -> Self {
         let (threads, instructions) = (threads(), Instructions::from_env().expect("instructions"));
-        let engines = CpuEngine::lanes(threads, lanes, instructions, Limits::NONE);
+        let engines = CpuEngine::lanes(threads, lanes, instructions, Limits::NONE).expect("threads");
         let prover = Prover::lanes(engines.into_iter().map(|engine| Arc::new(engine) as _).collect());
         let key = prover.load(ProvingKey::open(key).expect("a good key")).expect("a good key").in_memory();
         Self { prover, key }

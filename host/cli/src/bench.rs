@@ -13,6 +13,7 @@ use crate::{
     input,
     memory::{self, Flight, Watch},
     output::say,
+    threads,
 };
 
 /// Proofs at a time when throughput is measured.
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let setting = report::Setting {
         version: env!("CARGO_PKG_VERSION"),
         processor: processor(),
-        threads: std::thread::available_parallelism().map_or(1, Into::into),
+        threads: threads::of_processors(),
         backend: Instructions::from_env().or_fail(Code::Usage)?.name(),
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };

@@ -16,8 +16,9 @@ use millrace_pcie::{Function, VfioAccess, VfioOptions, open_vfio, vfio_user::ope
 pub(crate) use self::name::DeviceName;
 use crate::{
     exit::{Code, Failure, OrFail},
-    memory::{self, Budget},
+    memory::Budget,
     simulation::Simulation,
+    threads,
 };
 
 /// What an opened device needs to stay alive, and what only it has.
@@ -158,16 +159,26 @@ pub(crate) fn open_all(
     if with.is_empty() { Ok(opened) } else { fleet::join(opened, name, with) }
 }
 
+/// CPU engines for so many proofs in flight, on all processors unless a budget says otherwise.
+fn cpu_lanes(in_flight: usize, budget: Option<Budget>) -> Result<Vec<Arc<dyn Engine>>, Failure> {
+    let instructions = Instructions::from_env().or_fail(Code::Usage)?;
+    tracing::info!(backend = instructions.name(), "CPU kernels");
+    let limits = budget.map_or(Limits::NONE, |budget| budget.limits);
+    let threads = budget.map_or_else(threads::of_processors, |budget| budget.threads);
+    let lanes = CpuEngine::lanes(threads, in_flight, instructions, limits).or_fail(Code::Resources)?;
+    Ok(lanes.into_iter().map(|lane| Arc::new(lane) as Arc<dyn Engine>).collect())
+}
+
+/// The CPU engine that stands beside a device: it takes what the device does not do, and what a device that fails has left.
+pub(crate) fn cpu() -> Result<Arc<dyn Engine>, Failure> {
+    Ok(cpu_lanes(1, None)?.pop().expect("one lane at least"))
+}
+
 /// Opens a device by name.
 pub(crate) fn open(name: &DeviceName, options: OpenOptions) -> Result<Opened, Failure> {
     match name {
         DeviceName::Cpu => {
-            let instructions = Instructions::from_env().or_fail(Code::Usage)?;
-            tracing::info!(backend = instructions.name(), "CPU kernels");
-            let limits = options.budget.map_or(Limits::NONE, |budget| budget.limits);
-            let threads = options.budget.map_or_else(memory::threads, |budget| budget.threads);
-            let lanes = CpuEngine::lanes(threads, options.in_flight.unwrap_or(1), instructions, limits);
-            let mut engines = lanes.into_iter().map(|lane| Arc::new(lane) as Arc<dyn Engine>);
+            let mut engines = cpu_lanes(options.in_flight.unwrap_or(1), options.budget)?.into_iter();
             let first = engines.next().expect("one lane at least");
             Ok(Opened { lanes: engines.collect(), ..without_driver(first) })
         }

@@ -38,6 +38,8 @@ pub(crate) enum Code {
     DevKey = 15,
     /// An imported key is stale, changed, or of another version; its `.zkey` may be good.
     UnusableImport = 16,
+    /// The system does not give the threads that the command needs.
+    Resources = 17,
     /// Interrupted by the user.
     Cancelled = 130,
 }
@@ -45,7 +47,7 @@ pub(crate) enum Code {
 impl Code {
     /// All of them, with what the table says.
     #[cfg(test)]
-    pub(crate) const ALL: [(Code, &'static str); 17] = [
+    pub(crate) const ALL: [(Code, &'static str); 18] = [
         (Code::NotMet, "not met"),
         (Code::Usage, "usage"),
         (Code::BadFile, "bad file"),
@@ -62,6 +64,7 @@ impl Code {
         (Code::L1Unavailable, "L1 unavailable"),
         (Code::DevKey, "dev key"),
         (Code::UnusableImport, "unusable import"),
+        (Code::Resources, "resources"),
         (Code::Cancelled, "cancelled"),
     ];
 }

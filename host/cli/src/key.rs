@@ -15,6 +15,7 @@ use crate::{
     exit::{Code, Failure},
     input,
     output::{Outputs, say},
+    threads,
 };
 
 /// Between looks for a cancel, and for the end of what may be cancelled.
@@ -96,7 +97,7 @@ fn unless_cancelled<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
     cancel: &CancelToken,
 ) -> Result<T, Failure> {
-    let worker = thread::spawn(work);
+    let worker = thread::Builder::new().spawn(work).map_err(|error| threads::none(&error))?;
     while !worker.is_finished() {
         if cancel.is_cancelled() {
             return Err(Failure::new(Code::Cancelled, format!("{}: cancelled", path.display())));

@@ -28,6 +28,7 @@ mod rollup;
 mod setup;
 mod simulation;
 mod submit;
+mod threads;
 mod validate;
 mod verify;
 
@@ -39,7 +40,7 @@ use millrace_job::CancelToken;
 
 use crate::{
     args::{Cli, Command},
-    exit::{Code, Failure, OrFail},
+    exit::{Code, Failure},
     output::tell,
 };
 
@@ -86,11 +87,37 @@ fn cancel_on_interrupt() -> Result<CancelToken, Failure> {
         }
         seen.cancel();
     })
-    .or_fail(Code::Usage)?;
+    .map_err(|error| match error {
+        ctrlc::Error::System(error) => threads::none(&error),
+        other => Failure::caused(Code::Usage, "", &other),
+    })?;
     Ok(token)
 }
 
+/// Starts the threads beside the CPU engine's: what takes milliseconds takes them on one. `prove` starts its own, because its user may say how many.
+fn start_threads(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Prove(_) => Ok(()),
+        Command::Verify(_)
+        | Command::Info(_)
+        | Command::Export(_)
+        | Command::Submit(_)
+        | Command::Doctor(_) => threads::start(1),
+        #[cfg(feature = "sim")]
+        Command::Replay(_) => threads::start(1),
+        Command::Rollup(command) if command.makes_witnesses() => threads::start(threads::of_processors()),
+        Command::Rollup(command) if !command.proves() => threads::start(1),
+        Command::Key(_) | Command::Setup(_) => threads::start(threads::of_processors()),
+        Command::Validate(_)
+        | Command::Bench(_)
+        | Command::Device(_)
+        | Command::Rollup(_)
+        | Command::Figures(_) => threads::start(threads::of_processors()).and_then(|()| threads::room()),
+    }
+}
+
 fn dispatch(command: &Command) -> Result<(), Failure> {
+    start_threads(command)?;
     match command {
         Command::Prove(args) => prove::run(args, &cancel_on_interrupt()?),
         Command::Verify(args) => verify::run(args),

@@ -10,6 +10,7 @@ pub(crate) use self::watch::{Watch, kilobytes};
 use crate::{
     device::DeviceName,
     exit::{Code, Failure},
+    threads,
 };
 
 /// What the process has before and beside a proof: code's own data, the allocator's, pools, the verifying key prepared for pairings. A proof with the smallest key takes 2.4 MiB in all.
@@ -31,7 +32,7 @@ pub(crate) struct Flight {
 impl Flight {
     /// One proof at a time, on all threads.
     pub(crate) fn alone(again: bool) -> Self {
-        Self { in_flight: 1, again, threads: threads() }
+        Self { in_flight: 1, again, threads: threads::of_processors() }
     }
 }
 
@@ -61,11 +62,6 @@ impl std::fmt::Display for Budget {
         )?;
         if self.threads < self.wanted_threads { write!(f, ", on {} threads", self.threads) } else { Ok(()) }
     }
-}
-
-/// Threads of the CPU engine, where memory does not limit them.
-pub(crate) fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, Into::into)
 }
 
 /// One proof has all threads, and each beside it a share of them.

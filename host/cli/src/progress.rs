@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -45,7 +46,10 @@ impl Progress {
                 }
             },
         ));
-        bar.enable_steady_tick(Duration::from_millis(200));
+        // The bar's own thread panics where the system gives none: a line that moves only with the jobs does too.
+        if !bar.is_hidden() && thread::Builder::new().spawn(|| ()).is_ok() {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
         Self { bar, running: Mutex::default(), done: AtomicUsize::new(0), on_job_start: Vec::new() }
     }
 

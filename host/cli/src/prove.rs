@@ -10,7 +10,6 @@ use std::{
 use millrace_bn254::backend::Instructions;
 use millrace_groth16::{KeyError, proof_to_json, public_to_json};
 use millrace_job::{CancelToken, Engine, EngineSet, EngineSlot, RunError};
-use millrace_kernels::CpuEngine;
 use millrace_prover::{LoadError, Placement, ProveError, Prover, ProverOptions, Randomness, Share};
 
 use crate::{
@@ -23,9 +22,16 @@ use crate::{
     progress::Progress,
     report::{self, DeviceFacts},
     simulation::Simulation,
+    threads,
 };
 
 pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure> {
+    let told = args.threads.map(usize::from);
+    // Reading the key takes some already.
+    threads::start(told.map_or_else(threads::of_processors, |told| told.min(threads::of_processors())))?;
+    if args.device != DeviceName::Cpu || !args.with.is_empty() {
+        threads::room()?;
+    }
     let key = input::key(&args.key)?;
     if let Some(zkey) = &args.source {
         input::made_from(&key, zkey)?;
@@ -58,7 +64,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
         return Err(Failure::new(Code::Usage, message));
     }
     let all = Flight::alone(args.repeat > 1);
-    let flight = Flight { threads: args.threads.map_or(all.threads, usize::from), ..all };
+    let flight = Flight { threads: told.unwrap_or(all.threads), ..all };
     let budget = memory::budget_of((&args.device, &args.with), &key, args.max_memory, flight)?;
     let randomness = match args.seed {
         Some(seed) => {
@@ -76,7 +82,7 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
     let options = OpenOptions { one_at_a_time, drill, budget, ..OpenOptions::default() };
     let opened = device::open_all(&args.device, &args.with, options)?;
     let traced = Arc::new(OnceLock::new());
-    let prover = prover(&opened, args.split, !args.no_fallback);
+    let prover = prover(&opened, args.split, !args.no_fallback)?;
     let progress = progress(args, &opened, traced.clone());
     let started = Instant::now();
     progress.step("loading the key");
@@ -157,13 +163,16 @@ pub(crate) fn run(args: &ProveArgs, cancel: &CancelToken) -> Result<(), Failure>
 }
 
 /// A prover whose trusted engine is the CPU, or the device itself where that is one.
-pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> Prover {
+///
+/// # Errors
+/// [`Code::Resources`] where there are no threads for a CPU beside the device.
+pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> Result<Prover, Failure> {
     if !opened.lanes.is_empty() {
         let engines = [&opened.engine].into_iter().chain(&opened.lanes).cloned();
-        return Prover::lanes(engines.collect());
+        return Ok(Prover::lanes(engines.collect()));
     }
     let (engines, device, trusted): (Vec<Arc<dyn Engine>>, _, _) = match opened.is_device() {
-        true => (vec![opened.engine.clone(), Arc::new(CpuEngine::default())], EngineSlot(0), EngineSlot(1)),
+        true => (vec![opened.engine.clone(), device::cpu()?], EngineSlot(0), EngineSlot(1)),
         false => (vec![opened.engine.clone()], EngineSlot(0), EngineSlot(0)),
     };
     let placement = match split {
@@ -173,7 +182,7 @@ pub(crate) fn prover(opened: &Opened, split: Option<Split>, fallback: bool) -> P
     };
     let options =
         ProverOptions { placement, trusted, fallback, retries: 1, buckets: Some(millrace_oracle::buckets) };
-    Prover::new(EngineSet::new(engines), options)
+    Ok(Prover::new(EngineSet::new(engines), options))
 }
 
 /// A progress line that shows a simulation's cycles, and starts the drill and the waveform that were asked for.
@@ -255,6 +264,7 @@ pub(crate) fn prove_failure(error: ProveError) -> Failure {
         ProveError::BadKey(KeyError::Import(_)) => Code::UnusableImport,
         ProveError::KeyDamaged(_) | ProveError::BadKey(_) => Code::DamagedKey,
         ProveError::Run(RunError::Cancelled) => Code::Cancelled,
+        ProveError::Run(RunError::NoThread { .. }) => Code::Resources,
         _ => Code::DeviceFailed,
     };
     Failure::caused(code, "", &error)

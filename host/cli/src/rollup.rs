@@ -72,6 +72,18 @@ pub(crate) enum RollupCommand {
     Withdraw(act::WithdrawArgs),
 }
 
+impl RollupCommand {
+    /// Whether it makes witnesses and nothing more.
+    pub(crate) fn makes_witnesses(&self) -> bool {
+        matches!(self, Self::Circuit { .. } | Self::Sample { .. })
+    }
+
+    /// Whether it makes keys or proofs. Who wants his money back is not to need more than a thread.
+    pub(crate) fn proves(&self) -> bool {
+        matches!(self, Self::Demo(_) | Self::Operate(_) | Self::Audit(_))
+    }
+}
+
 fn parse_size(text: &str) -> Result<usize, String> {
     let size = text.parse().ok().filter(|size| SIZES.contains(size));
     size.ok_or_else(|| format!("expected 1, 8 or 64 ops, got {text}"))

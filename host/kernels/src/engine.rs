@@ -25,7 +25,7 @@ use millrace_job::{
 
 use crate::{
     Limits,
-    lanes::Threads,
+    lanes::{NoThreads, Threads},
     msm, ntt,
     quotient::Quotient,
     rows::{MAX_ROWS, Matrices, Matrix},
@@ -96,16 +96,23 @@ impl CpuEngine {
     /// # Panics
     /// If the system does not give that many threads.
     pub fn with_limits(threads: usize, instructions: Instructions, limits: Limits) -> Self {
-        Self::lanes(threads, 1, instructions, limits).pop().expect("one at least")
+        let mut engines =
+            Self::lanes(threads, 1, instructions, limits).unwrap_or_else(|error| panic!("{error}"));
+        engines.pop().expect("one at least")
     }
 
     /// As [`CpuEngine::with_limits`], for several proofs in flight: so many engines, though no more than threads, of which each does the jobs of one proof at a time. They share the threads:
     /// a job runs on its engine's share, or on all if no other has a job when it begins. They also share tables, and memory that jobs leave.
     ///
-    /// # Panics
-    /// If the system does not give that many threads, twice as many for more than one engine.
-    pub fn lanes(threads: usize, lanes: usize, instructions: Instructions, limits: Limits) -> Vec<Self> {
-        let threads = Threads::new(threads, lanes);
+    /// # Errors
+    /// [`NoThreads`] if the system does not give that many threads, twice as many for more than one engine.
+    pub fn lanes(
+        threads: usize,
+        lanes: usize,
+        instructions: Instructions,
+        limits: Limits,
+    ) -> Result<Vec<Self>, NoThreads> {
+        let threads = Threads::new(threads, lanes)?;
         let lanes = threads.len();
         let (plans, store) = (Arc::new(ntt::Plans::new(lanes)), Arc::new(Store::new(lanes)));
         let engine = |threads| Self {
@@ -119,7 +126,7 @@ impl CpuEngine {
             store: store.clone(),
             wanted: msm::Wanted::default(),
         };
-        threads.into_iter().map(engine).collect()
+        Ok(threads.into_iter().map(engine).collect())
     }
 
     /// The same with windows of so many bits, 2 to 16, in all sums of 16 points or more: for measuring which are the best. Such sums may take more than

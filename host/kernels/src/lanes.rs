@@ -6,7 +6,17 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use thiserror::Error;
+
+/// The system gives fewer threads than an engine was to have: a limit of processes (`ulimit -u`, a container's), or of memory for stacks.
+#[derive(Debug, Error)]
+#[error("expected {wanted} threads for the CPU engine, the system gave fewer: {source}")]
+pub struct NoThreads {
+    /// Threads in all.
+    pub wanted: usize,
+    source: ThreadPoolBuildError,
+}
 
 /// The threads of all lanes.
 struct Lanes {
@@ -29,30 +39,29 @@ fn lock(in_flight: &InFlight) -> MutexGuard<'_, Vec<usize>> {
     in_flight.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn pool(threads: usize, name: String) -> ThreadPool {
-    ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(move |i| format!("{name}-{i}"))
-        .build()
-        .expect("the system gives threads")
+fn pool(threads: usize, name: String) -> Result<ThreadPool, ThreadPoolBuildError> {
+    ThreadPoolBuilder::new().num_threads(threads).thread_name(move |i| format!("{name}-{i}")).build()
 }
 
 impl Threads {
     /// So many threads, at least one, for `lanes` lanes: of these no more than threads, and at least one.
     ///
-    /// # Panics
-    /// If the system does not give that many threads.
-    pub(crate) fn new(threads: usize, lanes: usize) -> Vec<Self> {
+    /// # Errors
+    /// [`NoThreads`]; those that the system gave have ended then, or soon do.
+    pub(crate) fn new(threads: usize, lanes: usize) -> Result<Vec<Self>, NoThreads> {
         let threads = threads.max(1);
         let count = lanes.clamp(1, threads);
         let share = |lane| threads / count + usize::from(lane < threads % count);
-        let shares = match count {
-            1 => Vec::new(),
-            _ => (0..count).map(|lane| pool(share(lane), format!("lane-{lane}"))).collect(),
-        };
-        let lanes = Arc::new(Lanes { all: pool(threads, "millrace-cpu".to_owned()), shares });
+        let own = if count > 1 { count } else { 0 };
+        let wanted = if count > 1 { 2 * threads } else { threads };
+        let fewer = |source| NoThreads { wanted, source };
+        let shares = (0..own).map(|lane| pool(share(lane), format!("lane-{lane}")));
+        let shares = shares.collect::<Result<_, _>>().map_err(fewer)?;
+        let all = pool(threads, "millrace-cpu".to_owned()).map_err(fewer)?;
+        let lanes = Arc::new(Lanes { all, shares });
         let in_flight = InFlight::new(Mutex::new(vec![0; count]));
-        (0..count).map(|lane| Self { lanes: lanes.clone(), in_flight: in_flight.clone(), lane }).collect()
+        let lane = |lane| Self { lanes: lanes.clone(), in_flight: in_flight.clone(), lane };
+        Ok((0..count).map(lane).collect())
     }
 
     /// Threads that a job gets at most.
@@ -98,6 +107,10 @@ mod tests {
 
     use super::Threads;
 
+    fn lanes(threads: usize, wanted: usize) -> Vec<Threads> {
+        Threads::new(threads, wanted).expect("the system gives a few threads")
+    }
+
     fn threads_of_a_job(lane: &Threads) -> (usize, super::Here) {
         let (pool, here) = lane.enter();
         (pool.current_num_threads(), here)
@@ -105,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_lane_has_all_threads_while_it_is_alone_and_its_share_beside_another() {
-        let lanes = Threads::new(5, 2);
+        let lanes = lanes(5, 2);
         assert_eq!(lanes.iter().map(Threads::count).collect::<Vec<_>>(), [5, 5]);
         let (first, of_first) = threads_of_a_job(&lanes[0]);
         let (second, of_second) = threads_of_a_job(&lanes[1]);
@@ -120,8 +133,8 @@ mod tests {
 
     #[test]
     fn there_are_no_more_lanes_than_threads_and_at_least_one() {
-        for (threads, wanted, lanes) in [(0, 0, 1), (1, 4, 1), (2, 4, 2), (64, 3, 3), (4, 1, 1)] {
-            assert_eq!(Threads::new(threads, wanted).len(), lanes, "{threads} threads, {wanted} lanes");
+        for (threads, wanted, count) in [(0, 0, 1), (1, 4, 1), (2, 4, 2), (64, 3, 3), (4, 1, 1)] {
+            assert_eq!(lanes(threads, wanted).len(), count, "{threads} threads, {wanted} lanes");
         }
     }
 
@@ -138,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_job_runs_on_threads_of_its_lane_while_another_has_one() {
-        let lanes = Threads::new(4, 2);
+        let lanes = lanes(4, 2);
         for _ in 0..50 {
             assert!(runs_on(&lanes[1]).starts_with("millrace-cpu-"));
             let (_, here) = lanes[0].enter();
@@ -149,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_job_that_panics_leaves_its_lane() {
-        let lanes = Threads::new(2, 2);
+        let lanes = lanes(2, 2);
         let (sender, ended) = mpsc::channel();
         lanes[0].spawn(move |here| {
             let caught = catch_unwind(AssertUnwindSafe(move || {

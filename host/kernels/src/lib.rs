@@ -20,5 +20,6 @@ mod store;
 mod tickets;
 
 pub use engine::CpuEngine;
+pub use lanes::NoThreads;
 pub use limits::Limits;
 pub use msm::additions;

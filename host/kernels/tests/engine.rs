@@ -134,7 +134,7 @@ fn limits_change_no_answer() {
 #[test]
 fn lanes_give_the_same_answers_side_by_side() {
     let case = large_msm();
-    let lanes = CpuEngine::lanes(2, 2, Instructions::best(), Limits::NONE);
+    let lanes = CpuEngine::lanes(2, 2, Instructions::best(), Limits::NONE).unwrap();
     assert_eq!(lanes.len(), 2);
     let sum = |engine: &dyn Engine| {
         let bases = engine.load(case.resident.clone()).unwrap();

@@ -54,7 +54,7 @@ fn the_cpu_gives_the_oracles_proof() {
 fn proofs_in_flight_are_the_same_as_alone() {
     let circuits: Vec<_> = [9, 10, 11].map(chain).into();
     let alone = Prover::alone(Arc::new(OracleEngine::new()));
-    let lanes = CpuEngine::lanes(4, 2, Instructions::best(), Limits::NONE).into_iter();
+    let lanes = CpuEngine::lanes(4, 2, Instructions::best(), Limits::NONE).unwrap().into_iter();
     let flying = Prover::lanes(lanes.map(|lane| Arc::new(lane) as Arc<dyn Engine>).collect());
     let prove = |prover: &Prover, key: &LoadedKey, witness| {
         let seed = Randomness::Seed(common::SEED);
@@ -134,7 +134,7 @@ impl Engine for Fails {
 #[test]
 fn a_lane_that_fails_costs_no_proof_and_gets_no_more() {
     let (key, witness) = chain(6);
-    let lanes = CpuEngine::lanes(2, 2, Instructions::best(), Limits::NONE).into_iter();
+    let lanes = CpuEngine::lanes(2, 2, Instructions::best(), Limits::NONE).unwrap().into_iter();
     let lanes = lanes.enumerate().map(|(i, lane)| Arc::new(Fails::new(lane, usize::from(i == 0))) as _);
     let prover = Prover::lanes(lanes.collect());
     let key = prover.load(key).unwrap();

@@ -157,7 +157,7 @@ fn sums_of_other_lengths_keep_within_what_is_announced() {
         let witnesses = LENGTHS.map(|(name, bits)| (name, of_lengths(points, bits)));
         let quotient = of_lengths(points, |_, _| 252);
         for (threads, lanes) in [(1, 1), (2, 1), (2, 2), (8, 1)] {
-            let engines = CpuEngine::lanes(threads, lanes, Instructions::best(), Limits::NONE);
+            let engines = CpuEngine::lanes(threads, lanes, Instructions::best(), Limits::NONE).unwrap();
             let loaded: Vec<_> = engines
                 .iter()
                 .map(|engine| bases.clone().map(|(_, bases)| engine.load(bases).expect("bases of our own")))

@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
+    thread,
     time::Instant,
 };
 
@@ -19,6 +20,7 @@ use crate::{
     exit::{Code, Failure, OrFail},
     input,
     prove::{load_failure, prove_failure, prover},
+    threads,
 };
 
 /// So many proofs at a time.
@@ -124,7 +126,8 @@ pub(super) fn time(
 ) -> Result<Vec<Sample>, Failure> {
     let rival = Rival::read(key, witness)?;
     let witness = input::witness(witness)?;
-    let provers: Vec<Prover> = opened.iter().map(|o| prover(o, None, false)).collect();
+    let provers = opened.iter().map(|o| prover(o, None, false));
+    let provers = provers.collect::<Result<Vec<Prover>, Failure>>()?;
     let keys = provers
         .iter()
         .map(|p| p.load(input::key(key)?).map_err(load_failure))
@@ -164,13 +167,13 @@ pub(crate) fn throughput(
     told: &dyn Fn(&Sample),
 ) -> Result<Vec<Sample>, Failure> {
     const PROOFS_A_LANE: usize = 2;
-    let prover = prover(opened, None, false);
+    let prover = prover(opened, None, false)?;
     let key = prover.load(input::key(key)?).map_err(load_failure)?.in_memory();
     let witnesses = witnesses.iter().map(|w| input::witness(w)).collect::<Result<Vec<_>, _>>()?;
     let proofs = PROOFS_A_LANE * lanes;
     let flight = |lanes: usize| -> Result<f64, Failure> {
         let started = Instant::now();
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             let (prover, key, witnesses) = (&prover, &key, &witnesses);
             let lane = |first: usize| {
                 move || {
@@ -179,8 +182,13 @@ pub(crate) fn throughput(
                         .try_for_each(|i| once(prover, key, &witnesses[i % witnesses.len()]).map(|_| ()))
                 }
             };
-            let threads: Vec<_> = (0..lanes).map(|first| scope.spawn(lane(first))).collect();
-            threads.into_iter().try_for_each(|t| t.join().expect("a lane does not panic"))
+            let begin = |first| thread::Builder::new().spawn_scoped(scope, lane(first));
+            let begun: Vec<_> = (0..lanes).map(begin).collect();
+            // All that have begun end before this does, whether or not there are threads for the others.
+            begun.into_iter().try_for_each(|thread| match thread {
+                Ok(thread) => thread.join().expect("a lane does not panic"),
+                Err(error) => Err(threads::none(&error)),
+            })
         })?;
         Ok(started.elapsed().as_secs_f64() / proofs as f64)
     };

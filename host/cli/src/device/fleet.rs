@@ -119,16 +119,19 @@ pub(crate) fn join(first: Opened, name: &DeviceName, more: &[DeviceName]) -> Res
     }
     let (stop, alive) = (Stop::default(), mpsc::channel());
     let elsewhere = names.into_iter().filter(|name| !name.is_in_process()).cloned();
-    let threads = elsewhere.map(|name| {
+    let threads = elsewhere.filter_map(|name| {
         let (fleet, stop, alive) = (fleet.clone(), stop.clone(), alive.0.clone());
         let mut place =
             Place { driver: drivers.remove(&name.to_string()), name, fails: 0, last: String::new() };
-        thread::spawn(move || {
+        let told = place.name.to_string();
+        let look = move || {
             let _alive = alive;
             while !stop.within(place.pause()) {
                 place.look(&fleet);
             }
-        })
+        };
+        let begun = thread::Builder::new().spawn(look);
+        begun.inspect_err(|error| tell!("{told}: nobody looks for it when it is lost: {error}")).ok()
     });
     let threads = threads.collect();
     let ended = alive.1;

@@ -172,7 +172,7 @@ mod tests {
         let key = crate::input::key(&files.key).expect("a key");
         assert_eq!(key.header().domain_size, 1 << log_domain);
         let opened = crate::device::open(&crate::device::DeviceName::Cpu, Default::default()).expect("a CPU");
-        let prover = crate::prove::prover(&opened, None, false);
+        let prover = crate::prove::prover(&opened, None, false).expect("a device");
         let loaded = prover.load(key).expect("a good key");
         let publics = [&files.witness, &files.other].map(|file| {
             let made = crate::bench::proofs::made_from(&prover, &loaded, file).expect("a checked proof");

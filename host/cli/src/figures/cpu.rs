@@ -69,7 +69,7 @@ pub(super) fn measure(sheet: &mut Sheet, semaphore: &Files, args: &FiguresArgs) 
 /// Whole proofs, key ready and from files.
 fn proofs(sheet: &mut Sheet, semaphore: &Files, folder: &Path) -> Result<(), Failure> {
     let cpu = device::open(&DeviceName::Cpu, OpenOptions::default())?;
-    let prover = prover(&cpu, None, false);
+    let prover = prover(&cpu, None, false)?;
     beside_arkworks(sheet, "Semaphore", &prover, semaphore, RUNS, 1.0)?;
     from_files(sheet, "Semaphore", &semaphore.key, &semaphore.witness)?;
     for (kind, sizes, bar) in [(Kind::FullWidth, &FULL_WIDTH[..], 5.0), (Kind::Bits, &BITS, 4.0)] {
@@ -117,7 +117,7 @@ pub(super) fn beside_arkworks(
 /// The same with the key read and checked each time.
 fn from_files(sheet: &mut Sheet, what: &str, key: &Path, witness_file: &Path) -> Result<(), Failure> {
     let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
-    let prover = prover(&opened, None, false);
+    let prover = prover(&opened, None, false)?;
     let mut ratios = Vec::new();
     for _ in 0..RUNS_FROM_FILES {
         let started = Instant::now();

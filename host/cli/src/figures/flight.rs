@@ -69,7 +69,7 @@ impl Round {
 impl<'a> Line<'a> {
     fn new(files: &'a Files, in_flight: usize) -> Result<Self, Failure> {
         let options = OpenOptions { in_flight: Some(in_flight), ..OpenOptions::default() };
-        let prover = prover(&device::open(&DeviceName::Cpu, options)?, None, false);
+        let prover = prover(&device::open(&DeviceName::Cpu, options)?, None, false)?;
         let key = prover.load(input::key(&files.key)?).map_err(load_failure)?.in_memory();
         Ok(Self { prover, key, witnesses: [&files.witness, &files.other], in_flight })
     }

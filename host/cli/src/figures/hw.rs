@@ -56,7 +56,7 @@ pub(super) fn measure(sheet: &mut Sheet, key: &Path, witness: &Path) -> Result<(
     drop(opened);
 
     let opened = device::open(&DeviceName::Sim, OpenOptions::default())?;
-    let prover = prover(&opened, None, false);
+    let prover = prover(&opened, None, false)?;
     let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
     let seconds = once(&prover, &loaded, &input::witness(witness)?)?;
     sheet.line("whole proof on the simulated RTL", seconds, "s", Bar::AtMost(360.0));

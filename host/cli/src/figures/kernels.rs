@@ -16,7 +16,7 @@ use millrace_bn254::{
 };
 use millrace_groth16::KeyPart;
 use millrace_job::{BufferId, Engine, Group, Job, JobValue, Lent, NttDirection, Resident, ScalarSlice};
-use millrace_kernels::CpuEngine;
+use millrace_kernels::{CpuEngine, Limits};
 use millrace_oracle::{msm_g1, msm_g2, ntt, quotient};
 use millrace_rivals::{Halo2Products, Halo2Sum, Halo2Transform};
 use rand::{Rng, SeedableRng};
@@ -284,10 +284,16 @@ fn same(is: bool) -> Result<(), Failure> {
     if is { Ok(()) } else { Err(Failure::new(Code::Mismatch, "a kernel's answer differs from the rival's")) }
 }
 
+/// Our engine on one thread.
+fn one_thread(instructions: Instructions) -> Result<CpuEngine, Failure> {
+    let mut lanes = CpuEngine::lanes(1, 1, instructions, Limits::NONE).or_fail(Code::Resources)?;
+    Ok(lanes.pop().expect("one lane at least"))
+}
+
 impl Pair {
     pub(super) fn new(instructions: Instructions) -> Result<Self, Failure> {
-        let one = ThreadPoolBuilder::new().num_threads(1).build().or_fail(Code::Usage)?;
-        Ok(Self { ours: CpuEngine::with_instructions(1, instructions), one })
+        let one = ThreadPoolBuilder::new().num_threads(1).build().or_fail(Code::Resources)?;
+        Ok(Self { ours: one_thread(instructions)?, one })
     }
 
     /// (the rival's time over ours, ours in seconds), medians of turns; the first turn is not counted, and its answers are compared.

@@ -21,8 +21,9 @@ use crate::{
     device::{self, DeviceName, OpenOptions},
     exit::{Code, Failure, OrFail},
     input,
-    memory::{Flight, budget, threads},
+    memory::{Flight, budget},
     prove::{load_failure, prover},
+    threads,
 };
 
 const LOG_DOMAIN: u32 = 20;
@@ -91,7 +92,7 @@ fn import(sheet: &mut Sheet, zkey: &Path, imported: &Path, delivered: &Delivered
 /// From the path to a key that proofs can be made with.
 fn ready(sheet: &mut Sheet, imported: &Path) -> Result<(), Failure> {
     let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
-    let prover = prover(&opened, None, false);
+    let prover = prover(&opened, None, false)?;
     let load = || {
         let started = Instant::now();
         prover.load(input::key(imported)?).map_err(load_failure)?;
@@ -111,7 +112,7 @@ fn ready(sheet: &mut Sheet, imported: &Path) -> Result<(), Failure> {
 fn cold(sheet: &mut Sheet, imported: &Path, witness: &Path) -> Result<(), Failure> {
     let file = File::open(imported).or_fail(Code::BadFile)?;
     let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
-    let prover = prover(&opened, None, false);
+    let prover = prover(&opened, None, false)?;
     let loaded = prover.load(input::key(imported)?).map_err(load_failure)?;
     let (mut cached, mut dropped, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..COLD_TURNS {
@@ -152,7 +153,9 @@ fn memory_of_a_proof(
     let announced = budget(&input::key(imported)?, None, once)?.anonymous_bytes as f64;
     let peak = delivered.peak_of_proof(imported, witness, None)?;
     let (anonymous, high_water) = (peak.anonymous_bytes as f64, peak.high_water_bytes as f64);
-    let name = |what: &str| format!("memory of a proof at 2^{LOG_DOMAIN} on {} threads, {what}", threads());
+    let name = |what: &str| {
+        format!("memory of a proof at 2^{LOG_DOMAIN} on {} threads, {what}", threads::of_processors())
+    };
     sheet.line(&name("anonymous"), anonymous / MIB, "MiB", Bar::AtMost(300.0));
     sheet.line(&name("high water"), high_water / MIB, "MiB", Bar::AtMost(680.0));
     memory::beside_announced(sheet, &format!("a key of 2^{LOG_DOMAIN}"), anonymous, announced);

@@ -15,6 +15,7 @@ use super::{Bar, Sheet};
 use crate::{
     exit::{Code, Failure, OrFail},
     memory::kilobytes,
+    threads,
 };
 
 /// What the allocator takes its settings from, before those it is built with.
@@ -137,13 +138,14 @@ pub(super) fn watched(mut command: Command, every: Duration) -> Result<Watched, 
     let child = command.spawn().or_fail(Code::Usage)?;
     let [status, stat] = ["status", "stat"].map(|file| format!("/proc/{}/{file}", child.id()));
     let (ended, end) = mpsc::channel();
-    let waiting = thread::spawn(move || {
+    let waiting = thread::Builder::new().spawn(move || {
         let output = child.wait_with_output();
         let seconds = started.elapsed().as_secs_f64();
         // Nobody listens any more where the watching failed.
         let _ = ended.send(());
         output.map(|output| (output, seconds))
     });
+    let waiting = waiting.map_err(|error| threads::none(&error))?;
     let mut peak = Peak::default();
     loop {
         // Gone between two looks, or not quite gone and without memory: what was seen before stands.

@@ -115,7 +115,7 @@ fn eight_ops(sheet: &mut Sheet, folder: &Path) -> Result<(), Failure> {
     let batch = sample::transfers(8);
     let witness = circuit.groth16_witness(&batch).or_fail(Code::BadWitness)?;
     let opened = device::open(&DeviceName::Cpu, OpenOptions::default())?;
-    let prover = prover(&opened, None, false);
+    let prover = prover(&opened, None, false)?;
     let key: ProvingKey = input::key(&path)?;
     let measured_bytes = path.metadata().or_fail(Code::BadFile)?.len() as f64;
     let loaded = prover.load(key).map_err(load_failure)?;

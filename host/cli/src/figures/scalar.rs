@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millrace_bn254::backend::Instructions;
-use millrace_kernels::CpuEngine;
+use millrace_kernels::{CpuEngine, Limits};
 use millrace_prover::Prover;
 
 use super::{
@@ -12,7 +12,10 @@ use super::{
     cpu,
     kernels::{Pair, Products, Sums},
 };
-use crate::exit::Failure;
+use crate::{
+    exit::{Code, Failure, OrFail},
+    threads,
+};
 
 const BAR: f64 = 1.0;
 const PROOFS: usize = 5;
@@ -43,7 +46,8 @@ fn with(sheet: &mut Sheet, instructions: Instructions, files: &Files) -> Result<
     adversarial::measure(sheet, &pair, &sums, &format!("{on}: G1 MSM 2^16"))?;
     pair.sum(sheet, &Sums::g2(14), &format!("{on}: G2 MSM 2^14, one thread"), BAR)?;
     pair.transforms(sheet, &format!("{on}: "), 18, BAR)?;
-    let threads = std::thread::available_parallelism().map_or(1, Into::into);
-    let prover = Prover::alone(Arc::new(CpuEngine::with_instructions(threads, instructions)));
+    let lanes = CpuEngine::lanes(threads::of_processors(), 1, instructions, Limits::NONE);
+    let mut lanes = lanes.or_fail(Code::Resources)?;
+    let prover = Prover::alone(Arc::new(lanes.pop().expect("one lane at least")));
     cpu::beside_arkworks(sheet, &format!("{on}: full width 2^16"), &prover, files, PROOFS, BAR)
 }

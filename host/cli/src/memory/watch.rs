@@ -12,14 +12,15 @@ const EVERY: Duration = Duration::from_millis(2);
 /// Watches memory that no file stands behind (`RssAnon`).
 pub(crate) struct Watch {
     stop: mpsc::Sender<()>,
-    watching: JoinHandle<u64>,
+    /// None where the system gave no thread.
+    watching: Option<JoinHandle<u64>>,
 }
 
 impl Watch {
     /// Begins.
     pub(crate) fn begin() -> Self {
         let (stop, stopped) = mpsc::channel();
-        let watching = thread::spawn(move || {
+        let watching = thread::Builder::new().spawn(move || {
             let mut most = 0;
             loop {
                 most = most.max(anonymous_bytes());
@@ -29,13 +30,13 @@ impl Watch {
                 }
             }
         });
-        Self { stop, watching }
+        Self { stop, watching: watching.ok() }
     }
 
     /// The most that was seen, in bytes; `None` where the system does not tell.
     pub(crate) fn end(self) -> Option<u64> {
         drop(self.stop);
-        self.watching.join().ok().filter(|bytes| *bytes > 0)
+        self.watching?.join().ok().filter(|bytes| *bytes > 0)
     }
 }
 

@@ -147,7 +147,7 @@ impl Operator {
             tell!("memory: {budget}");
         }
         let device = device::open_all(name, with, OpenOptions { budget, ..OpenOptions::default() })?;
-        let prover = prover(&device, None, fallback);
+        let prover = prover(&device, None, fallback)?;
         let progress = Progress::new(device.behind.simulation().as_ref().map(Simulation::cycle_count));
         progress.step("loading the key");
         let key = prover.load_or_cancel(key, cancel).map_err(load_failure)?;

@@ -34,7 +34,7 @@ struct Made {
 
 fn made(name: &DeviceName, key: &Path, witness: &Witness) -> Result<Made, Failure> {
     let opened = device::open(name, OpenOptions::default())?;
-    let prover = prover(&opened, None, false);
+    let prover = prover(&opened, None, false)?;
     let loaded = prover.load(input::key(key)?).map_err(load_failure)?;
     let cancel = CancelToken::default();
     let proved =
