@@ -34,7 +34,7 @@ use millrace_bn254::{
     backend::Instructions,
     batch::PointRef,
     curve::{Affine, Xyzz},
-    points::{Curve, G1},
+    points::Curve,
 };
 use millrace_job::{CancelToken, EngineError};
 use rayon::prelude::*;
@@ -68,10 +68,10 @@ pub(crate) struct How {
     pub(crate) wanted: Wanted,
 }
 
-/// Point additions of a sum over so many bases of G1 with random scalars, on one thread with the fastest instructions: into buckets, of images to what they count for, and of buckets
+/// Point additions of a sum over so many bases with random scalars, on one thread with the fastest instructions: into buckets, of images to what they count for, and of buckets
 /// when they are weighed.
-pub fn additions(points: usize) -> u64 {
-    let (costs, all) = (Costs::of::<G1>(Instructions::best()), Classes::one(points, SCALAR_BITS));
+pub fn additions<C: Curve>(points: usize) -> u64 {
+    let (costs, all) = (Costs::of::<C>(Instructions::best()), Classes::one(points, SCALAR_BITS));
     let plan = Plan::new(costs, &all, 1, Wanted::default());
     // Of a bucket's points one is not added; then each bucket is, to a row and to a column.
     let window = |segment: &Segment| match plan.halved {
