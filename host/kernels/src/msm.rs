@@ -24,7 +24,6 @@ mod workplace;
 
 use std::{
     cmp::Reverse,
-    iter,
     ops::Range,
     sync::{Mutex, PoisonError},
 };
@@ -101,7 +100,8 @@ pub(crate) fn sum<C: Kept>(
     let may_stay = blocks.cut(scalars, &plan, threads);
 
     let segments = plan.segments.iter();
-    let mut sums: Vec<_> = segments.map(|segment| Sums::<C>::new(segment, blocks.len())).collect();
+    let mut sums: Vec<_> =
+        segments.enumerate().map(|(number, segment)| Sums::<C>::new(segment, number, &blocks)).collect();
     let home = C::workplaces(store);
     let stash = match (keep, may_stay) {
         (true, false) => Stash::alone(home, threads),
@@ -115,18 +115,18 @@ pub(crate) fn sum<C: Kept>(
             let mut tasks: Vec<_> = numbered
                 .flat_map(|(segment, sums)| sums.by_task().rev().map(move |task| (segment, task)))
                 .collect();
+            let count = tasks.len();
             tasks.sort_by_cached_key(|(segment, (top, part, sums))| {
                 let points = blocks[part.clone()].iter().map(|block| block.len_in(*segment)).sum();
                 Reverse(plan.segments[*segment].task_cost(*top, sums.len(), points))
             });
             let tasks = Mutex::new(tasks.into_iter());
             let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
-            (0..rayon::current_num_threads()).into_par_iter().with_max_len(1).try_for_each(|_| {
-                iter::from_fn(next).try_for_each(|(segment, (top, part, sums))| {
-                    let blocks = &blocks[part];
-                    let task = Task::<C> { instructions, bases, blocks, plan: &plan, segment, cancel };
-                    task.sum_windows(&stash, top, sums)
-                })
+            (0..count).into_par_iter().with_max_len(1).try_for_each(|_| {
+                let Some((segment, (top, part, sums))) = next() else { return Ok(()) };
+                let blocks = &blocks[part];
+                let task = Task::<C> { instructions, bases, blocks, plan: &plan, segment, cancel };
+                task.sum_windows(&stash, top, sums)
             })
         },
     );
@@ -143,10 +143,8 @@ pub(crate) fn sum<C: Kept>(
 /// Sums of a segment's windows in the making, a task's after another's: of each group of windows, from the top, each part of the blocks of points.
 struct Sums<'a, C: Curve> {
     segment: &'a Segment,
-    /// Blocks in all, and of a part.
-    blocks: usize,
-    part_len: usize,
-    parts: usize,
+    /// Blocks of each part.
+    parts: Vec<Range<usize>>,
     all: Vec<Xyzz<C::Field>>,
 }
 
@@ -158,20 +156,21 @@ impl<C: Curve> Drop for Sums<'_, C> {
 }
 
 impl<'a, C: Curve> Sums<'a, C> {
-    fn new(segment: &'a Segment, blocks: usize) -> Self {
-        let part_len = blocks.div_ceil(segment.parts).max(1);
-        let parts = blocks.div_ceil(part_len).max(1);
-        let all = vec![Xyzz::INFINITY; segment.groups() * parts * segment.group];
-        Self { segment, blocks, part_len, parts, all }
+    /// For the segment of that number.
+    fn new(segment: &'a Segment, number: usize, blocks: &[Block]) -> Self {
+        let points = blocks.iter().map(|block| block.len_in(number)).collect::<Vec<_>>();
+        let parts = parts(&points, segment.parts);
+        let all = vec![Xyzz::INFINITY; segment.groups() * parts.len() * segment.group];
+        Self { segment, parts, all }
     }
 
     /// The top window of each task, its blocks, and places for the sums of its windows.
     fn by_task(&mut self) -> impl DoubleEndedIterator<Item = (u32, Range<usize>, &mut [Xyzz<C::Field>])> {
-        let Self { segment, blocks, part_len, parts, .. } = *self;
-        self.all.chunks_mut(segment.group).enumerate().map(move |(task, sums)| {
-            let (group, start) = (task / parts, task % parts * part_len);
-            let top = segment.windows - 1 - (group * segment.group) as u32;
-            (top, start..blocks.min(start + part_len), sums)
+        let Self { segment, parts, all } = self;
+        let (segment, parts) = (*segment, &*parts);
+        all.chunks_mut(segment.group).enumerate().map(move |(task, sums)| {
+            let top = segment.windows - 1 - (task / parts.len() * segment.group) as u32;
+            (top, parts[task % parts.len()].clone(), sums)
         })
     }
 
@@ -179,6 +178,46 @@ impl<'a, C: Curve> Sums<'a, C> {
     fn of(&self, w: u32) -> impl Iterator<Item = &Xyzz<C::Field>> {
         let from_top = (self.segment.windows - 1 - w) as usize;
         let (group, at) = (from_top / self.segment.group, from_top % self.segment.group);
-        (0..self.parts).map(move |part| &self.all[(group * self.parts + part) * self.segment.group + at])
+        let parts = self.parts.len();
+        (0..parts).map(move |part| &self.all[(group * parts + part) * self.segment.group + at])
+    }
+}
+
+/// Blocks in a row that have about the same number of points together, in so many parts or fewer; blocks without points behind the last are in none.
+fn parts(points: &[usize], most: usize) -> Vec<Range<usize>> {
+    let total: usize = points.iter().sum();
+    let (mut parts, mut seen, mut start, mut shares) = (Vec::with_capacity(most), 0, 0, 0);
+    for (block, points) in points.iter().enumerate() {
+        seen += points;
+        let now = seen * most / total.max(1);
+        if now > shares {
+            parts.push(start..block + 1);
+            (start, shares) = (block + 1, now);
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn parts_have_all_points_and_the_same_number_of_them() {
+        assert_eq!(parts(&[4; 16], 6), [0..3, 3..6, 6..8, 8..11, 11..14, 14..16]);
+        // Where all are together they are parted, wherever they lie.
+        assert_eq!(parts(&[0, 0, 9, 9, 9, 0, 0], 3), [0..3, 3..4, 4..5]);
+        assert_eq!(parts(&[90, 1, 1, 1, 1, 90], 4), [0..1, 1..3, 3..6]);
+        assert!(parts(&[], 3).is_empty() && parts(&[0, 0], 3).is_empty());
+        for most in 1..=20 {
+            let points: Vec<usize> = (0..100).map(|i| i * 7919 % 4097).collect();
+            let parts = parts(&points, most);
+            let total: usize = points.iter().sum();
+            assert!(parts.len() == most && parts[0].start == 0 && parts[most - 1].end == 100);
+            assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start));
+            assert!(
+                parts.iter().all(|part| points[part.clone()].iter().sum::<usize>() <= total / most + 4097)
+            );
+        }
     }
 }

@@ -34,6 +34,8 @@ const WINDOWS: usize = 3;
 const TASKS: usize = 2;
 /// Quarters of tasks a thread that are tried besides: one task must be the last, and parts have buckets of their own to be weighed.
 const QUARTERS: [usize; 9] = [3, 4, 5, 6, 8, 10, 12, 16, 24];
+/// Shares of a thread below 0.2 ms, in tenths of a nanosecond, are not worth the search.
+const SHORT: usize = 2_000_000;
 /// Of these, those that leave no task with more than an eighth of the work: whole sums of few tasks were measured.
 const LEAST: usize = 8;
 /// Another choice for several threads must promise a twentieth less time than the cheapest: other sums of a proof fill what one leaves idle.
@@ -69,8 +71,9 @@ pub(super) struct Cut {
     pub(super) at: u32,
     /// What they cost.
     pub(super) cost: usize,
-    /// By how much a task of them takes longer than it should.
-    excess: usize,
+    /// Tasks of these windows, and what the longest takes.
+    tasks: usize,
+    longest: usize,
 }
 
 impl Cut {
@@ -103,8 +106,8 @@ pub(super) struct Choice {
     pub(super) halved: bool,
     /// No task is to take longer, in tenths of a nanosecond, where windows and points can be cut so.
     pub(super) longest: usize,
-    /// By how much a task takes longer nevertheless.
-    excess: usize,
+    /// What the longest takes nevertheless.
+    longest_task: usize,
     /// Bits and windows of all segments.
     end: u32,
     windows: u32,
@@ -113,11 +116,11 @@ pub(super) struct Choice {
 
 impl Choice {
     const NOTHING: Self = Self {
-        cuts: [Cut { class: 0, bits: 0, windows: 0, at: 0, cost: 0, excess: 0 }; CLASSES],
+        cuts: [Cut { class: 0, bits: 0, windows: 0, at: 0, cost: 0, tasks: 0, longest: 0 }; CLASSES],
         count: 0,
         halved: false,
         longest: usize::MAX,
-        excess: 0,
+        longest_task: 0,
         end: 0,
         windows: 0,
         cost: 0,
@@ -128,7 +131,7 @@ impl Choice {
         self.cost += cut.cost + if self.count > 0 { SEGMENT } else { 0 };
         self.end += cut.bits * cut.windows;
         self.windows += cut.windows;
-        self.excess = self.excess.max(cut.excess);
+        self.longest_task = self.longest_task.max(cut.longest);
         self.cuts[self.count] = cut;
         self.count += 1;
         self
@@ -176,22 +179,40 @@ impl Choice {
             return cheapest.unwrap_or(Self::NOTHING);
         };
 
-        let share = |quarters: usize| 4 * cheapest.cost / (quarters * threads);
-        let end = |choice: &Self| choice.price(choice.priced(costs, classes).end(choice, threads));
-        let (dear, fair) = MARGIN_OF_TASKS;
-        cheapest.longest = share(4 * TASKS);
-        if few || fair * threads * end(&cheapest) <= dear * cheapest.cost {
+        cheapest.longest = cheapest.cost / (TASKS * threads);
+        if few || cheapest.cost < threads * SHORT {
             return cheapest;
         }
-        let shares = QUARTERS.into_iter().filter(|quarters| quarters * threads >= 4 * LEAST).map(share);
+        // Its own time, and what it keeps threads from doing for others.
+        let takes = |choice: &Self| {
+            let (end, work) = choice.priced(costs, classes).end_and_work(choice, threads);
+            choice.price(end + (work + (choice.count - 1) * SEGMENT) / threads)
+        };
+        let quarters = QUARTERS.into_iter().filter(|quarters| quarters * threads >= 4 * LEAST);
+        let shares = quarters.map(|quarters| 4 * cheapest.cost / (quarters * threads));
         let others = shares.flat_map(|longest_task| Search { longest_task, ..search }.found());
-        let soonest = others.filter(|choice| !exceeds(choice)).min_by_key(end);
-        soonest.filter(|soonest| dear * end(soonest) < fair * end(&cheapest)).unwrap_or(cheapest)
+        let others = others.filter(|choice| !exceeds(choice)).map(|choice| (takes(&choice), choice));
+        let (dear, fair) = MARGIN_OF_TASKS;
+        match others.min_by_key(|(takes, _)| *takes) {
+            Some((soonest, choice)) if dear * soonest < fair * takes(&cheapest) => choice,
+            _ => cheapest,
+        }
     }
 
     /// Least is best: that no task is too long, then the cost.
     fn order(&self) -> (usize, usize) {
-        (self.excess, self.cost)
+        (self.longest_task.saturating_sub(self.longest), self.cost)
+    }
+
+    /// About what so many threads need and keep from others: tasks of one segment are alike, those of several fill what others leave.
+    fn takes_about(&self, threads: usize) -> usize {
+        let [first, ..] = &self.cuts;
+        let share = self.cost / threads;
+        share
+            + match self.count {
+                1 => first.tasks.div_ceil(threads) * first.longest,
+                _ => share.max(self.longest_task),
+            }
     }
 
     /// What its windows cost.
@@ -290,7 +311,7 @@ impl<'a> Search<'a> {
                             || self.wanted.halves.is_some()
                             || self.longest_task < usize::MAX
                             || choice.windows as usize >= WINDOWS * self.threads;
-                        if enough && cheapest.is_none_or(|cheapest| choice.order() < cheapest.order()) {
+                        if enough && cheapest.is_none_or(|cheapest| self.is_better(&choice, &cheapest)) {
                             cheapest = Some(choice);
                         }
                     }
@@ -300,6 +321,14 @@ impl<'a> Search<'a> {
             best[last] = cheapest;
         }
         best[self.longest]
+    }
+
+    /// Of two that end with the same class.
+    fn is_better(&self, choice: &Choice, other: &Choice) -> bool {
+        match self.longest_task < usize::MAX && choice.end >= self.classes.bits[self.longest] {
+            true => choice.takes_about(self.threads) < other.takes_about(self.threads),
+            false => choice.order() < other.order(),
+        }
     }
 
     /// Whether windows that are wide for so many points leave room for their own digits. Others always do, and who wants a width gets it.
@@ -341,7 +370,7 @@ impl<'a> Search<'a> {
             false => (self.classes.bits[last] + 2, 0),
         };
         let windows = end.saturating_sub(below.end).div_ceil(bits).max(least);
-        let mut cut = Cut { class: first, bits, windows, at: below.end, cost: 0, excess: 0 };
+        let mut cut = Cut { class: first, bits, windows, at: below.end, cost: 0, tasks: 0, longest: 0 };
         let windows = windows as usize;
         if self.few {
             cut.cost = windows * (self.classes.windowed() * FEW_COST.0 + (FEW_COST.1 << (bits - 1)));
@@ -359,12 +388,13 @@ impl<'a> Search<'a> {
             })
             .sum();
         let priced = Priced { costs: self.costs, classes: self.classes, halved_from };
-        let mut parts = 1;
+        cut.cost = points + windows * priced.rest(&cut);
         if self.longest_task < usize::MAX {
-            parts = priced.split(&cut, self.longest_task).parts;
-            cut.excess = priced.longest(&cut, parts).saturating_sub(self.longest_task);
+            let split = priced.split(&cut, self.longest_task);
+            cut.cost = priced.cost(&cut, split);
+            cut.tasks = windows.div_ceil(split.group) * split.parts;
+            cut.longest = priced.longest(&cut, split);
         }
-        cut.cost = points + windows * parts * priced.rest(&cut);
         cut
     }
 }
@@ -441,7 +471,8 @@ mod tests {
                 let check = |classes: &Classes, most: f64| {
                     let price = |bytes| {
                         let choice = Choice::within(bytes, costs, classes, threads, Wanted::default());
-                        choice.price(choice.priced(costs, classes).end(&choice, threads)) as f64
+                        let (end, work) = choice.priced(costs, classes).end_and_work(&choice, threads);
+                        choice.price(if threads == 1 { choice.cost } else { end + work / threads }) as f64
                     };
                     let times = price(sum_bytes(classes.windowed(), rows, threads)) / price(usize::MAX);
                     assert!(times <= most, "{rows} rows, {threads} threads, {classes:?}: {times:.3} times");
@@ -449,7 +480,7 @@ mod tests {
                 for points in [1 << log, (1 << log) + (1 << log) / 2] {
                     check(&Classes::one(points, 253), full_width);
                     for short in [2, 8, 13, 14, 15, 16, 24, 29, 31, 40, 60, 64, 100, 128] {
-                        check(&Classes::one(points, short), 1.11);
+                        check(&Classes::one(points, short), 1.15);
                         for one_of in [2, 8, 64] {
                             check(&mixture(&[(short, points), (253, points / one_of)]), 1.22);
                         }

@@ -21,7 +21,7 @@ const BYTES_A_POINT: [(usize, usize); 5] =
     [(0, 264), (1 << 4, 144), (1 << 10, 76), (1 << 13, 60), (1 << 18, 44)];
 /// The same for many threads, which get narrower windows: little beside their workplaces.
 const BYTES_FOR_MANY: [(usize, usize); 5] =
-    [(0, 264), (1 << 4, 144), (1 << 15, 76), (1 << 18, 60), (1 << 21, 44)];
+    [(0, 264), (1 << 4, 144), (1 << 15, 76), (1 << 18, 60), (11 << 16, 44)];
 /// From so many threads on.
 const MANY: usize = 8;
 

@@ -84,7 +84,7 @@ impl Plan {
                 parts,
                 offset,
                 points: classes.count(cut.class..CLASSES),
-                costs: (priced.rest(cut), (0..cut.windows).map(|w| priced.points(cut, w)).collect()),
+                costs: (priced.rest(cut), (0..cut.windows).map(|w| priced.points(cut, w, group)).collect()),
             };
             first += cut.windows;
             segment
@@ -268,19 +268,13 @@ mod tests {
         }
     }
 
-    /// Threads find several tasks where a window or two are all of the work, none of which is most of it.
+    /// However many points a window has.
     #[test]
-    fn few_windows_of_many_short_scalars_are_cut() {
-        for (short, threads) in [(8, 2), (16, 2), (16, 64), (64, 2), (64, 64)] {
-            let all = [Classes::one(1 << 20, short), Classes::one(1 << 14, 253)].into_iter().sum();
-            let plan = Plan::new(costs(), &all, threads, Wanted::default());
-            let tasks = plan.segments.iter().map(|segment| segment.groups() * segment.parts);
-            let of_lowest = plan.segments[0].groups() * plan.segments[0].parts;
-            assert!(of_lowest > threads, "{short} bits: {of_lowest} tasks of {}", tasks.sum::<usize>());
+    fn one_thread_gets_whole_windows() {
+        for (points, bits) in [(1 << 20, 8), (1 << 22, 253)] {
+            let plan = Plan::new(costs(), &Classes::one(points, bits), 1, Wanted::default());
+            assert!(plan.segments.iter().all(|segment| segment.parts == 1), "{points} points of {bits} bits");
         }
-        // One thread needs no more than there are windows.
-        let plan = Plan::new(costs(), &Classes::one(1 << 20, 8), 1, Wanted::default());
-        assert_eq!((plan.segments[0].groups(), plan.segments[0].parts), (1, 1));
     }
 
     #[test]
