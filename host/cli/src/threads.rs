@@ -35,10 +35,12 @@ pub(crate) fn room() -> Result<(), Failure> {
     let gate = RwLock::new(());
     let begun = thread::scope(|scope| {
         let closed = gate.write();
-        let one = |_| thread::Builder::new().spawn_scoped(scope, || drop(gate.read())).map(drop);
-        let begun = (0..threads).try_for_each(one);
+        let one = |_| thread::Builder::new().spawn_scoped(scope, || drop(gate.read()));
+        let (begun, failed): (Vec<_>, Vec<_>) = (0..threads).map(one).partition(Result::is_ok);
         drop(closed);
-        begun
+        // Joined, so that the system has them back: a scope waits for their work alone.
+        begun.into_iter().flatten().for_each(|thread| drop(thread.join()));
+        failed.into_iter().next().map_or(Ok(()), |failed| failed.map(drop))
     });
     begun.map_err(|error| {
         Failure::new(

@@ -3,6 +3,7 @@
 mod common;
 
 use std::{
+    collections::BTreeSet,
     fs::{self, Permissions},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
@@ -15,28 +16,52 @@ use common::{Job, SEED, ok, vectors};
 const RESOURCES: i32 = 17;
 /// Of any run: nothing here takes more than a second or two on an idle machine.
 const AT_MOST: Duration = Duration::from_secs(120);
-/// Beside the told number, and again as many up to the number of processors: the main thread, one that waits for Ctrl-C, two that wait for jobs, and one that reads ahead in the key.
-const BESIDE: usize = 5;
+/// What rayon makes of threads when it is left to itself: more than all others that a run of a few proofs ever has.
+const LEFT_TO_ITSELF: usize = 200;
 
-/// The most threads that a proof has at a time, by the kernel's count. Left to itself rayon makes forty.
-fn most_threads(args: &[String]) -> usize {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_millrace"))
-        .args(args)
-        .env("RAYON_NUM_THREADS", "40")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the binary starts");
-    let mut most = 0;
-    loop {
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let count = status.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse().ok());
-        most = most.max(count.unwrap_or(0));
-        if let Some(ended) = child.try_wait().expect("a child") {
-            assert!(ended.success(), "{ended}");
-            return most;
+/// The names of a process's threads, as far as they have been there at one time.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Of the CPU engine.
+    engine: BTreeSet<String>,
+    /// Of the process's other pool.
+    all: BTreeSet<String>,
+    /// The most of others, those that have just ended included: the main thread, what waits for Ctrl-C and for jobs, what reads ahead in the key.
+    others: usize,
+}
+
+impl Seen {
+    fn look(&mut self, process: u32) {
+        let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+        let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+        let mut others = 0;
+        for name in names.map(|name| name.trim().to_owned()) {
+            match &name {
+                name if name.starts_with("millrace-cpu-") => drop(self.engine.insert(name.clone())),
+                name if name.starts_with("millrace-all-") => drop(self.all.insert(name.clone())),
+                _ => others += 1,
+            }
         }
-        std::thread::sleep(Duration::from_micros(500));
+        self.others = self.others.max(others);
+    }
+
+    /// Looks at a run until it has ended well.
+    fn watch(&mut self, args: &[String]) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_millrace"))
+            .args(args)
+            .env("RAYON_NUM_THREADS", LEFT_TO_ITSELF.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        loop {
+            self.look(child.id());
+            if let Some(ended) = child.try_wait().expect("a child") {
+                assert!(ended.success(), "{ended}");
+                return;
+            }
+            std::thread::sleep(Duration::from_micros(500));
+        }
     }
 }
 
@@ -44,15 +69,21 @@ fn most_threads(args: &[String]) -> usize {
 fn a_proof_has_the_threads_it_was_told() {
     let Some(vectors) = vectors() else { return };
     let [key, witness] = ["bits.zkey", "bits.wtns"].map(|name| vectors.join(name));
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     for threads in [1, 3, 17] {
         let job = Job::new();
-        // Often enough to be seen.
-        let args = job.prove_args(&key, &witness, &["--repeat", "20", "--threads", &threads.to_string()]);
-        let most = most_threads(&args);
-        println!("--threads {threads}: {most} at a time");
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let at_most = threads + threads.min(processors) + BESIDE;
-        assert!((threads + 2..=at_most).contains(&most), "--threads {threads}: {most}, at most {at_most}");
+        let args = job.prove_args(&key, &witness, &["--repeat", "10", "--threads", &threads.to_string()]);
+        let (mut seen, beside) = (Seen::default(), threads.min(processors));
+        // A busy machine may let nobody look while it runs.
+        for _ in 0..20 {
+            seen.watch(&args);
+            if (seen.engine.len(), seen.all.len()) == (threads, beside) {
+                break;
+            }
+        }
+        assert_eq!((seen.engine.len(), seen.all.len()), (threads, beside), "--threads {threads}: {seen:?}");
+        assert!(seen.others < LEFT_TO_ITSELF, "--threads {threads}: {seen:?}");
+        println!("--threads {threads}: {beside} beside, {} others", seen.others);
     }
 }
 
