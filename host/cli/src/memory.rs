@@ -74,7 +74,9 @@ fn bytes(circuit: CircuitSize, limits: Limits, in_flight: usize, threads: usize)
     let kept = circuit.signals.min(circuit.domain) <= limits.kept_values;
     let proof = |threads, tables, tables_kept| {
         let of_job = |kind: &_| limits.working_bytes(kind, threads);
-        let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, kept, tables, tables_kept };
+        let left_of = |kind: &_| limits.left_bytes(kind, threads);
+        let left_of = kept.then_some(&left_of as &dyn Fn(&_) -> _);
+        let engine = WorkingMemory { jobs: limits.jobs, of_job: &of_job, left_of, tables, tables_kept };
         proof_bytes(circuit, &engine)
     };
     let first = proof(threads, tables, tables_kept);

@@ -5,7 +5,7 @@
 
 use millrace_job::{Group, JobKind};
 
-use crate::msm::{kept_sum_bytes, sum_bytes};
+use crate::msm::{kept_sum_bytes, left_bytes, sum_bytes};
 
 /// How much a [`CpuEngine`](crate::CpuEngine) keeps in hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,14 @@ pub struct Limits {
 /// A thread's part of a transform that it works on: the longer side of the square, eight values each, 40 bytes a value in the widest form.
 const fn scratch_bytes(log_n: u32) -> u64 {
     (8 * 40) << log_n.div_ceil(2)
+}
+
+/// Rows of a point.
+const fn rows_of(group: Group) -> usize {
+    match group {
+        Group::G1 => 1,
+        Group::G2 => 2,
+    }
 }
 
 impl Limits {
@@ -43,7 +51,7 @@ impl Limits {
         let (threads, all_threads) = (threads as u64, threads);
         match *kind {
             JobKind::Msm { group, points } => {
-                let rows = if group == Group::G2 { 2 } else { 1 };
+                let rows = rows_of(group);
                 let bytes = if points <= self.kept_values { kept_sum_bytes } else { sum_bytes };
                 bytes(points.min(self.points), rows, all_threads) as u64
             }
@@ -54,6 +62,17 @@ impl Limits {
                 ((32 * vectors + 3) << log_n) + threads * 2 * scratch_bytes(log_n)
             }
             JobKind::Rows { rows } => 16 * rows as u64,
+        }
+    }
+
+    /// What of [`Limits::working_bytes`] a sum leaves to later ones, for each that runs at a time, however many there were: no digits, which all kinds of sums share, and no windows that are
+    /// wider than each thread may have. Nothing for other jobs.
+    pub fn left_bytes(&self, kind: &JobKind, threads: usize) -> u64 {
+        match *kind {
+            JobKind::Msm { group, points } if points <= self.kept_values => {
+                left_bytes(points.min(self.points), rows_of(group), threads) as u64
+            }
+            _ => 0,
         }
     }
 

@@ -47,7 +47,7 @@ use self::{
     workplace::Stash,
 };
 pub(crate) use self::{
-    memory::{kept_sum_bytes, sum_bytes},
+    memory::{kept_sum_bytes, left_bytes, sum_bytes},
     plan::Wanted,
     scalars::Block,
     workplace::Workplace,

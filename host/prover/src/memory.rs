@@ -33,8 +33,8 @@ pub struct WorkingMemory<'a> {
     pub jobs: usize,
     /// Of a job, beside inputs and answer.
     pub of_job: &'a dyn Fn(&JobKind) -> u64,
-    /// Whether jobs over so many values as the key has leave their memory to the next ones.
-    pub kept: bool,
+    /// Where jobs over so many values as the key has leave their memory to the next ones: how much of it a sum leaves beside what those have that run.
+    pub left_of: Option<&'a dyn Fn(&JobKind) -> u64>,
     /// Tables of transforms that are in memory while a quotient is made.
     pub tables: u64,
     /// Of these, what stays.
@@ -45,22 +45,29 @@ pub struct WorkingMemory<'a> {
 pub fn proof_bytes(circuit: CircuitSize, engine: &WorkingMemory<'_>) -> u64 {
     let CircuitSize { signals: vars, domain } = circuit;
     let (witness, vector) = (32 * vars as u64, 32 * domain as u64);
-    let of_sum = |points, group| (engine.of_job)(&JobKind::Msm { group, points });
-    let signals = of_sum(vars, Group::G1);
-    // The greatest sum, and the greatest beside it: there is one over G2, and one over L.
-    let largest = signals.max(of_sum(domain, Group::G1));
-    // Where memory is kept, that of the largest serves the others.
-    let mut sums = [of_sum(vars, Group::G2), if engine.kept { largest } else { signals }, largest];
-    sums.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
-    let sums = |n: usize| sums.iter().take(n).sum::<u64>() + sums[2] * n.saturating_sub(3) as u64;
+    let sum_bytes = |points, group| (engine.of_job)(&JobKind::Msm { group, points });
+    let [g2, signals, largest] = [(vars, Group::G2), (vars, Group::G1), (vars.max(domain), Group::G1)];
+    let [of_g2, of_signals, of_largest] =
+        [g2, signals, largest].map(|(points, group)| sum_bytes(points, group));
+    // The greatest sums that run at a time: there is one over G2, and one over L.
+    let sums = |n: usize, all: &mut [u64; 3]| {
+        all.sort_unstable_by_key(|bytes| std::cmp::Reverse(*bytes));
+        all.iter().take(n).sum::<u64>() + all[2] * n.saturating_sub(3) as u64
+    };
     let rows = (engine.of_job)(&JobKind::Rows { rows: domain });
     let quotient = (engine.of_job)(&JobKind::Quotient { log_n: domain.ilog2() });
     let WorkingMemory { jobs, tables, tables_kept, .. } = *engine;
 
-    if engine.kept {
-        // What one kind of job left stays while another runs; sums of all three sizes may have run at a time with another of them.
-        return witness + 3 * vector + tables + rows + quotient + sums(jobs + 1);
+    if let Some(left_of) = engine.left_of {
+        // What one kind of job left stays while another runs; sums of all three sizes may have run at a time with another of them, and over G1 that of the largest serves the others.
+        let [left_of_g2, left_of_g1] =
+            [g2, largest].map(|(points, group)| left_of(&JobKind::Msm { group, points }));
+        let mut more = [(of_g2, left_of_g2), (of_largest, left_of_g1), (of_largest, left_of_g1)]
+            .map(|(running, left)| running.saturating_sub(left));
+        let left = left_of_g2 + jobs as u64 * left_of_g1;
+        return witness + 3 * vector + tables + rows + quotient + left + sums(jobs, &mut more);
     }
+    let sums = |n| sums(n, &mut [of_g2, of_signals, of_largest]);
     let rows = 2 * vector + rows + sums(jobs - 1);
     let quotient = 2 * vector + quotient + tables + sums(jobs - 1);
     let last = vector + tables_kept + sums(jobs);

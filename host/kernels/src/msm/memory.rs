@@ -106,9 +106,13 @@ pub(crate) fn kept_sum_bytes(points: usize, rows: usize, threads: usize) -> usiz
     let is_widest = regular(points) == Layout { images: true, ..Layout::one(MOST_BUCKETS) };
     // If the narrowest that is wider can be.
     let may_be = !is_widest && wider >= wide_bytes(2 * TOGETHER, false, rows);
-    let widest = if may_be { regular_each.max(wider) } else { regular_each };
-    let narrow = threads * narrow_bytes(points, rows, 1);
-    narrow + digits_bytes(points, threads) + (threads - 1) * regular_each + widest
+    let more = if may_be { wider.saturating_sub(regular_each) } else { 0 };
+    left_bytes(points, rows, threads) + digits_bytes(points, threads) + more
+}
+
+/// What of [`kept_sum_bytes`] is workplaces that stay.
+pub(crate) fn left_bytes(points: usize, rows: usize, threads: usize) -> usize {
+    threads * narrow_bytes(points, rows, 1) + regular_bytes(points, rows, threads)
 }
 
 #[cfg(test)]
