@@ -2,7 +2,7 @@
 //!
 //! Witnesses differ, and so do the windows of their sums. Were any workplace taken for any window, in the end all would be as large as the widest window that ever was, where
 //! one sum announces one or two such. So each layout gets the smallest that has room for it, and the largest grows if none has; and what is larger than every thread of a sum may have
-//! ([`regular`](super::memory::regular)) goes when its sum is done.
+//! ([`regular`]) goes when its sum is done.
 
 use std::{
     cmp::Reverse,
