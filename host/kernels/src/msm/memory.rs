@@ -48,7 +48,7 @@ fn workplace_bytes(buckets: usize, images: bool, rows: usize) -> usize {
 
 /// The same for few points, which fill few buckets: what a batch needs, and rows for buckets and for points while they are sorted or wait. One thread has all windows in one task, several have half of them at most.
 fn few_points_bytes(points: usize, rows: usize, threads: usize) -> usize {
-    let (batch, point) = if threads == 1 { (640 << 10, 8 << 10) } else { (448 << 10, 3 << 10) };
+    let (batch, point) = if threads == 1 { (640 << 10, 6 << 10) } else { (448 << 10, 2 << 10) };
     rows * (batch + points * point)
 }
 
