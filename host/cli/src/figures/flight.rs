@@ -29,16 +29,16 @@ use crate::{
     prove::{load_failure, prover},
 };
 
-/// Chains, log₂ of the domain, and proofs of a round.
+/// Chains, log₂ of the domain, and proofs of a round: many, as at its end one of two may be without a proof for up to the time of one, and operators' rounds do not end.
 const CHAINS: [(Kind, u32, usize); 5] = [
-    (Kind::Bits, 16, 16),
-    (Kind::FullWidth, 12, 48),
-    (Kind::FullWidth, 14, 16),
-    (Kind::FullWidth, 16, 8),
-    (Kind::FullWidth, 18, 4),
+    (Kind::Bits, 16, 48),
+    (Kind::FullWidth, 12, 128),
+    (Kind::FullWidth, 14, 48),
+    (Kind::FullWidth, 16, 24),
+    (Kind::FullWidth, 18, 12),
 ];
 /// Proofs of a round with the Semaphore key, which is of 2^13.
-const SEMAPHORE_PROOFS: usize = 32;
+const SEMAPHORE_PROOFS: usize = 96;
 const ROUNDS: usize = 7;
 const IN_FLIGHT: usize = 2;
 const BAR: f64 = 1.1;
