@@ -57,6 +57,9 @@ use crate::store::{Kept, Store};
 /// Bits of the larger of scalars, on the nearer side of zero.
 const SCALAR_BITS: u32 = 253;
 
+/// Ones and minus ones that are worth a task.
+const MANY_ONES: usize = 1 << 13;
+
 /// The most points of one job.
 pub(crate) const MAX_POINTS: usize = PointRef::LIMIT;
 
@@ -108,7 +111,13 @@ pub(crate) fn sum<C: Kept>(
         _ => Stash::new(home, keep, scalars.len()),
     };
     let (ones, summed) = rayon::join(
-        || window::sum_ones::<C>(instructions, &stash, bases, &blocks, cancel),
+        || {
+            let ones: Vec<_> = blocks.iter().map(|block| block.ones().len()).collect();
+            let most = (ones.iter().sum::<usize>() / MANY_ONES).clamp(1, threads);
+            let sums = parts(&ones, most).into_par_iter().with_max_len(1);
+            sums.map(|part| window::sum_ones::<C>(instructions, &stash, bases, &blocks[part], cancel))
+                .try_reduce(|| Xyzz::INFINITY, |sum, part| Ok(sum.add(&part)))
+        },
         || {
             // The longest first, so that threads are done at about the same time.
             let numbered = sums.iter_mut().enumerate();

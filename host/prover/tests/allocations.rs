@@ -111,8 +111,10 @@ fn a_proof_of_a_ready_prover_allocates_no_more_for_a_larger_circuit() {
     assert!(large <= MOST_BYTES, "{large} bytes");
     assert!(large <= small + GROWTH_BYTES, "{small} and {large} bytes");
 
-    // Above 2^18 as below.
-    let (first, later) = jobs((1 << 18) + 1);
-    assert!(first > 10 * (32 << 18), "{first} bytes by the first jobs");
-    assert!(later <= MOST_BYTES_OF_JOBS, "{later} bytes");
+    // Above 2^18 as below, and where the sum over the quotient has wider windows than those over the witness.
+    for signals in [90_000, (1 << 18) + 1] {
+        let (first, later) = jobs(signals);
+        assert!(first > 5 * 32 * signals, "{first} bytes by the first jobs of {signals} signals");
+        assert!(later <= MOST_BYTES_OF_JOBS, "{later} bytes, {signals} signals");
+    }
 }

@@ -18,7 +18,7 @@ use super::{
 
 /// Below this many points, buckets are summed without batches.
 pub(super) const FEW: usize = 16;
-/// Without batches, what a point and a bucket cost, in field products.
+/// Without batches, what a point and a bucket would cost, in field products: a rule of thumb for widths, where there is little to choose.
 const FEW_COST: (usize, usize) = (10, 28);
 /// Widths tried. A digit of the widest, without its sign, has 16 bits.
 const WIDTHS: std::ops::RangeInclusive<u32> = 2..=16;
@@ -34,7 +34,7 @@ const WINDOWS: usize = 3;
 const TASKS: usize = 2;
 /// Quarters of tasks a thread that are tried besides: one task must be the last, and parts have buckets of their own to be weighed.
 const QUARTERS: [usize; 9] = [3, 4, 5, 6, 8, 10, 12, 16, 24];
-/// Shares of a thread below 0.2 ms, in tenths of a nanosecond, are not worth the search.
+/// Shares of a thread below 0.2 ms for each class of scalars, in tenths of a nanosecond, are not worth the search, which takes longer for more of them.
 const SHORT: usize = 2_000_000;
 /// Of these, those that leave no task with more than an eighth of the work: whole sums of few tasks were measured.
 const LEAST: usize = 8;
@@ -180,7 +180,7 @@ impl Choice {
         };
 
         cheapest.longest = cheapest.cost / (TASKS * threads);
-        if few || cheapest.cost < threads * SHORT {
+        if few || cheapest.cost < threads * SHORT * classes.present().count() {
             return cheapest;
         }
         // Its own time, and what it keeps threads from doing for others.

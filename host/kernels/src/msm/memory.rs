@@ -206,7 +206,7 @@ mod tests {
         }
     }
 
-    /// What is kept may be more than one sum takes, never less; not much more where windows are as wide as they can be, and no more than twice as much anywhere.
+    /// What is kept may be more than one sum takes, never less; not much more where windows are as wide as they can be, and no more than twice as much from 2^10 points on.
     #[test]
     fn what_is_kept_is_no_less_than_a_sum_takes() {
         for (rows, threads) in (1..=2).flat_map(|rows| [1, 2, 8, 64].map(|threads| (rows, threads))) {

@@ -97,7 +97,7 @@ impl Priced<'_> {
         let spread = even(MANY_BUCKETS.div_ceil(buckets).min(windows));
         if spread * window > longest {
             let parted = |group| Split { group, parts: self.parts(cut, group, longest) };
-            if self.longest(cut, parted(spread)) <= longest {
+            if spread * buckets >= MANY_BUCKETS && self.longest(cut, parted(spread)) <= longest {
                 return parted(spread);
             }
             if window > longest {

@@ -210,15 +210,14 @@ impl<C: Curve> Task<'_, C> {
     /// One window of whole scalars, fewer than [`FEW`], bit by bit: however wide it is, there are no buckets to weigh and no memory is asked for.
     fn sum_few(&self, w: u32) -> Xyzz<C::Field> {
         let (mut points, mut count) = ([Affine::INFINITY; FEW], 0);
-        let mut sizes = Zeroizing::new([0; FEW]);
+        let mut signed = Zeroizing::new([0i32; FEW]);
         let zero = i32::from(self.segment().zero(w));
         for block in self.blocks {
             let (digits, ids) = self.digits(block, Set { window: w, image: false, first: 0 });
             for (digit, id) in digits.iter().zip(ids) {
                 let digit = i32::from(*digit) - zero;
-                let negative = (id & 1 == 1) != (digit < 0);
-                points[count] = C::base(&self.bases[(id >> 1) as usize]).neg_if(negative);
-                sizes[count] = digit.unsigned_abs();
+                points[count] = C::base(&self.bases[(id >> 1) as usize]);
+                signed[count] = if id & 1 == 1 { -digit } else { digit };
                 count += 1;
             }
         }
@@ -226,8 +225,9 @@ impl<C: Curve> Task<'_, C> {
         // A digit's size is 2^(c−1) at most.
         for bit in (0..self.segment().bits).rev() {
             sum = sum.double();
-            for (point, _) in points.iter().zip(&sizes[..count]).filter(|(_, size)| *size >> bit & 1 == 1) {
-                sum = sum.add_affine(point);
+            let digits = points.iter().zip(&signed[..count]);
+            for (point, digit) in digits.filter(|(_, digit)| digit.unsigned_abs() >> bit & 1 == 1) {
+                sum = sum.add_affine(&point.neg_if(*digit < 0));
             }
         }
         sum
@@ -272,12 +272,12 @@ mod tests {
     };
 
     /// Most that is sorted together in a sum of these scalars over a curve, and what it would be with as many digits in each set of buckets.
-    fn most_sorted<C: Curve>(scalars: &[FrCanonical], wanted: Wanted) -> (usize, usize) {
+    fn most_sorted<C: Curve>(scalars: &[FrCanonical], threads: usize, wanted: Wanted) -> (usize, usize) {
         let (instructions, shelf) = (Instructions::best(), Shelf::default());
         let mut blocks = split(&shelf, false, scalars, |_| false).expect("below r");
         let classes: Classes = blocks.iter().map(|block| block.classes).sum();
-        let plan = Plan::new(Costs::of::<C>(instructions), &classes, 1, wanted);
-        blocks.cut(scalars, &plan, 1);
+        let plan = Plan::new(Costs::of::<C>(instructions), &classes, threads, wanted);
+        blocks.cut(scalars, &plan, threads);
         let sorted = (0..plan.segments.len()).filter(|i| plan.segments[*i].layout().count() < MANY_BUCKETS);
         let of_segment = |segment: usize| {
             let cancel = CancelToken::default();
@@ -310,12 +310,13 @@ mod tests {
                 };
                 let scalars: Vec<_> =
                     (0..points).map(|i| of_bits(if i % one_of == 0 { 252 } else { short }, i)).collect();
-                for wanted in [wanted, Wanted::default()] {
-                    let (g1, by_sets) = most_sorted::<G1>(&scalars, wanted);
-                    let (g2, by_sets_g2) = most_sorted::<G2>(&scalars, wanted);
+                let all = [1, 2, 8, 64].map(|threads| (threads, Wanted::default()));
+                for (threads, wanted) in all.into_iter().chain([(1, wanted)]) {
+                    let (g1, by_sets) = most_sorted::<G1>(&scalars, threads, wanted);
+                    let (g2, by_sets_g2) = most_sorted::<G2>(&scalars, threads, wanted);
                     assert!(
                         g1 <= SORTED && g2 <= SORTED / 2,
-                        "{points} points, {short} bits, one of {one_of} long: {g1} and {g2}"
+                        "{points} points, {short} bits, one of {one_of} long, {threads} threads: {g1} and {g2}"
                     );
                     most_by_sets = most_by_sets.max(by_sets).max(2 * by_sets_g2);
                 }

@@ -2,10 +2,11 @@
 //!
 //! Witnesses differ, and so do the windows of their sums. Were any workplace taken for any window, in the end all would be as large as the widest window that ever was, where
 //! one sum announces one or two such. So each layout gets the smallest that has room for it, and the largest grows if none has; and what is larger than every thread of a sum may have
-//! ([`regular`]) goes when its sum is done.
+//! ([`regular`]) goes when the sum is done that made it so large.
 
 use std::{
     cmp::Reverse,
+    mem,
     sync::{Mutex, PoisonError},
 };
 
@@ -14,6 +15,7 @@ use millrace_bn254::{
     buckets::{Buckets, Layout},
     points::Curve,
 };
+use rayon::prelude::*;
 use zeroize::Zeroize;
 
 use super::{memory::regular, tasks::TOGETHER};
@@ -63,6 +65,8 @@ pub(crate) struct Workplace<C: Curve> {
     pub(super) buckets: Buckets<C>,
     pub(super) sorting: Sorting,
     size: Size,
+    /// Whether the sum that has it made it or made it larger.
+    has_grown: bool,
 }
 
 /// Lists of a piece of points that is sorted by bucket.
@@ -139,6 +143,7 @@ impl<'a, C: Curve> Stash<'a, C> {
         match own.or_else(|| self.home?.take_least(unsuited)) {
             Some(mut workplace) => {
                 workplace.buckets.reshape(layout);
+                workplace.has_grown |= !workplace.size.has_room_for(wanted);
                 workplace.size = workplace.size.max(wanted);
                 workplace
             }
@@ -146,6 +151,7 @@ impl<'a, C: Curve> Stash<'a, C> {
                 buckets: Buckets::new(instructions, layout),
                 sorting: Sorting::default(),
                 size: wanted,
+                has_grown: true,
             },
         }
     }
@@ -157,11 +163,17 @@ impl<'a, C: Curve> Stash<'a, C> {
 
 impl<C: Curve> Drop for Stash<'_, C> {
     fn drop(&mut self) {
-        let (Some(kept), Some(home)) = (self.kept, self.home) else { return };
-        let own = self.own.get_mut().unwrap_or_else(PoisonError::into_inner);
-        own.drain(..)
-            .filter(|workplace| kept.has_room_for(workplace.size))
-            .for_each(|workplace| home.put(workplace));
+        let own = mem::take(self.own.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let (kept, home) = (self.kept, self.home);
+        // All of their memory is wiped, whether it is kept or not.
+        own.into_par_iter().with_max_len(1).for_each(|mut workplace| {
+            // What a larger sum left is not this one's to free.
+            let stays = |kept: Size| !workplace.has_grown || kept.has_room_for(workplace.size);
+            if let Some(home) = home.filter(|_| kept.is_some_and(stays)) {
+                workplace.has_grown = false;
+                home.put(workplace);
+            }
+        });
     }
 }
 
@@ -216,7 +228,13 @@ mod tests {
         assert_eq!(kept(&home), [Size::of(one(1 << 13))]);
         // All of so many points may have as wide ones.
         sums(1 << 20);
-        assert_eq!(kept(&home), [Size::of(one(1 << 13)), Size::of(one(1 << 15))]);
+        let large = [Size::of(one(1 << 13)), Size::of(one(1 << 15))];
+        assert_eq!(kept(&home), large);
+        // It is not for a smaller sum, which uses it meanwhile, to free.
+        sum(&home, 1 << 16, &[one(1 << 14), one(1 << 13)]);
+        assert_eq!(kept(&home), large);
+        sum(&home, 1 << 16, &[one(1 << 15), one(1 << 14)]);
+        assert_eq!(kept(&home), [Size::of(one(1 << 15))]);
     }
 
     #[test]
