@@ -17,6 +17,13 @@ const ACCELERATOR: u32 = 0x1200;
 /// Class of bridges, upper 8 bits of the class code.
 const BRIDGE: u32 = 0x06;
 
+impl DeviceCommand {
+    /// Whether it talks to a device, and does not look at the PCI functions alone or hand them on.
+    pub(crate) fn uses_a_device(&self) -> bool {
+        !matches!(self, Self::List | Self::Reset { .. } | Self::Bind { .. } | Self::Unbind { .. })
+    }
+}
+
 pub(crate) fn run(command: &DeviceCommand) -> Result<(), Failure> {
     match command {
         DeviceCommand::List => list(),

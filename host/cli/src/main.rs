@@ -103,6 +103,7 @@ fn start_threads(command: &Command) -> Result<(), Failure> {
         | Command::Export(_)
         | Command::Submit(_)
         | Command::Doctor(_) => threads::start(1),
+        Command::Device(command) if !command.uses_a_device() => threads::start(1),
         #[cfg(feature = "sim")]
         Command::Replay(_) => threads::start(1),
         Command::Rollup(command) if command.makes_witnesses() => threads::start(threads::of_processors()),

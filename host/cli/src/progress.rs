@@ -46,9 +46,16 @@ impl Progress {
                 }
             },
         ));
-        // The bar's own thread panics where the system gives none: a line that moves only with the jobs does too.
-        if !bar.is_hidden() && thread::Builder::new().spawn(|| ()).is_ok() {
-            bar.enable_steady_tick(Duration::from_millis(200));
+        if !bar.is_hidden() {
+            // The library's own thread for that panics where the system gives none; without one the line moves with the jobs alone.
+            let weak = bar.downgrade();
+            let tick = move || {
+                while let Some(bar) = weak.upgrade().filter(|bar| !bar.is_finished()) {
+                    bar.tick();
+                    thread::sleep(Duration::from_millis(200));
+                }
+            };
+            let _ = thread::Builder::new().spawn(tick);
         }
         Self { bar, running: Mutex::default(), done: AtomicUsize::new(0), on_job_start: Vec::new() }
     }

@@ -38,7 +38,7 @@ pub(crate) fn room() -> Result<(), Failure> {
         let one = |_| thread::Builder::new().spawn_scoped(scope, || drop(gate.read()));
         let (begun, failed): (Vec<_>, Vec<_>) = (0..threads).map(one).partition(Result::is_ok);
         drop(closed);
-        // Joined, so that the system has them back: a scope waits for their work alone.
+        // Joined, so that the system has them back, but for the last steps of some: a scope waits for their work alone.
         begun.into_iter().flatten().for_each(|thread| drop(thread.join()));
         failed.into_iter().next().map_or(Ok(()), |failed| failed.map(drop))
     });
