@@ -9,7 +9,6 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread::available_parallelism,
     time::Instant,
 };
 
@@ -27,6 +26,7 @@ use crate::{
     exit::Failure,
     input,
     prove::{load_failure, prover},
+    threads,
 };
 
 /// Chains, log₂ of the domain, and proofs of a round: many, as at its end one of two may be without a proof for up to the time of one, and operators' rounds do not end.
@@ -62,7 +62,7 @@ struct Round {
 impl Round {
     /// Processor time over wall and processors.
     fn used(&self) -> f64 {
-        self.processor / (self.wall * available_parallelism().map_or(1, Into::into) as f64)
+        self.processor / (self.wall * threads::of_processors() as f64)
     }
 }
 

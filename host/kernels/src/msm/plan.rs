@@ -275,6 +275,8 @@ mod tests {
             let plan = Plan::new(costs(), &Classes::one(points, bits), 1, Wanted::default());
             assert!(plan.segments.iter().all(|segment| segment.parts == 1), "{points} points of {bits} bits");
         }
+        let plan = Plan::new(costs(), &Classes::one(1 << 20, 8), 1, Wanted::default());
+        assert_eq!((plan.segments[0].groups(), plan.segments[0].parts), (1, 1));
     }
 
     #[test]
